@@ -1,0 +1,53 @@
+"""Writing files so that nothing half-written is ever seen: a temporary name beside the target, then a rename."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from synclips.errors import OutputError
+
+
+@contextmanager
+def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Yield a temporary path in `path`'s folder; on success it becomes `path`, on any failure it is removed.
+
+    The temporary name keeps `path`'s suffix, so that container formats are still chosen by it.
+
+    Raises:
+        OutputError: `path` exists and `overwrite` is false, its folder cannot be written, or the disk is full.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; pass --overwrite to replace it")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".tmp{path.suffix}", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"{path.parent} cannot be written ({reason(error)}); choose another folder") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutputError(f"the disk is full while writing {path}; free some space and run again") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def reason(error: OSError) -> str:
+    """The operating system's own words for `error`, in lower case."""
+    return (error.strerror or str(error)).lower()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

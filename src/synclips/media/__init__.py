@@ -1,0 +1,1 @@
+"""Bytes to arrays and back: video, sound and time. Knows no faces and no networks."""
