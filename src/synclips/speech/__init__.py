@@ -1,0 +1,1 @@
+"""Text to voice: normalise the line, let an engine speak it, turn the engine's voice into the one in the video."""

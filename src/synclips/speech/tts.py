@@ -1,0 +1,133 @@
+"""Text to sound: what a synthesizer is, which ones there are, and which one to take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, runtime_checkable
+
+from synclips.errors import BackendError, ConfigError
+from synclips.media.audio import Waveform
+from synclips.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class WordTime:
+    """One spoken word and when it sounds, in seconds from the start of its waveform."""
+
+    word: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What a synthesizer said, and when it said each word (empty where the engine does not tell)."""
+
+    waveform: Waveform
+    words: tuple[WordTime, ...] = ()
+
+
+@runtime_checkable
+class Synthesizer(Protocol):
+    """An engine that speaks one sentence of normalised text (see `synclips.speech.text`) in one voice."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name, as `choose_synthesizer` takes it."""
+
+    @property
+    def voice(self) -> str:
+        """The voice it speaks in."""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """The voices worth choosing between when one near a given speaker is wanted."""
+
+    def with_voice(self, voice: str) -> "Synthesizer":
+        """The same engine in another voice."""
+
+    def synthesize(self, text: str) -> Speech:
+        """Speak one sentence.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A kind of synthesizer: how to start it, and how to get it where it is missing."""
+
+    name: str
+    about: str
+    get_it: str
+    start: Callable[[Progress], Synthesizer]
+
+
+def _start_espeak(on_progress: Progress) -> Synthesizer:
+    from synclips.speech.espeak import EspeakSynthesizer
+
+    on_progress("load the voice", 1, 1)
+    return EspeakSynthesizer()
+
+
+ENGINES: Final[tuple[Engine, ...]] = (
+    Engine("espeak", "formant synthesis, built in", "pip install espeakng-loader", _start_espeak),
+)
+"""Best first: `auto` takes the first that starts."""
+
+
+def choose_synthesizer(name: str = "auto", on_progress: Progress = silent) -> tuple[Synthesizer, str]:
+    """Start an engine: `auto` for the best that works here, or `ENGINE` or `ENGINE:VOICE`, as `list_voices` names them.
+
+    Returns the synthesizer and one line for the user that says which one it is and how to get a better one.
+
+    Raises:
+        ConfigError: no engine or voice of that name.
+        BackendError: the engine named does not work here, or, for `auto`, none does.
+    """
+    if name == "auto":
+        return _best_that_starts(on_progress)
+    engine_name, _, voice = name.partition(":")
+    for engine in ENGINES:
+        if engine.name == engine_name:
+            synthesizer = engine.start(on_progress)
+            if voice:
+                synthesizer = synthesizer.with_voice(voice)
+            return synthesizer, f"voice engine: {engine.name} ({engine.about})"
+    names = ", ".join(engine.name for engine in ENGINES)
+    raise ConfigError(f"no voice engine is called {engine_name!r}; there are: auto, {names}")
+
+
+def _best_that_starts(on_progress: Progress) -> tuple[Synthesizer, str]:
+    missing: list[tuple[Engine, BackendError]] = []
+    for engine in ENGINES:
+        try:
+            synthesizer = engine.start(on_progress)
+        except BackendError as error:
+            missing.append((engine, error))
+            continue
+        better = f"; for a better one: {missing[0][0].get_it}" if missing else ""
+        return synthesizer, f"voice engine: {engine.name} ({engine.about}){better}"
+    raise BackendError("no voice engine works here: " + "; ".join(f"{engine.name}: {why}" for engine, why in missing))
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice that `choose_synthesizer` takes by `name`; where it cannot be had, `problem` says why."""
+
+    name: str
+    about: str
+    problem: str | None = None
+
+
+def list_voices() -> tuple[Voice, ...]:
+    """Every engine and voice, and for those that do not work here, why. Starts each engine, downloads nothing."""
+    found: list[Voice] = []
+    for engine in ENGINES:
+        try:
+            synthesizer = engine.start(silent)
+        except BackendError as error:
+            found.append(Voice(engine.name, engine.about, str(error)))
+            continue
+        found += [Voice(f"{engine.name}:{voice}", engine.about) for voice in synthesizer.voices]
+    return tuple(found)
