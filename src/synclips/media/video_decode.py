@@ -1,5 +1,7 @@
 """An open video file: its picture track, decoded in order of display, each frame with a time that rises."""
 
+import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,8 +16,13 @@ from synclips.errors import MediaError
 
 MAX_RATE: Final = 1000
 """Frames a second above which a container's rate is its clock, not its rate."""
+SEEK_BACK: Final = (0, 1, 4, 16)
+"""Seconds before a wanted frame to look for a key frame at: some containers land too late."""
 RESET: Final = 1.0
 """Seconds that a clock must fall back to count as started anew (joined files) instead of uneven."""
+_DURATION: Final = re.compile(r"(\d+):(\d+):(\d+(?:\.\d*)?)")
+"""Matroska's tag for the length of one track."""
+NO_FRAMES: Final = "has a video track without a single readable frame; export it again"
 NOT_A_VIDEO: Final = ("not a video that can be read", "give an mp4, mov, mkv, webm, avi or mpg file")
 
 
@@ -93,12 +100,23 @@ class VideoSource:
         return bool({"mp4", "matroska"} & set(self.container.format.name.split(",")))
 
     def duration(self) -> float:
-        """Seconds, as the headers say; 0 where they do not."""
-        if self.stream.duration and self.stream.time_base:
-            return float(self.stream.duration * self.stream.time_base)
+        """Seconds of the picture track: as the headers say, or by its last packet (then rewinds the file)."""
+        base = self.stream.time_base or Fraction(1, 90_000)
+        if self.stream.duration:
+            return float(self.stream.duration * base)
+        tag = _DURATION.fullmatch(self.stream.metadata.get("DURATION", ""))
+        if tag:
+            return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
         if self.container.duration:
             return self.container.duration / av.time_base
-        return float(self.stream.frames / self.rate)
+        first, end = None, 0
+        with contextlib.suppress(av.FFmpegError):
+            for packet in self.container.demux(self.stream):
+                if packet.pts is not None:
+                    first = packet.pts if first is None else min(first, packet.pts)
+                    end = max(end, packet.pts + (packet.duration or round(1 / self.rate / base)))
+        self.reopen()
+        return float((end - (first or 0)) * base)
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Frames from the present position, in order of display; damaged packets are passed over."""
@@ -130,46 +148,58 @@ class VideoSource:
         Frames shown before that key frame may lack what they refer to, so they are left out. Where seeking finds no
         such key frame, the file is read from its very beginning.
         """
-        try:
-            self.container.seek(target, stream=self.stream, backward=True)
-        except av.FFmpegError:
-            self.reopen()
-        frames = self.pictures()
-        for frame in frames:
-            if frame.pts is None or frame.pts > target:
+        second = int(1 / (self.stream.time_base or Fraction(1, 90_000)))
+        for back in SEEK_BACK:
+            try:
+                self.container.seek(target - back * second, stream=self.stream, backward=True)
+            except av.FFmpegError:
                 break
-            if frame.key_frame:
-                yield frame
-                key = frame.pts
-                yield from (later for later in frames if later.pts is None or later.pts >= key)
-                return
+            frames = self.pictures()
+            for frame in frames:
+                if frame.pts is None or frame.pts > target:
+                    break
+                if frame.key_frame:
+                    yield frame
+                    key = frame.pts
+                    yield from (later for later in frames if later.pts is None or later.pts >= key)
+                    return
         self.reopen()
         yield from self.pictures()
 
     def decoded(self, start: float = 0) -> Iterator[DecodedFrame]:
         """Frames with their times, from `start` seconds or somewhat earlier (call it once on a fresh source)."""
-        clock = self._clock()
+        clock = self.clock()
         frames = self.pictures()
         if start > 0 and self.seekable_exactly:
             first = next(frames, None)
             if first is None:
                 return
-            clock.place(first)
+            clock.place(first.pts, first.duration)
             if first.pts is None:
                 self.reopen()
                 frames = self.pictures()
             else:
                 frames = self.pictures_from(first.pts + int(Fraction(start) / clock.time_base))
-            for frame in frames:
-                if frame.pts == first.pts:
-                    clock = self._clock()
-                yield clock.place(frame)
-            return
+            origin = first.pts
+        else:
+            origin = None
         for frame in frames:
-            yield clock.place(frame)
+            if origin is not None and frame.pts == origin:
+                clock = self.clock()
+            when = clock.place(frame.pts, frame.duration)
+            yield DecodedFrame(when.time, when.duration, frame)
 
-    def _clock(self) -> "Clock":
+    def clock(self) -> "Clock":
+        """A fresh clock for this stream's time stamps."""
         return Clock(self.rate, self.stream.time_base or Fraction(1, 90_000))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a frame is shown and for how long, in seconds from the first frame."""
+
+    time: float
+    duration: float
 
 
 class Clock:
@@ -179,21 +209,21 @@ class Clock:
         self.time_base = time_base
         self._period = 1 / rate
         self._origin: Fraction | None = None
-        self._last: Fraction | None = None
+        self._last = Fraction(0)
 
-    def place(self, frame: av.VideoFrame) -> DecodedFrame:
-        """The next frame in order of display, with its time."""
-        duration = frame.duration * self.time_base if frame.duration else self._period
-        stamp = None if frame.pts is None else frame.pts * self.time_base
-        if self._origin is None or self._last is None:
-            self._origin = stamp or Fraction(0)
-            time = Fraction(0)
-        else:
-            expected = self._last + self._period
-            time = expected if stamp is None else stamp - self._origin
-            if time <= self._last:
-                if stamp is not None and self._last - time > RESET:
-                    self._origin = stamp - expected
-                time = expected
+    def place(self, stamp: int | None, length: int) -> Moment:
+        """The next frame in order of display; `stamp` and `length` (0: unknown) in units of the time base."""
+        duration = length * self.time_base or self._period
+        expected = self._last + self._period
+        clock_time = None if stamp is None else stamp * self.time_base
+        if self._origin is None:
+            self._origin = clock_time or Fraction(0)
+            self._last = Fraction(0)
+            return Moment(0.0, float(duration))
+        time = expected if clock_time is None else clock_time - self._origin
+        if time <= self._last:
+            if clock_time is not None and self._last - time > RESET:
+                self._origin = clock_time - expected
+            time = expected
         self._last = time
-        return DecodedFrame(float(time), float(duration), frame)
+        return Moment(float(time), float(duration))

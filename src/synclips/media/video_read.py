@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from synclips.errors import MediaError
 from synclips.media.timebase import FPS
 from synclips.media.video_colour import RgbConverter, orientation_of
-from synclips.media.video_decode import DecodedFrame, VideoSource
+from synclips.media.video_decode import NO_FRAMES, DecodedFrame, VideoSource
 
 EPSILON: Final = 1e-6
 """Seconds within which two times are the same: far above rounding, far below any frame."""
@@ -71,7 +71,7 @@ def probe(path: Path) -> VideoInfo:
     with VideoSource(path) as source:
         first = next(source.decoded(), None)
         if first is None:
-            raise MediaError(f"{path} has a video track without a single readable frame; export it again")
+            raise MediaError(f"{path} {NO_FRAMES}")
         frame, stream = first.frame, source.stream
         orientation = orientation_of(frame)
         width, height = frame.width, frame.height
@@ -157,4 +157,4 @@ def _or_error(items: Iterator[DecodedFrame], path: Path) -> Iterator[DecodedFram
         empty = False
         yield item
     if empty:
-        raise MediaError(f"{path} has a video track without a single readable frame; export it again")
+        raise MediaError(f"{path} {NO_FRAMES}")

@@ -1,0 +1,151 @@
+"""How a picture track is encoded: codec options, pixel format, and colour tags with the conversion that fits them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, VideoReformatter
+from jaxtyping import UInt8
+
+from synclips.errors import ConfigError, OutputError
+from synclips.media.video_colour import FLAGS, FULL, LIMITED, UNSPECIFIED, matrix_of, range_of
+from synclips.media.video_read import VideoInfo
+
+Codec = Literal["h264", "hevc", "vp9", "ffv1"]
+
+_ENCODERS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = MappingProxyType(
+    {
+        "h264": ("libx264", {"preset": "fast"}),
+        "hevc": ("libx265", {"preset": "fast", "x265-params": "log-level=none"}),
+        "vp9": ("libvpx-vp9", {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
+        "ffv1": ("ffv1", {"level": "3", "slices": "4", "slicecrc": "1"}),
+    }
+)
+_CONTAINERS: Final = MappingProxyType(
+    {".mp4": ("h264", "hevc", "vp9"), ".mov": ("h264", "hevc"), ".mkv": tuple(_ENCODERS), ".webm": ("vp9",)}
+)
+_BT709: Final = 1
+_BT601: Final = 6
+_KEPT_MATRICES: Final = (1, 2, 4, 5, 6, 7, 9)
+_GOP_SECONDS: Final = 2
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """What the file says about its colours: FFmpeg's enumerations (ITU-T H.273)."""
+
+    color_range: int
+    colorspace: int
+    primaries: int
+    transfer: int
+
+    @classmethod
+    def of_size(cls, height: int) -> "ColorTags":
+        """Limited range, all three BT.709 from 720 lines on and BT.601 (525 lines) below."""
+        kind = _BT709 if height >= 720 else _BT601
+        return cls(LIMITED, kind, kind, kind)
+
+    @classmethod
+    def like(cls, info: VideoInfo) -> "ColorTags":
+        """As the source has them, what it leaves open stays open, so that a player guesses the same for both.
+
+        A matrix that 8-bit YUV cannot be made of here (RGB, YCgCo, constant luminance) becomes BT.709 or BT.601.
+        """
+        full = range_of(info.color_range, info.pixel_format) == ColorRange.JPEG
+        if info.colorspace not in _KEPT_MATRICES:
+            return cls.of_size(info.height)
+        color_range = FULL if full else info.color_range
+        return cls(color_range, info.colorspace, info.color_primaries, info.color_transfer)
+
+
+def check_format(path: Path, codec: str, quality: int) -> None:
+    """Fail before anything is written where suffix, codec and quality do not go together.
+
+    Raises:
+        OutputError: a suffix that names no container written here.
+        ConfigError: a codec or quality that does not exist, or does not go into that container.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _CONTAINERS:
+        raise OutputError(f"{path} cannot be written as video; end its name in {', '.join(_CONTAINERS)}")
+    if codec not in _ENCODERS:
+        raise ConfigError(f"codec {codec!r} is unknown; use one of {', '.join(_ENCODERS)}")
+    if codec not in _CONTAINERS[suffix]:
+        fitting = ", ".join(_CONTAINERS[suffix])
+        raise ConfigError(f"codec {codec} does not go into a {suffix} file; use {fitting} there, or an .mkv file")
+    if not 0 <= quality <= 51:
+        raise ConfigError(f"quality {quality} is outside 0 (lossless) .. 51 (worst)")
+
+
+class PictureEncoder:
+    """Adds a picture track to `container` and turns RGB pictures into the frames that it takes.
+
+    H.264 and HEVC hold odd sizes only without colour subsampling, so these become yuv444p there (VLC, mpv, Chrome
+    and Firefox play that, Apple's players do not; VP9 plays everywhere and stays yuv420p). All else is yuv420p.
+    """
+
+    def __init__(
+        self,
+        container: "av.container.OutputContainer",
+        width: int,
+        height: int,
+        rate: Fraction,
+        time_base: Fraction,
+        codec: Codec,
+        quality: int,
+        like: VideoInfo | None,
+    ) -> None:
+        name, options = _ENCODERS[codec]
+        chosen = dict(options)
+        if codec != "ffv1":
+            chosen |= {"crf": str(quality), "g": str(max(1, round(rate * _GOP_SECONDS)))}
+        stream = container.add_stream(name, rate=rate, options=chosen)
+        assert isinstance(stream, av.VideoStream)
+        self.stream = stream
+        odd = width % 2 or height % 2
+        self._format = "bgr0" if codec == "ffv1" else "yuv444p" if odd and codec != "vp9" else "yuv420p"
+        self._tags = ColorTags.of_size(height) if like is None else ColorTags.like(like)
+        self._matrix = matrix_of(self._tags.colorspace, stored_height(like) if like else height)
+        self._reformatter = VideoReformatter()
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, self._format
+        context.time_base = stream.time_base = time_base
+        if like is not None and like.sample_aspect_ratio != 1:
+            context.sample_aspect_ratio = like.sample_aspect_ratio
+        if codec == "hevc":
+            context.codec_tag = "hvc1"
+        if codec == "ffv1":
+            self._tags = ColorTags(FULL, UNSPECIFIED, UNSPECIFIED, UNSPECIFIED)
+        context.color_range, context.colorspace = self._tags.color_range, self._tags.colorspace
+        context.color_primaries, context.color_trc = self._tags.primaries, self._tags.transfer
+
+    def frame(self, image: UInt8[np.ndarray, "h w 3"], stamp: int, length: int) -> av.VideoFrame:
+        """The picture as the encoder takes it, shown at `stamp` for `length` units of the time base."""
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        full = self._tags.color_range == FULL
+        if self._format == "bgr0":
+            frame = self._reformatter.reformat(frame, format="bgr0")
+        else:
+            frame = self._reformatter.reformat(
+                frame,
+                format=self._format,
+                src_colorspace=self._matrix,
+                dst_colorspace=self._matrix,
+                src_color_range=ColorRange.JPEG,
+                dst_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+                interpolation=FLAGS,
+            )
+            frame.colorspace, frame.color_range = self._tags.colorspace, self._tags.color_range
+        frame.color_primaries, frame.color_trc = self._tags.primaries, self._tags.transfer
+        frame.pts, frame.duration, frame.time_base = stamp, length, self.stream.codec_context.time_base
+        return frame
+
+
+def stored_height(info: VideoInfo) -> int:
+    """Lines of the picture as stored, before it is turned upright."""
+    return info.width if info.rotation in (90, 270) else info.height
