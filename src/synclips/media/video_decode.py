@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -65,6 +66,8 @@ class VideoSource:
         try:
             container = av.open(str(self.path))
         except av.FFmpegError as error:
+            if _begins_as_mp4(self.path):
+                raise MediaError(f"{self.path} is damaged or breaks off before its index; copy it again") from error
             words = (error.strerror or str(error)).lower()
             raise MediaError(f"{self.path} is {wrong} ({words}); {advice}") from error
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
@@ -106,7 +109,7 @@ class VideoSource:
             return float(self.stream.duration * base)
         tag = _DURATION.fullmatch(self.stream.metadata.get("DURATION", ""))
         if tag:
-            return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
+            return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) - float((self.stream.start_time or 0) * base)
         if self.container.duration:
             return self.container.duration / av.time_base
         first, end = None, 0
@@ -121,6 +124,7 @@ class VideoSource:
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Frames from the present position, in order of display; damaged packets are passed over."""
         packets = self.container.demux(self.stream)
+        restamp = Restamper() if self.container.format.name == "avi" else None
         flushed = False
         while True:
             try:
@@ -130,17 +134,19 @@ class VideoSource:
             if packet is None:
                 break
             flushed = packet.size == 0
+            if restamp:
+                restamp.packet(packet)
             try:
                 frames = packet.decode()
             except av.FFmpegError:
                 continue
-            yield from frames
+            yield from map(restamp.frame, frames) if restamp else frames
         if not flushed:
             try:
                 frames = self.stream.decode(None)
             except av.FFmpegError:
                 return
-            yield from frames
+            yield from map(restamp.frame, frames) if restamp else frames
 
     def pictures_from(self, target: int) -> Iterator[av.VideoFrame]:
         """Frames from a key frame at or before the time stamp `target`, exactly as decoding from the start gives them.
@@ -192,6 +198,33 @@ class VideoSource:
     def clock(self) -> "Clock":
         """A fresh clock for this stream's time stamps."""
         return Clock(self.rate, self.stream.time_base or Fraction(1, 90_000))
+
+
+class Restamper:
+    """Time stamps for AVI, which stores packets at their rate and says nothing of the order of display.
+
+    The n-th frame shown has the place of the n-th packet that holds one (empty packets repeat the frame before).
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[int] = deque()
+
+    def packet(self, packet: "av.Packet[av.VideoStream]") -> None:
+        """Take note of a packet that goes into the decoder."""
+        if packet.size and packet.dts is not None:
+            self._waiting.append(packet.dts)
+
+    def frame(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The frame that came out, with its time stamp set."""
+        if self._waiting:
+            frame.pts = self._waiting.popleft()
+        return frame
+
+
+def _begins_as_mp4(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(8)[4:] == b"ftyp"
+    return False
 
 
 @dataclass(frozen=True)

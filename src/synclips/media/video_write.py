@@ -167,12 +167,13 @@ class VideoWriter:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """FFmpeg's errors as the operating system's, which `atomic_path` understands, or as one line."""
+        """FFmpeg's errors as one line."""
         try:
             yield
         except av.FFmpegError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise OSError(error.errno, error.strerror) from error
+                words = f"the disk is full while writing {self.path}; free some space and run again"
+                raise OutputError(words) from error
             words = (error.strerror or str(error)).lower()
             advice = "choose another folder" if isinstance(error, OSError) else "try another codec or size"
             raise OutputError(f"{self.path} cannot be written ({words}); {advice}") from error
