@@ -36,7 +36,7 @@ _COMMAND: Final = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
 _COLOUR: Final = {"b": "blue", "g": "green", "r": "red", "w": "white"}
 _PREPOSITION: Final = {"a": "at", "b": "by", "i": "in", "w": "with"}
 _DIGIT: Final = dict(
-    zip("z123456789", "zero one two three four five six seven eight nine".split(), strict=True),
+    zip("z123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True),
 )
 _ADVERB: Final = {"a": "again", "n": "now", "p": "please", "s": "soon"}
 _NAME: Final = re.compile(r"[blps][bgrw][abiw][a-z][z1-9][anps]")
@@ -87,7 +87,7 @@ def sentence_of(name: str) -> tuple[str, ...]:
     """
     if not is_utterance_name(name):
         raise DataError(f"{name!r} is not the name of a GRID utterance; one looks like bbaf2n (bin blue at f two now)")
-    command, colour, preposition, letter, digit, adverb = name
+    command, colour, preposition, letter, digit, adverb = tuple(name)
     return _COMMAND[command], _COLOUR[colour], _PREPOSITION[preposition], letter, _DIGIT[digit], _ADVERB[adverb]
 
 
