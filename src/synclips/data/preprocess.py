@@ -1,0 +1,214 @@
+"""A raw corpus becomes shards: decode, find the face, align, crop, normalise. In parallel, and resumable.
+
+Work is cut into shards of one speaker's clips each, the same cut for the same corpus. A finished shard leaves its tar
+and a small .json beside it; a run that finds both, made with the same settings, goes on behind them.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synclips.data.grid import Utterance, find_utterances, parse_alignment
+from synclips.data.shards import VERSION, Clip, ClipEntry, Manifest, Reject, sha256_of, write_shard
+from synclips.errors import DataError, MediaError, NoFaceError
+from synclips.features.alignment import crop_face, fit_alignment
+from synclips.features.face_mesh import fit_pose, lower_points
+from synclips.features.landmarks import FaceTrack, LandmarkDetector, MediaPipeDetector, track_face
+from synclips.files import atomic_path
+from synclips.media.audio import Waveform, normalise_loudness, read_audio
+from synclips.media.timebase import SAMPLES_PER_FRAME
+from synclips.media.video import read_at_rate
+from synclips.progress import Progress, silent
+
+CLIPS_PER_SHARD = 40
+SHORTEST = 25
+"""Frames (1 s): shorter clips are rejected."""
+MOST_UNSEEN = 0.1
+"""Share of frames without a detected face beyond which a clip is rejected."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the shards depend on; shards made with others are made again."""
+
+    version: int = VERSION
+    clips_per_shard: int = CLIPS_PER_SHARD
+    shortest: int = SHORTEST
+    most_unseen: float = MOST_UNSEEN
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shard to be made."""
+
+    path: Path
+    utterances: tuple[Utterance, ...]
+    settings: Settings
+
+
+def preprocess(
+    raw: Path,
+    output: Path,
+    *,
+    workers: int | None = None,
+    settings: Settings | None = None,
+    on_progress: Progress = silent,
+) -> Manifest:
+    """Preprocess every utterance below `raw` (layout of `find_utterances`) into shards in `output`.
+
+    Raises:
+        DataError: there is nothing to preprocess, or nothing usable.
+        OutputError: `output` cannot be written.
+    """
+    settings = settings or Settings()
+    utterances = find_utterances(raw)
+    if not utterances:
+        raise DataError(
+            f"no utterance below {raw}; expected {raw}/s1/bbaf2n.mpg and so on (`synclips download` makes it)"
+        )
+    jobs = list(_jobs(utterances, output, settings))
+    open_jobs = [job for job in jobs if _finished(job) is None]
+    done = len(utterances) - sum(len(job.utterances) for job in open_jobs)
+    on_progress("preprocess", done, len(utterances))
+    for job in _run(open_jobs, workers or min(len(os.sched_getaffinity(0)), 16)):
+        done += len(job.utterances)
+        on_progress("preprocess", done, len(utterances))
+    manifest = _manifest(jobs, settings)
+    if not manifest.clips:
+        reasons = "; ".join(sorted({reject.reason for reject in manifest.rejects})[:3])
+        raise DataError(f"none of the {len(utterances)} clips below {raw} can be used: {reasons}")
+    manifest.write(output)
+    return manifest
+
+
+def prepare_clip(utterance: Utterance, detector: LandmarkDetector, settings: Settings) -> Clip:
+    """Decode, track, align and crop one utterance.
+
+    Raises:
+        MediaError: unreadable, silent, or too short.
+        NoFaceError: the face is missing in too many frames.
+        DataError: its alignment file is damaged.
+    """
+    images = list(read_at_rate(utterance.video))
+    if len(images) < settings.shortest:
+        raise MediaError(f"{len(images)} frames, fewer than {settings.shortest}")
+    waveform = normalise_loudness(read_audio(utterance.video)).padded(len(images) * SAMPLES_PER_FRAME)
+    track = track_face(images, detector)
+    unseen = float((~track.visible).mean())
+    if unseen > settings.most_unseen:
+        raise NoFaceError(f"no face in {unseen:.0%} of the frames")
+    words = parse_alignment(utterance.alignment) if utterance.alignment else ()
+    return clip_of(
+        utterance.speaker, utterance.name, images, track, waveform, tuple((w.start, w.end, w.word) for w in words)
+    )
+
+
+def clip_of(
+    speaker: str,
+    name: str,
+    images: list[np.ndarray],
+    track: FaceTrack,
+    waveform: Waveform,
+    words: tuple[tuple[float, float, str], ...],
+) -> Clip:
+    """Put a tracked face into the canonical frame and the crop."""
+    pose = fit_pose(track.points)
+    canonical = pose.to_canonical(track.points)
+    alignment = fit_alignment(track.points)
+    crops = np.stack([crop_face(image, matrix) for image, matrix in zip(images, alignment, strict=True)])
+    image_pose = np.concatenate([pose.scale[:, None, None] * pose.rotation, pose.translation[..., None]], axis=2)
+    to_crop = image_pose.copy()
+    to_crop[:, :2] = alignment[:, :, :2] @ image_pose[:, :2]
+    to_crop[:, :2, 3] += alignment[:, :, 2]
+    return Clip(speaker, name, crops, canonical[:, lower_points()], canonical.mean(axis=0), to_crop, waveform, words)
+
+
+def _jobs(utterances: list[Utterance], output: Path, settings: Settings) -> Iterator[Job]:
+    by_speaker: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        by_speaker.setdefault(utterance.speaker, []).append(utterance)
+    size = settings.clips_per_shard
+    for speaker, clips in by_speaker.items():
+        for number, start in enumerate(range(0, len(clips), size)):
+            yield Job(output / f"{speaker}-{number:03d}.tar", tuple(clips[start : start + size]), settings)
+
+
+def _run(jobs: list[Job], workers: int) -> Iterator[Job]:
+    if workers == 1 or len(jobs) <= 1:
+        for job in jobs:
+            _make(job)
+            yield job
+        return
+    with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
+        running = {pool.submit(_make, job): job for job in jobs}
+        try:
+            for future in as_completed(running):
+                future.result()
+                yield running[future]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _make(job: Job) -> None:
+    """Make one shard and, last, the .json that says it is complete."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    rejects: list[Reject] = []
+
+    def clips() -> Iterator[Clip]:
+        for utterance in job.utterances:
+            # a fresh detector: tracking must not carry a face from one clip into the next
+            detector = MediaPipeDetector()
+            try:
+                yield prepare_clip(utterance, detector, job.settings)
+            except (MediaError, NoFaceError, DataError) as error:
+                rejects.append(Reject(utterance.key, str(error)))
+            finally:
+                detector.close()
+
+    entries = write_shard(job.path, clips())
+    state = {
+        "settings": asdict(job.settings),
+        "utterances": [utterance.key for utterance in job.utterances],
+        "sha256": sha256_of(job.path),
+        "clips": [asdict(entry) for entry in entries],
+        "rejects": [asdict(reject) for reject in rejects],
+    }
+    with atomic_path(_state_path(job.path)) as temporary:
+        temporary.write_text(json.dumps(state) + "\n")
+
+
+def _state_path(shard: Path) -> Path:
+    return shard.with_suffix(".json")
+
+
+def _finished(job: Job) -> dict[str, Any] | None:
+    """The state that a complete shard left, or None if it must be made."""
+    path = _state_path(job.path)
+    if not path.is_file() or not job.path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = json.loads(path.read_text())
+        same = state["settings"] == asdict(job.settings) and state["utterances"] == [u.key for u in job.utterances]
+        return state if same and state["sha256"] == sha256_of(job.path) else None
+    except (ValueError, KeyError):
+        return None
+
+
+def _manifest(jobs: list[Job], settings: Settings) -> Manifest:
+    states = {job.path.name: _finished(job) for job in jobs}
+    complete = {name: state for name, state in states.items() if state is not None}
+    return Manifest(
+        tuple(ClipEntry(**clip) for state in complete.values() for clip in state["clips"]),
+        tuple(Reject(**reject) for state in complete.values() for reject in state["rejects"]),
+        {name: state["sha256"] for name, state in complete.items()},
+        asdict(settings),
+    )

@@ -1,0 +1,115 @@
+"""The face crop: a square, upright, equally large picture of every face, and the way back. Shared by training and
+rendering.
+
+A crop pixel (u, v) shows the canonical point ((u + .5) / CROP_SCALE, (v + .5) / CROP_SCALE + CROP_TOP) - .5; at GRID's
+size one crop pixel is about one pixel of the video, so that nothing is lost or invented.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Float64, UInt8
+
+from synclips.features.face_mesh import RIGID, smooth, template
+
+CROP = 144
+"""Width and height of a face crop in pixels."""
+CROP_SCALE = 1.125
+"""Crop pixels for one canonical unit."""
+CROP_TOP = 16.0
+"""Canonical y at the crop's upper edge."""
+ALIGNMENT_SMOOTHING = 5
+"""Frames averaged before the crop is placed."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of the face crop (rows top to bottom, columns left to right), shown at `height` x `width` pixels."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    height: int
+    width: int
+
+    @property
+    def rows(self) -> slice:
+        """Rows of the crop."""
+        return slice(self.top, self.bottom)
+
+    @property
+    def columns(self) -> slice:
+        """Columns of the crop."""
+        return slice(self.left, self.right)
+
+    def from_crop(self) -> Float64[np.ndarray, "2 3"]:
+        """The affine map from crop pixels to this view's pixels (pixel centres at whole numbers)."""
+        x, y = self.width / (self.right - self.left), self.height / (self.bottom - self.top)
+        return np.array([[x, 0, (0.5 - self.left) * x - 0.5], [0, y, (0.5 - self.top) * y - 0.5]])
+
+
+LOWER_VIEW = View(48, 144, 16, 128, 96, 112)
+"""The lower face: what the refiner repaints."""
+MOUTH_VIEW = View(64, 112, 24, 120, 48, 96)
+"""The mouth: what the SyncNet sees, and where mouth quality is measured."""
+SEED_VIEW = View(48, 144, 24, 120, 32, 32)
+"""What the `seed` preset sees and paints."""
+
+
+def fit_alignment(points: Float32[np.ndarray, "n 468 3"]) -> Float64[np.ndarray, "n 2 3"]:
+    """For each frame the 2-D similarity from image pixels to crop pixels, from rigid points averaged over 5 frames."""
+    source = smooth(points[:, RIGID, :2].astype(np.float64), ALIGNMENT_SMOOTHING)
+    target = canonical_to_crop(template()[RIGID, :2].astype(np.float64))
+    s, t = source - source.mean(axis=1, keepdims=True), target - target.mean(axis=0)
+    norm = (s**2).sum(axis=(1, 2))
+    a = (s * t).sum(axis=(1, 2)) / norm
+    b = (s[..., 0] * t[:, 1] - s[..., 1] * t[:, 0]).sum(axis=1) / norm
+    linear = np.stack([np.stack([a, -b], 1), np.stack([b, a], 1)], 1)
+    offset = target.mean(axis=0) - np.einsum("nij,nj->ni", linear, source.mean(axis=1))
+    return np.concatenate([linear, offset[..., None]], axis=2)
+
+
+def canonical_to_crop(points: Float64[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 2"]:
+    """Canonical x, y to crop pixels."""
+    return (points - [0.0, CROP_TOP]) * CROP_SCALE
+
+
+def transform(
+    matrix: Float64[np.ndarray, "n 2 3"], points: Float32[np.ndarray, "n p 2"]
+) -> Float32[np.ndarray, "n p 2"]:
+    """Apply a 2-D affine map to each frame's points."""
+    return (np.einsum("nij,npj->npi", matrix[..., :2], points) + matrix[:, None, :, 2]).astype(np.float32)
+
+
+def invert(matrix: Float64[np.ndarray, "n 2 3"]) -> Float64[np.ndarray, "n 2 3"]:
+    """The inverse 2-D affine maps."""
+    linear = np.linalg.inv(matrix[..., :2])
+    return np.concatenate([linear, -linear @ matrix[..., 2:]], axis=2)
+
+
+def crop_face(image: UInt8[np.ndarray, "h w 3"], matrix: Float64[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "144 144 3"]:
+    """The face crop that `matrix` (image -> crop) cuts out; outside the image its edge is repeated.
+
+    A face larger than the crop is first reduced by area averaging, so that nothing aliases.
+    """
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if scale < 0.75:
+        corners = transform(invert(matrix[None]), np.array([[[0, 0], [CROP, 0], [0, CROP], [CROP, CROP]]], np.float32))[
+            0
+        ]
+        low = np.floor(corners.min(axis=0)).astype(int) - 2
+        high = np.ceil(corners.max(axis=0)).astype(int) + 3
+        low, high = np.maximum(low, 0), np.minimum(high, [image.shape[1], image.shape[0]])
+        if (high > low).all():
+            image = image[low[1] : high[1], low[0] : high[0]]
+            size = np.maximum(1, np.round((high - low) * scale)).astype(int)
+            image = cv2.resize(image, tuple(int(v) for v in size), interpolation=cv2.INTER_AREA)
+            shrink = size / (high - low)
+            # pixel centres: reduced = (original - low + .5) * shrink - .5
+            back = np.array(
+                [[1 / shrink[0], 0, low[0] - 0.5 + 0.5 / shrink[0]], [0, 1 / shrink[1], low[1] - 0.5 + 0.5 / shrink[1]]]
+            )
+            matrix = matrix[:, :2] @ back + np.concatenate([np.zeros((2, 2)), matrix[:, 2:]], axis=1)
+    return cv2.warpAffine(image, matrix, (CROP, CROP), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

@@ -1,0 +1,153 @@
+"""The 3-D face frame: head pose taken out, what is left is expression. Training and rendering share it.
+
+The canonical frame is the average face, upright and frontal: eye centre at (64, 38), mouth centre at (64, 92), x
+right, y down, z away from the viewer, so that 54 units lie between eyes and mouth. A `Pose` maps it to image pixels
+by a similarity (Umeyama, "Least-squares estimation of transformation parameters between two point patterns", IEEE
+TPAMI 13(4), 1991); the picture itself is taken as orthographic.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32
+
+RIGID = np.array([33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 98, 327, 70, 300, 105, 334, 10, 151, 9, 8, 127, 356])
+"""Points that speech hardly moves: eye corners, nose, brows, forehead, temples."""
+OUTER_LIPS = np.array([61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146])
+INNER_LIPS = np.array([78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95])
+LIPS = np.concatenate([OUTER_LIPS, INNER_LIPS])
+"""Both contours run from the right corner over the upper lip to the left corner and back under the lower lip."""
+EYE_CORNERS = (33, 263)
+INNER_TOP, INNER_BOTTOM = 13, 14
+CORNERS = (61, 291)
+EYE_CENTRE = (64.0, 38.0)
+MOUTH_CENTRE = (64.0, 92.0)
+POSE_SMOOTHING = 3
+"""Frames averaged before the pose is fitted."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Similarities canonical -> image: `image = scale * canonical @ rotation.T + translation`, a frame each."""
+
+    scale: Float64[np.ndarray, " n"]
+    rotation: Float64[np.ndarray, "n 3 3"]
+    translation: Float64[np.ndarray, "n 3"]
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    def __getitem__(self, index: "slice | np.ndarray") -> "Pose":
+        return Pose(self.scale[index], self.rotation[index], self.translation[index])
+
+    def to_image(self, points: Float32[np.ndarray, "n p 3"]) -> Float32[np.ndarray, "n p 3"]:
+        """Canonical points to pixels, frame by frame."""
+        turned = np.einsum("nij,npj->npi", self.rotation, points)
+        return (self.scale[:, None, None] * turned + self.translation[:, None]).astype(np.float32)
+
+    def to_canonical(self, points: Float32[np.ndarray, "n p 3"]) -> Float32[np.ndarray, "n p 3"]:
+        """Pixels to canonical points, frame by frame: the inverse of `to_image`."""
+        centred = (points - self.translation[:, None]) / self.scale[:, None, None]
+        return np.einsum("nji,npj->npi", self.rotation, centred).astype(np.float32)
+
+
+def fit_similarity(source: Float64[np.ndarray, "n p 3"], target: Float64[np.ndarray, "n p 3"]) -> Pose:
+    """Least-squares similarity from `source` to `target` in each frame (Umeyama 1991, equations 40-43)."""
+    source_mean, target_mean = source.mean(axis=1), target.mean(axis=1)
+    s, t = source - source_mean[:, None], target - target_mean[:, None]
+    u, d, vt = np.linalg.svd(np.einsum("npi,npj->nij", t, s))
+    sign = np.ones_like(d)
+    sign[:, 2] = np.sign(np.linalg.det(u @ vt))
+    rotation = (u * sign[:, None]) @ vt
+    scale = (d * sign).sum(axis=1) / (s**2).sum(axis=(1, 2))
+    translation = target_mean - scale[:, None] * np.einsum("nij,nj->ni", rotation, source_mean)
+    return Pose(scale, rotation, translation)
+
+
+def fit_pose(points: Float32[np.ndarray, "n 468 3"], smoothing: int = POSE_SMOOTHING) -> Pose:
+    """The head pose in each frame, from rigid points averaged over `smoothing` frames (an odd number)."""
+    rigid = smooth(points[:, RIGID].astype(np.float64), smoothing)
+    canonical = np.broadcast_to(template()[RIGID].astype(np.float64), rigid.shape)
+    return fit_similarity(canonical, rigid)
+
+
+def smooth(values: Float64[np.ndarray, "n *rest"], width: int) -> Float64[np.ndarray, "n *rest"]:
+    """Centred moving average over `width` (odd) frames; the ends repeat."""
+    if width == 1 or len(values) == 1:
+        return values
+    half = width // 2
+    padded = np.concatenate([np.repeat(values[:1], half, 0), values, np.repeat(values[-1:], half, 0)])
+    total = np.cumsum(np.concatenate([np.zeros_like(padded[:1]), padded]), axis=0)
+    return (total[width:] - total[:-width]) / width
+
+
+def mouth_opening(points: Float32[np.ndarray, "n 468 3"]) -> Float32[np.ndarray, " n"]:
+    """Distance between the inner lips' middles, in the points' own unit."""
+    return np.linalg.norm(points[:, INNER_TOP] - points[:, INNER_BOTTOM], axis=1).astype(np.float32)
+
+
+def mirror_points(points: Float32[np.ndarray, "*n 468 3"]) -> Float32[np.ndarray, "*n 468 3"]:
+    """Canonical points of the face seen in a mirror, each under its own name again."""
+    mirrored = points[..., mirror_index(), :].copy()
+    mirrored[..., 0] = 2 * EYE_CENTRE[0] - mirrored[..., 0]
+    return mirrored
+
+
+def template() -> Float32[np.ndarray, "468 3"]:
+    """The average face at rest, in the canonical frame (built by scripts/build_face_template.py from GRID)."""
+    return _assets()["points"]
+
+
+def triangles() -> Int32[np.ndarray, "t 3"]:
+    """Corner indices of the mesh's triangles, the inner mouth's included; all wound alike in the canonical frame."""
+    return _assets()["triangles"]
+
+
+@cache
+def lower_weight() -> Float32[np.ndarray, " 468"]:
+    """How far each point takes part in speech: 1 on lips, jaw and chin, fading to 0 at the nose and upper cheeks."""
+    x, y = template()[:, 0] - MOUTH_CENTRE[0], template()[:, 1]
+    weight = _smoothstep((y - 62) / 22)
+    beside_nose = np.maximum(np.abs(x) / 14, (y - 62) / 15)
+    weight *= _smoothstep((beside_nose - 0.9) / 0.35)
+    weight[RIGID] = 0
+    weight[LIPS] = 1
+    return weight.astype(np.float32)
+
+
+@cache
+def lower_points() -> Int32[np.ndarray, " m"]:
+    """Indices of the points that speech moves (lips, jaw, chin, lower cheeks)."""
+    return np.flatnonzero(lower_weight() > 0).astype(np.int32)
+
+
+@cache
+def mirror_index() -> Int32[np.ndarray, " 468"]:
+    """For each point, the one that takes its place in a mirror."""
+    flipped = template() * [-1, 1, 1] + [2 * EYE_CENTRE[0], 0, 0]
+    distance = np.linalg.norm(flipped[:, None] - template()[None], axis=2)
+    from scipy.optimize import linear_sum_assignment
+
+    return np.asarray(linear_sum_assignment(distance)[1], np.int32)
+
+
+def flipped_triangles(
+    points: Float32[np.ndarray, "n p 2"], corners: Int32[np.ndarray, "t 3"]
+) -> Bool[np.ndarray, "n t"]:
+    """Triangles that lie mirrored or without area in the image: torn where they should show skin."""
+    a, b, c = (points[:, corners[:, k]] for k in range(3))
+    area = (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+    return area <= 0
+
+
+def _smoothstep(x: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
+    t = np.clip(x, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+@cache
+def _assets() -> dict[str, np.ndarray]:
+    with files("synclips.features").joinpath("face_template.npz").open("rb") as stream, np.load(stream) as data:
+        return {name: data[name] for name in ("points", "triangles")}

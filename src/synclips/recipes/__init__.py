@@ -1,0 +1,1 @@
+"""Shipped recipes: TOML files that load_recipe finds by name."""
