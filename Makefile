@@ -1,0 +1,35 @@
+# Each target sets up what it needs first (scripts/set_up.sh: nothing to do, nothing done).
+BIN := .venv/bin
+
+.PHONY: help demo test check train clean runtime gate
+
+help:
+	@echo "make demo    dub a talking video from a line of text, into out/"
+	@echo "make test    the whole gate: format, lint, types, layers, tests (make check is the same)"
+	@echo "make train   the whole recipe: corpus, shards, pretraining, fine-tuning, report (configs/base.toml)"
+	@echo "make clean   remove the environment and the caches; never data/, outputs/ or out/"
+
+demo: runtime
+	$(BIN)/synclips demo
+
+train: runtime
+	$(BIN)/synclips recipe --config configs/base.toml
+
+test: check
+
+check: gate
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+runtime:
+	@PYTHON="$(PYTHON)" scripts/set_up.sh
+
+gate:
+	@PYTHON="$(PYTHON)" scripts/set_up.sh --dev
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
