@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
 import requests
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from synclips import __version__
 from synclips.errors import DownloadError
@@ -110,7 +111,7 @@ class Connection:
                 yield _answer(response)
         except _BAD_ADDRESS:
             raise DownloadError(f"{url!r} is not a web address; check --base-url") from None
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise TransientError(_in_words(error)) from error
 
     def text(self, url: str) -> str:
@@ -181,17 +182,17 @@ class Connection:
                 self.wait(url, failures, error)
 
     def wait(self, url: str, failures: int, error: TransientError) -> None:
-        """Sleep before the next attempt.
+        """Sleep before the next attempt; `failures` have come in a row since the last byte.
 
         Raises:
-            DownloadError: `failures` in a row are enough.
+            DownloadError: they are enough.
         """
         if failures >= self.patience.attempts:
             attempts = "1 attempt" if failures == 1 else f"{failures} attempts"
             raise DownloadError(
                 f"{url} could not be fetched in {attempts} ({error}); check the network and run again"
             ) from error
-        time.sleep(self.patience.pause(failures, error.pause))
+        time.sleep(self.patience.pause(max(1, failures), error.pause))
 
 
 def _answer(response: requests.Response) -> Answer:
@@ -214,11 +215,18 @@ def _answer(response: requests.Response) -> Answer:
     elif length.isdecimal():
         total = int(length)
     etag, modified = headers.get("ETag"), headers.get("Last-Modified")
-    if headers.get("Content-Encoding", "identity") != "identity":
-        start, total, etag, modified = 0, None, None, None
+    body = _body(response)
+    if headers.get("Content-Encoding", "identity") != "identity":  # unasked: sizes and versions are those of the coding
+        start, total, etag, modified, body = 0, None, None, None, response.iter_content(_CHUNK)
     if etag is not None and etag.startswith("W/"):
         etag = None
-    return Answer(start, total, etag, modified, response.iter_content(_CHUNK))
+    return Answer(start, total, etag, modified, body)
+
+
+def _body(response: requests.Response) -> Iterator[bytes]:
+    """What has come is given on at once: requests' own iterator loses up to a chunk when the line breaks."""
+    while chunk := response.raw.read1(_CHUNK, decode_content=False):
+        yield chunk
 
 
 def _seconds(retry_after: str | None) -> float:
@@ -234,7 +242,7 @@ def _seconds(retry_after: str | None) -> float:
     return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _in_words(error: requests.RequestException) -> str:
+def _in_words(error: requests.RequestException | HTTPError) -> str:
     """What went wrong, without the nest of class names and addresses that requests' own messages are."""
     match error:
         case requests.exceptions.ProxyError():
@@ -243,11 +251,11 @@ def _in_words(error: requests.RequestException) -> str:
             return "the server's certificate cannot be trusted"
         case requests.exceptions.ConnectTimeout():
             return "no connection in time"
-        case requests.exceptions.Timeout():
+        case requests.exceptions.Timeout() | ReadTimeoutError():
             return "no answer in time"
         case requests.exceptions.TooManyRedirects():
             return "redirected in circles"
-        case requests.exceptions.ChunkedEncodingError():
+        case requests.exceptions.ChunkedEncodingError() | ProtocolError():
             return "the connection broke off"
         case requests.exceptions.ConnectionError():
             text = str(error)

@@ -96,7 +96,7 @@ def _fill(connection: Connection, remote: RemoteFile, part: Path, on_bytes: OnBy
         except TransientError as error:
             if error.stale:
                 _discard(part)
-            failures = 1 if _size(part) > before else failures + 1
+            failures = 0 if _size(part) > before else failures + 1
             connection.wait(remote.url, failures, error)
         else:
             return

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from synclips.data.connection import Connection, FileMissingError
@@ -26,28 +26,6 @@ class Archive:
     remote: RemoteFile
 
 
-class Source(Protocol):
-    """A place that holds the corpus."""
-
-    name: str
-
-    def video(self, speaker: str) -> Archive:
-        """The archive of `speaker`'s clips; its size is asked for where the source does not list it.
-
-        Raises:
-            DownloadError: the source cannot be reached (FileMissingError: it has no such archive).
-        """
-        ...
-
-    def alignments(self, speaker: str) -> Archive:
-        """The archive that holds `speaker`'s alignments, and perhaps everybody's.
-
-        Raises:
-            DownloadError: as above.
-        """
-        ...
-
-
 class Sheffield:
     """The corpus's home: `s1/video/s1.mpg_vcd.zip` (s1/bbaf2n.mpg) and `s1/align/s1.tar` (align/bbaf2n.align)."""
 
@@ -58,12 +36,16 @@ class Sheffield:
         self._root = (base_url or SHEFFIELD_URL).rstrip("/")
 
     def video(self, speaker: str) -> Archive:
-        """See Source."""
+        """The archive of `speaker`'s clips, and its size, which is asked for where it is not listed.
+
+        Raises:
+            DownloadError: the source cannot be reached (FileMissingError: it has no such archive).
+        """
         url = f"{self._root}/{speaker}/video/{speaker}.mpg_vcd.zip"
         return Archive(f"{speaker}.mpg_vcd.zip", RemoteFile(url, self._connection.size(url)))
 
     def alignments(self, speaker: str) -> Archive:
-        """See Source."""
+        """The archive of `speaker`'s alignments."""
         return Archive(f"{speaker}.align.tar", RemoteFile(f"{self._root}/{speaker}/align/{speaker}.tar"))
 
 
@@ -82,11 +64,19 @@ class Zenodo:
         self._root = (base_url or ZENODO_URL).rstrip("/")
 
     def video(self, speaker: str) -> Archive:
-        """See Source."""
+        """The archive of `speaker`'s clips, and its size, which is asked for where it is not listed.
+
+        Raises:
+            DownloadError: the source cannot be reached (FileMissingError: it has no such archive).
+        """
         return self._archive(f"{speaker}.zip")
 
     def alignments(self, speaker: str) -> Archive:
-        """See Source; here one archive holds those of every `speaker`."""
+        """The archive of everybody's alignments, those of `speaker` among them.
+
+        Raises:
+            DownloadError: as above.
+        """
         del speaker
         return self._archive("alignments.zip")
 
@@ -127,6 +117,10 @@ class Zenodo:
         return RemoteFile(url, size, digest if kind == "md5" else None)
 
 
+Source = Sheffield | Zenodo
+"""A place that holds the corpus."""
+
+
 def source_names(source: SourceName) -> tuple[SourceName, ...]:
     """The sources that `source` stands for, best first: Zenodo gives checksums, Sheffield is the original."""
     return ("zenodo", "sheffield") if source == "auto" else (source,)
@@ -134,5 +128,5 @@ def source_names(source: SourceName) -> tuple[SourceName, ...]:
 
 def sources(connection: Connection, source: SourceName = "auto", base_url: str | None = None) -> list[Source]:
     """The sources to try, best first; `base_url` is the address of a mirror laid out as the source is."""
-    kinds: dict[SourceName, type[Zenodo] | type[Sheffield]] = {"zenodo": Zenodo, "sheffield": Sheffield}
+    kinds: dict[SourceName, type[Source]] = {"zenodo": Zenodo, "sheffield": Sheffield}
     return [kinds[name](connection, base_url) for name in source_names(source)]

@@ -8,12 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
 
 from synclips.errors import DownloadError
-
-_CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -28,12 +26,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Member:
-    """A file inside an archive: its folder there, its own name, its unpacked size in bytes, and how to open it."""
+    """A file inside an archive: its folder there, its own name, its size in bytes, and how to unpack its first n."""
 
     folder: str
     name: str
     size: int
-    open: Callable[[], IO[bytes]]
+    unpack: Callable[[int], bytes]
 
     def read(self) -> bytes:
         """The content, of exactly the announced size.
@@ -41,8 +39,7 @@ class Member:
         Raises:
             DownloadError: it unpacks to more or less than announced.
         """
-        with self.open() as source:
-            content = source.read(self.size + 1)
+        content = self.unpack(self.size + 1)
         if len(content) != self.size:
             raise DownloadError(f"{self.name} is not of the size that its archive announces")
         return content
@@ -85,7 +82,7 @@ def _zip_members(
             guard.refuse(f"{path} is a link or a device, not a file")
         if info.file_size > limits.ratio * max(1, info.compress_size):
             guard.refuse(f"{path} unpacks to {info.file_size // max(1, info.compress_size)} times its size")
-        yield Member(path.parent.name, path.name, info.file_size, lambda info=info: file.open(info))  # type: ignore[misc]
+        yield Member(path.parent.name, path.name, info.file_size, partial(_from_zip, file, info))
 
 
 def _tar_members(
@@ -100,14 +97,20 @@ def _tar_members(
         guard.check_path(path)
         if not info.isreg():
             guard.refuse(f"{path} is a link or a device, not a file")
-        yield Member(path.parent.name, path.name, info.size, lambda info=info: _tar_open(file, info))  # type: ignore[misc]
+        yield Member(path.parent.name, path.name, info.size, partial(_from_tar, file, info))
 
 
-def _tar_open(file: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+def _from_zip(file: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    with file.open(info) as content:
+        return content.read(most)
+
+
+def _from_tar(file: tarfile.TarFile, info: tarfile.TarInfo, most: int) -> bytes:
     content = file.extractfile(info)
     if content is None:
         raise tarfile.ReadError(f"{info.name} has no content")
-    return content
+    with content:
+        return content.read(most)
 
 
 def _sorted_out(members: Iterator[Member]) -> dict[str, list[Member]]:
