@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from synclips.errors import MediaError
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "MPO")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF")
 _HEIC: Final = (".heic", ".heif")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import av
 from av.stream import Disposition
@@ -53,7 +53,7 @@ class VideoSource:
             raise MediaError(f"{path} is empty (0 bytes); copy it again")
         self.container, self.stream = self._open()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoSource":
         return self
 
     def __exit__(
@@ -172,7 +172,7 @@ class VideoSource:
         self.reopen()
         yield from self.pictures()
 
-    def decoded(self, start: float = 0) -> Iterator[DecodedFrame]:
+    def decoded(self, start: float | int = 0) -> Iterator[DecodedFrame]:
         """Frames with their times, from `start` seconds or somewhat earlier (call it once on a fresh source)."""
         clock = self.clock()
         frames = self.pictures()

@@ -102,7 +102,7 @@ def probe(path: Path) -> VideoInfo:
         )
 
 
-def read_frames(path: Path, *, start: float = 0, stop: float | None = None) -> Iterator[TimedFrame]:
+def read_frames(path: Path, *, start: float | int = 0, stop: float | int | None = None) -> Iterator[TimedFrame]:
     """Every frame with start <= time < stop (seconds from the first frame), in the order of display.
 
     Decodes as it goes: memory does not grow with the length. A file that breaks off yields the frames it has.
@@ -120,7 +120,7 @@ def read_frames(path: Path, *, start: float = 0, stop: float | None = None) -> I
                 yield TimedFrame(item.time, convert(item.frame))
 
 
-def read_at_rate(path: Path, fps: float | Fraction = FPS) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+def read_at_rate(path: Path, fps: float | int | Fraction = FPS) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """The video at another rate, by time: picture k is the frame nearest to k / fps seconds (ties: the earlier).
 
     The end is where the last frame's display ends; the count is that time times fps, rounded, and at least one.

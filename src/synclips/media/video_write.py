@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -48,7 +48,8 @@ class VideoWriter:
         path: .mp4, .mov, .mkv or .webm.
         width, height: pixels of every frame.
         fps: frame `i` is shown at `i / fps` seconds, unless it comes with its own time.
-        like: the source, whose colour tags and pixel shape the result takes. Without it: BT.709 or BT.601 by size.
+        like: the source, whose colour tags and pixel shape the result takes, in 8 bits. Without it: BT.709 or BT.601
+            by size.
         codec: h264 (High profile), hevc, vp9, or ffv1 (RGB, without loss, .mkv only).
         quality: CRF, 0 (best) to 51; ffv1 ignores it.
         audio: the sound; it may be longer or shorter than the pictures.
@@ -86,7 +87,7 @@ class VideoWriter:
         self._last = -1
         self._exit = contextlib.ExitStack()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoWriter":
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self.path, overwrite=self._overwrite))
             with self._errors():
@@ -110,7 +111,7 @@ class VideoWriter:
                     self._container.close()
                 raise
 
-    def write(self, image: UInt8[np.ndarray, "h w 3"], time: float | None = None) -> None:
+    def write(self, image: UInt8[np.ndarray, "h w 3"], time: float | int | None = None) -> None:
         """Add the next frame, at `time` seconds (rising; all frames have one or none has), or after the last.
 
         Raises:
