@@ -110,14 +110,29 @@ def test_interrupted_run_goes_on(
     assert names_in(tmp_path) == ["s1.zip"]
 
 
-@pytest.mark.parametrize("etags", [True, False])
+@pytest.mark.parametrize(("etags", "heeds_if_range"), [(True, True), (True, False), (False, False)])
 def test_file_that_changed_meanwhile_is_begun_again(
-    server: UnreliableServer, connection: Connection, remote: RemoteFile, tmp_path: Path, etags: bool
+    server: UnreliableServer,
+    connection: Connection,
+    remote: RemoteFile,
+    tmp_path: Path,
+    etags: bool,
+    heeds_if_range: bool,
 ) -> None:
-    server.etags = etags  # without: the server ignores If-Range's date, and only the size gives the change away
+    """In the last case only the size gives the change away."""
+    server.etags, server.heeds_if_range = etags, heeds_if_range
     interrupted(connection, remote, tmp_path / "s1.zip", after=1_000_000)
     server.files[PATH] = CHANGED
     assert fetch(connection, remote, tmp_path / "s1.zip").read_bytes() == CHANGED
+
+
+def test_date_stands_in_for_a_missing_etag(
+    server: UnreliableServer, connection: Connection, remote: RemoteFile, tmp_path: Path
+) -> None:
+    server.etags = False
+    interrupted(connection, remote, tmp_path / "s1.zip", after=1_000_000)
+    assert fetch(connection, remote, tmp_path / "s1.zip").read_bytes() == CONTENT
+    assert (server.requests[-1].status, server.requests[-1].if_range) == (206, "Sun, 09 Sep 2001 01:46:40 GMT")
 
 
 def test_piece_of_another_address_is_not_gone_on_with(

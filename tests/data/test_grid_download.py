@@ -139,6 +139,16 @@ def test_both_sources_leave_the_same_and_a_second_run_asks_nothing(
     assert "CC BY 4.0" in str(again)
 
 
+def test_archives_left_by_a_kill_are_cleared_away(sheffield: UnreliableServer, tmp_path: Path) -> None:
+    download(sheffield, tmp_path, "sheffield")
+    (tmp_path / ".download").mkdir()
+    (tmp_path / ".download" / "s3.mpg_vcd.zip").write_bytes(b"left over")
+    asked = len(sheffield.requests)
+    download(sheffield, tmp_path, "sheffield")
+    assert len(sheffield.requests) == asked
+    assert_complete(tmp_path, "s1", "s2", "s3")
+
+
 def test_alignments_of_everybody_are_fetched_once(zenodo: UnreliableServer, tmp_path: Path) -> None:
     download(zenodo, tmp_path, "zenodo")
     assert len(zenodo.asked(f"{RECORD}/files/alignments.zip/content")) == 1

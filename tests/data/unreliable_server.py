@@ -48,6 +48,7 @@ class UnreliableServer:
         self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.ranges = True
         self.etags = True
+        self.heeds_if_range = True
         self.requests: list[Request] = []
         site = self
 
@@ -85,7 +86,8 @@ class UnreliableServer:
         if self.etags:
             headers["ETag"] = f'"{md5(content).hexdigest()}"'
         wanted, if_range = handler.headers.get("Range"), handler.headers.get("If-Range")
-        if wanted is None or fault.ignore_range or not self.ranges or if_range not in (None, headers.get("ETag")):
+        same = if_range in (None, *headers.values()) or not self.heeds_if_range
+        if wanted is None or fault.ignore_range or not self.ranges or not same:
             self._send(handler, path, 200, headers, content, fault)
             return
         first, _, last = wanted.removeprefix("bytes=").partition("-")

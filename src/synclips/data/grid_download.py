@@ -81,7 +81,7 @@ def download_grid(
         present = {speaker: files for speaker in wanted if (files := complete(output_dir / speaker))}
         missing = [speaker for speaker in wanted if speaker not in present]
         fetched: list[SpeakerFiles] = []
-        if missing:
+        if missing or (output_dir / _WORK).exists():
             with _workplace(output_dir) as work:
                 fetched = _Download(connection, places, output_dir, work, on_progress).run(missing)
     return DownloadReport(output_dir, tuple(fetched), tuple(present.values()), left_out)
@@ -98,6 +98,8 @@ class _Download:
         self._bytes_before = self._bytes_after = 0
 
     def run(self, speakers: Sequence[str]) -> list[SpeakerFiles]:
+        if not speakers:
+            return []
         sizes = self._plan(speakers)
         fetched: list[SpeakerFiles] = []
         absent: dict[str, FileMissingError] = {}
