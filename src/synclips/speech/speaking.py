@@ -1,18 +1,16 @@
 """From a line of text to the sound that drives the lips and goes into the video: each step of it, in order."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 
 from synclips.media.audio import LOUDNESS, Waveform, loudness, normalise_loudness
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.progress import Progress, silent
-from synclips.speech.text import spoken_sentences
+from synclips.speech.text import Sentence, spoken_sentences
 from synclips.speech.tts import Speech, Synthesizer, WordTime, choose_synthesizer
 
-PAUSE: Final = 0.35
-"""Seconds of silence between two sentences."""
 Background = Literal["keep", "none"]
 
 
@@ -81,22 +79,21 @@ def speak(
     )
 
 
-def speak_sentences(engine: Synthesizer, sentences: tuple[str, ...], on_progress: Progress = silent) -> Speech:
+def speak_sentences(engine: Synthesizer, sentences: tuple[Sentence, ...], on_progress: Progress = silent) -> Speech:
     """Speak one sentence after another with pauses between them; 16 kHz."""
     pieces: list[np.ndarray] = []
     words: list[WordTime] = []
     length = 0
     for index, sentence in enumerate(sentences):
         on_progress("speak", index, len(sentences))
-        said = engine.synthesize(sentence)
+        said = engine.synthesize(sentence.text)
         samples = said.waveform.resampled(SAMPLE_RATE).samples
         at = length / SAMPLE_RATE
         words += [WordTime(word.word, word.start + at, word.end + at) for word in said.words]
         pieces.append(samples)
         length += len(samples)
-        if index + 1 < len(sentences):
-            pause = round(PAUSE * SAMPLE_RATE)
-            pieces.append(np.zeros(pause, np.float32))
-            length += pause
+        pause = round(sentence.pause * SAMPLE_RATE)
+        pieces.append(np.zeros(pause, np.float32))
+        length += pause
     on_progress("speak", len(sentences), len(sentences))
     return Speech(Waveform(np.concatenate(pieces), SAMPLE_RATE), tuple(words))
