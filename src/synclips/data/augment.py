@@ -46,9 +46,12 @@ class PictureChange:
             out = np.stack([cv2.GaussianBlur(picture, (0, 0), self.blur) for picture in out])
         if self.gain == (1.0, 1.0, 1.0) and self.bias == 0 and self.noise == 0:
             return out
-        lit = out.astype(np.float32) * np.float32(self.gain) + np.float32(self.bias)
+        lit = out * np.array(self.gain, np.float32) + np.float32(self.bias)
         if self.noise > 0:
-            lit += np.random.default_rng(self.noise_seed).normal(0, self.noise, lit.shape).astype(np.float32)
+            rng = np.random.default_rng(self.noise_seed)
+            grain = rng.standard_normal(2 * out[0].size, np.float32) * np.float32(self.noise)
+            for picture, start in zip(lit, rng.integers(0, out[0].size, len(lit)), strict=True):
+                picture += grain[start : start + picture.size].reshape(picture.shape)
         return lit.clip(0, 255).astype(np.uint8)
 
 

@@ -11,14 +11,17 @@ HEIGHT, WIDTH = 48, 96
 
 
 class VideoEncoder(nn.Module):
-    """Four stages of strided and plain 3 x 3 convolutions over 48 x 96 mouth crops, frames stacked as channels."""
+    """Four strided 3 x 3 convolutions over 48 x 96 mouth crops, frames stacked as channels; a plain one behind each of
+    the last two, where pixels are few."""
 
     def __init__(self, config: SyncNetConfig) -> None:
         super().__init__()
         stages: list[nn.Module] = []
         channels = 3 * FRAMES
-        for width in config.widths:
-            stages += [_convolution(channels, width, 2), _convolution(width, width, 1)]
+        for number, width in enumerate(config.widths):
+            stages.append(_convolution(channels, width, 2))
+            if number >= 2:
+                stages.append(_convolution(width, width, 1))
             channels = width
         self.stages = nn.Sequential(*stages)
         self.head = nn.Sequential(

@@ -1,0 +1,121 @@
+"""Which triangle covers which pixel: the base of every warp. Training and rendering share it.
+
+The face's mesh is set into a ring of points around the head that move with the head's pose only, so that a warp of
+the face runs out smoothly into its surroundings. A raster says for each pixel of the destination which triangle
+covers it and where in the triangle it lies; weighting the source's corners alike gives the pixel to fetch (a piecewise
+affine warp).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_weight, template, triangles
+
+RING = 24
+RING_CENTRE, RING_RADII, RING_DEPTH = (64.0, 70.0), (95.0, 110.0), 25.0
+"""The ring of fixed points, in canonical units."""
+N_EXTENDED = 468 + RING
+SUBPIXEL = 4
+"""Binary digits of a pixel to which corners are rounded when triangles are filled."""
+WIDENING = 0.2
+"""The lip region is widened by this share of the mouth's width."""
+
+
+@dataclass(frozen=True)
+class Raster:
+    """For each pixel the three corners of its triangle and their weights; weights are 0 where no triangle lies."""
+
+    corners: Int32[np.ndarray, "h w 3"]
+    weights: Float32[np.ndarray, "h w 3"]
+
+    def interpolate(self, values: Float32[np.ndarray, "v c"]) -> Float32[np.ndarray, "h w c"]:
+        """Values at the mesh's points, spread over the pixels; 0 where no triangle lies."""
+        return np.einsum("hwkc,hwk->hwc", values[self.corners], self.weights)
+
+
+def extend(meshes: Float32[np.ndarray, "n 468 3"]) -> Float32[np.ndarray, "n v 3"]:
+    """Canonical meshes with the ring's points after their own."""
+    return np.concatenate([meshes, np.repeat(_ring()[None], len(meshes), axis=0)], axis=1)
+
+
+@cache
+def extended_triangles() -> Int32[np.ndarray, "t 3"]:
+    """The mesh's triangles, and those between its outline and the ring."""
+    from scipy.spatial import Delaunay
+
+    points = np.concatenate([template(), _ring()])[:, :2]
+    corners = Delaunay(points).simplices.astype(np.int32)
+    corners = corners[(corners >= 468).any(axis=1)]
+    a, b, c = (points[corners[:, k]] for k in range(3))
+    area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
+    corners[area < 0] = corners[area < 0][:, ::-1]
+    return np.concatenate([triangles(), corners])
+
+
+@cache
+def moving_weight() -> Float32[np.ndarray, " v"]:
+    """`lower_weight` for the extended mesh: the ring does not move."""
+    return np.concatenate([lower_weight(), np.zeros(RING, np.float32)])
+
+
+def rasterise(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Raster:
+    """Fill the extended mesh's triangles. `points` are pixels of the raster, pixel centres at whole numbers.
+
+    Triangles that lie mirrored (turned away, or torn) are not drawn; their pixels have no weights unless another
+    triangle covers them.
+    """
+    corners = extended_triangles()
+    a, b, c = (points[corners[:, k]].astype(np.float64) for k in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+    inside = (area > 1e-6) & (high >= -1).all(axis=1) & (low[:, 0] <= width) & (low[:, 1] <= height)
+    used = np.flatnonzero(inside)
+    label = np.full((height, width), -1, np.int32)
+    fixed = np.round(points[corners] * (1 << SUBPIXEL)).astype(np.int32)
+    for number in used:
+        cv2.fillConvexPoly(label, fixed[number], int(number), shift=SUBPIXEL)
+    covered = label >= 0
+    index = np.maximum(label, 0)
+    y, x = np.mgrid[:height, :width]
+    # barycentric coordinates from edge functions
+    ax, ay, bx, by = a[index, 0], a[index, 1], b[index, 0], b[index, 1]
+    cx, cy, size = c[index, 0], c[index, 1], np.where(covered, area[index], 1.0)
+    first = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / size
+    second = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / size
+    # a filled pixel's centre may lie a little outside its triangle: take the nearest point within
+    weights = np.stack([first, second, 1 - first - second], axis=2).clip(0, 1)
+    weights *= (covered / np.maximum(weights.sum(axis=2), 1e-6))[..., None]
+    return Raster(corners[index], weights.astype(np.float32))
+
+
+def lip_masks(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Float32[np.ndarray, "2 h w"]:
+    """The widened, feathered lip region and the inner mouth, in [0, 1]."""
+    fixed = np.round(points * (1 << SUBPIXEL)).astype(np.int32)
+    across = float(np.linalg.norm(points[OUTER_LIPS[0]] - points[OUTER_LIPS[10]]))
+    radius = max(1, round(across * WIDENING))
+    outer = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(outer, [fixed[OUTER_LIPS]], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL)
+    outer = cv2.dilate(outer, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
+    outer = cv2.GaussianBlur(outer, (0, 0), radius / 2)
+    inner = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(inner, [fixed[INNER_LIPS]], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL)
+    return np.stack([outer, inner]).astype(np.float32) / 255
+
+
+def face_mask(raster: Raster) -> Float32[np.ndarray, "h w"]:
+    """Where the made face replaces the frame: 1 on the lower face, 0 where nothing moves, smooth between."""
+    weight = raster.interpolate(moving_weight()[:, None])[..., 0]
+    t = np.clip(weight * 2.5, 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
+@cache
+def _ring() -> Float32[np.ndarray, "r 3"]:
+    angle = np.linspace(0, 2 * np.pi, RING, endpoint=False)
+    x = RING_CENTRE[0] + RING_RADII[0] * np.cos(angle)
+    y = RING_CENTRE[1] + RING_RADII[1] * np.sin(angle)
+    return np.stack([x, y, np.full(RING, RING_DEPTH)], axis=1).astype(np.float32)

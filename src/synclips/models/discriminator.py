@@ -1,0 +1,43 @@
+"""The discriminator of `base`: real or made, judged patch by patch (Isola et al., 2017; spectral norm: Miyato et al.,
+2018)."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+class Discriminator(nn.Module):
+    """Four convolutions; returns every layer's output, the last being the logits, for feature matching."""
+
+    def __init__(self, channels: int = 4, width: int = 32) -> None:
+        super().__init__()
+        sizes = [(channels, width, 2), (width, 2 * width, 2), (2 * width, 4 * width, 2), (4 * width, 1, 1)]
+        self.stages = nn.ModuleList(spectral_norm(nn.Conv2d(i, o, 4, s, 1)) for i, o, s in sizes)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _c _h _w"]]:
+        """Pictures in [-1, 1] with the lip mask as fourth channel."""
+        outputs = []
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            if number < len(self.stages) - 1:
+                x = F.leaky_relu(x, 0.2)
+            outputs.append(x)
+        return outputs
+
+
+def hinge_discriminator(real: Float[Tensor, "*b"], made: Float[Tensor, "*b"]) -> Float[Tensor, ""]:
+    """Hinge loss of the discriminator (Lim and Ye, "Geometric GAN", 2017)."""
+    return torch.relu(1 - real).mean() + torch.relu(1 + made).mean()
+
+
+def hinge_generator(made: Float[Tensor, "*b"]) -> Float[Tensor, ""]:
+    """Hinge loss of the generator."""
+    return -made.mean()
+
+
+def feature_matching(real: list[Tensor], made: list[Tensor]) -> Float[Tensor, ""]:
+    """Mean L1 distance of the discriminator's features (Salimans et al., 2016)."""
+    terms = [F.l1_loss(m, r.detach()) for r, m in zip(real[:-1], made[:-1], strict=True)]
+    return torch.stack(terms).mean()

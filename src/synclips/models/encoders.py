@@ -1,0 +1,77 @@
+"""Stage 1's networks: encoders of sound and of lips that meet in one space, apart from any generator."""
+
+from typing import Protocol
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from synclips.config import ModelConfig
+from synclips.models.audio_encoder import AudioEncoder
+from synclips.models.seed import SeedEncoders
+from synclips.models.syncnet import SyncNet
+
+Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
+"""Unit vectors of lips and of sound, row by row of the same moment, and the logarithm of their temperature's inverse."""
+
+
+class Encoders(Protocol):
+    """What pretraining asks of a preset."""
+
+    window: int
+    """Frames of picture that one embedding sees; an even number's middle is its later half's first."""
+
+    def pairs(
+        self, pictures: Float[Tensor, "c m t h w 3"], features: Float[Tensor, "c steps f"], index: Tensor
+    ) -> list[Pair]:
+        """Embed `m` moments in each of `c` clips. `index` (c, m): the frame at the middle of each window."""
+
+
+class BaseEncoders(nn.Module):
+    """SyncNet and the generator's audio encoder, trained against the same lips."""
+
+    window = 5
+
+    def __init__(self, features: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.syncnet = SyncNet(features, config.syncnet)
+        self.audio_encoder = AudioEncoder(features, config.audio)
+        self.projection = nn.Linear(config.audio.dim, config.syncnet.dim)
+
+    def pairs(
+        self, pictures: Float[Tensor, "c m t h w 3"], features: Float[Tensor, "c steps f"], index: Tensor
+    ) -> list[Pair]:
+        """See `Encoders`: the first pair is SyncNet's, the second the generator's audio encoder."""
+        video = self.syncnet.embed_video(stack_frames(pictures.flatten(0, 1)))
+        steps = sound_windows(features, index)
+        near = self.syncnet.embed_audio(steps.flatten(0, 1))
+        tokens = self.audio_encoder(features)
+        chosen = tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
+        wide = F.normalize(self.projection(chosen.flatten(0, 1)).float(), dim=-1)
+        return [(video, near, self.syncnet.log_scale), (video, wide, self.syncnet.log_scale)]
+
+
+def build_encoders(features: int, config: ModelConfig) -> "BaseEncoders | SeedEncoders":
+    """The encoders of a preset."""
+    return BaseEncoders(features, config) if config.preset == "base" else SeedEncoders()
+
+
+def stack_frames(pictures: Float[Tensor, "b t h w 3"]) -> Float[Tensor, "b c h w"]:
+    """Frames as channels: frame 0's red, green, blue, then frame 1's."""
+    return pictures.permute(0, 1, 4, 2, 3).flatten(1, 2)
+
+
+def sound_windows(features: Float[Tensor, "c steps f"], index: Tensor) -> Float[Tensor, "c m 20 f"]:
+    """The 20 steps under the five frames around each frame of `index` (c, m); the ends repeat."""
+    from synclips.models.syncnet import STEPS
+
+    start = 4 * index - (STEPS - 4) // 2
+    at = (start[..., None] + _arange(STEPS, index)).clamp(0, features.shape[1] - 1)
+    picked = features.gather(1, at.flatten(1)[..., None].expand(-1, -1, features.shape[2]))
+    return picked.unflatten(1, at.shape[1:])
+
+
+def _arange(count: int, like: Tensor) -> Tensor:
+    import torch
+
+    return torch.arange(count, device=like.device)

@@ -1,0 +1,84 @@
+"""From sound to how the lower face moves: audio encoder, cross-attention to the person's own mouths, motion head.
+
+Motion is measured from the person's face at rest, in the canonical frame, as principal components of the population's
+lower-face motion (Blanz and Vetter's linear model, fitted to speech only). The basis lies in the model's buffers.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from synclips.config import ModelConfig
+from synclips.models.audio_encoder import AudioEncoder
+from synclips.models.cross_attention import CrossAttention
+from synclips.models.video_encoder import VideoEncoder
+
+
+class MotionModel(nn.Module):
+    """MFCC features and a mouth bank in, motion components of every frame out."""
+
+    mean: Tensor
+    basis: Tensor
+    spread: Tensor
+
+    def __init__(self, features: int, points: int, config: ModelConfig) -> None:
+        super().__init__()
+        dim, motion = config.audio.dim, config.motion
+        self.audio_encoder = AudioEncoder(features, config.audio)
+        self.video_encoder = VideoEncoder(config.syncnet)
+        self.bank_projection = nn.Linear(config.syncnet.dim + motion.components, dim)
+        self.cross_attention = nn.ModuleList(
+            CrossAttention(dim, motion.heads, config.audio.dropout) for _ in range(motion.blocks)
+        )
+        self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, motion.components))
+        self.register_buffer("mean", torch.zeros(points, 3))
+        self.register_buffer("basis", torch.zeros(motion.components, points, 3))
+        self.register_buffer("spread", torch.ones(motion.components))
+
+    def set_basis(
+        self, mean: Float[Tensor, "m 3"], basis: Float[Tensor, "k m 3"], spread: Float[Tensor, " k"]
+    ) -> None:
+        """Take the population's mean motion, its components (orthonormal), and their standard deviations."""
+        self.mean.copy_(mean)
+        self.basis.copy_(basis)
+        self.spread.copy_(spread)
+
+    def forward(
+        self,
+        features: Float[Tensor, "b steps f"],
+        bank: Float[Tensor, "b n v"],
+        shapes: Float[Tensor, "b n k"],
+        present: Bool[Tensor, "b n"],
+    ) -> tuple[Float[Tensor, "b t k"], Float[Tensor, "b t d"]]:
+        """Components in units of their spread, and the embeddings they were read from.
+
+        `bank` holds the video encoder's embeddings of the person's mouths and `shapes` their components.
+        """
+        x = self.audio_encoder(features)
+        mouths = self.bank_projection(torch.cat([bank, shapes], dim=-1))
+        for block in self.cross_attention:
+            x = block(x, mouths, present)
+        return self.head(x), x
+
+    def displacement(self, components: Float[Tensor, "*b k"]) -> Float[Tensor, "*b m 3"]:
+        """Components to the points' offsets from rest, in canonical units."""
+        return torch.einsum("...k,kmc->...mc", components.float() * self.spread, self.basis) + self.mean
+
+    def components(self, displacement: Float[Tensor, "*b m 3"]) -> Float[Tensor, "*b k"]:
+        """The least-squares components of a displacement: the inverse of `displacement` on its span."""
+        return torch.einsum("...mc,kmc->...k", displacement - self.mean, self.basis) / self.spread
+
+
+def fit_basis(
+    displacements: Float[Tensor, "n m 3"], components: int
+) -> tuple[Float[Tensor, "m 3"], Float[Tensor, "k m 3"], Float[Tensor, " k"]]:
+    """Mean, principal components and standard deviations of a population's displacements.
+
+    A sample smaller than `components` leaves the last ones with a small spread and no direction of meaning.
+    """
+    mean = displacements.mean(dim=0)
+    flat = (displacements - mean).flatten(1)
+    values, vectors = torch.linalg.eigh(flat.T.double() @ flat.double() / len(flat))
+    basis = vectors.flip(1)[:, :components].T.float().contiguous()
+    spread = values.flip(0)[:components].clamp_min(0).sqrt().float().clamp_min(1e-3)
+    return mean, basis.unflatten(1, displacements.shape[1:]), spread

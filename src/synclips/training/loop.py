@@ -1,0 +1,175 @@
+"""The mechanics of training, the same for every stage: schedule, averaging, validation, log, checkpoints, resume.
+
+A stage leaves in its folder: `last.pt` (all that a resumed run needs; a resumed run equals an uninterrupted one),
+`best.safetensors` (averaged weights of the best validation), `log.jsonl` (one line a step or validation), and
+pictures.
+"""
+
+import json
+import math
+import pickle
+import time
+from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import nn
+
+from synclips.config import RecipeConfig, StageConfig
+from synclips.errors import CheckpointError
+from synclips.files import atomic_path
+from synclips.models.checkpoint import save_model
+from synclips.progress import Progress, silent
+
+LOG_EVERY = 25
+
+
+class Stage(Protocol):
+    """One stage of the recipe: what is trained, what a step does, how it is validated."""
+
+    name: str
+    config: StageConfig
+
+    def networks(self) -> dict[str, nn.Module]:
+        """All that is trained, by name; saved in `last.pt`."""
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Their optimisers, by name."""
+
+    def averaged(self) -> nn.Module:
+        """The network whose running average is validated and kept."""
+
+    def step(self, step: int) -> dict[str, float]:
+        """One optimiser step, at the learning rate already set; returns named losses and figures."""
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Figures of the averaged network; "score" among them, the larger the better."""
+
+    def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:
+        """Something to look at, or None."""
+
+
+def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: Progress = silent) -> Path:
+    """Train `stage` to its end, going on from `folder`/last.pt if that is there. Returns the best checkpoint's path.
+
+    Raises:
+        CheckpointError: `last.pt` is damaged or belongs to another recipe.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    best_path = folder / "best.safetensors"
+    state = _State(stage, recipe)
+    if (folder / "last.pt").is_file():
+        state.load(folder / "last.pt")
+    config = stage.config
+    started = time.monotonic()
+    with (folder / "log.jsonl").open("a") as log:
+        while state.step < config.steps:
+            torch.manual_seed(_seed(recipe, stage, state.step))
+            _set_rates(stage, state.step)
+            figures = stage.step(state.step)
+            _average(state.average, stage.averaged(), min(config.ema, (1 + state.step) / (10 + state.step)))
+            state.step += 1
+            on_progress(stage.name, state.step, config.steps)
+            if state.step % LOG_EVERY == 0 or state.step == 1:
+                _log(log, "train", state.step, started, figures)
+            if state.step % config.validate == 0 or state.step == config.steps:
+                state.average.eval()
+                with torch.no_grad():
+                    result = stage.validate(state.average)
+                    picture = stage.picture(state.average)
+                _log(log, "validate", state.step, started, result)
+                if picture is not None:
+                    _write_picture(folder / f"step_{state.step:06d}.png", picture)
+                if result["score"] > state.best:
+                    state.best = result["score"]
+                    metadata = {"stage": stage.name, "step": state.step, "figures": result, "recipe": asdict(recipe)}
+                    save_model(best_path, state.average, metadata)
+                state.save(folder / "last.pt")
+    return best_path
+
+
+class _State:
+    """Everything a resumed run needs."""
+
+    def __init__(self, stage: Stage, recipe: RecipeConfig) -> None:
+        self.stage, self.digest = stage, recipe.digest()
+        self.average = deepcopy(stage.averaged())
+        self.step, self.best = 0, -math.inf
+
+    def save(self, path: Path) -> None:
+        value = {
+            "digest": self.digest,
+            "step": self.step,
+            "best": self.best,
+            "average": self.average.state_dict(),
+            "networks": {name: network.state_dict() for name, network in self.stage.networks().items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.stage.optimizers().items()},
+        }
+        with atomic_path(path) as temporary:
+            torch.save(value, temporary)
+
+    def load(self, path: Path) -> None:
+        try:
+            value: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            if value["digest"] != self.digest:
+                raise CheckpointError(f"{path} was made by another recipe; name another folder, or delete it")
+            self.average.load_state_dict(value["average"])
+            for name, network in self.stage.networks().items():
+                network.load_state_dict(value["networks"][name])
+            for name, optimizer in self.stage.optimizers().items():
+                optimizer.load_state_dict(value["optimizers"][name])
+            self.step, self.best = int(value["step"]), float(value["best"])
+        except CheckpointError:
+            raise
+        except (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+            raise CheckpointError(f"{path} is damaged; delete it to start the stage anew") from error
+
+
+def rate_at(step: int, config: StageConfig) -> float:
+    """Learning rate of a step: a linear rise over `warmup` steps, then half a cosine down to a hundredth."""
+    rise = min(1.0, (step + 1) / max(1, config.warmup))
+    fall = 0.5 * (1 + math.cos(math.pi * step / max(1, config.steps)))
+    return config.rate * rise * (0.01 + 0.99 * fall)
+
+
+def autocast(recipe: RecipeConfig, device: torch.device) -> AbstractContextManager[Any]:
+    """Mixed precision where the recipe asks for it."""
+    return torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext()
+
+
+def _seed(recipe: RecipeConfig, stage: Stage, step: int) -> int:
+    return int(np.random.SeedSequence([recipe.seed, *stage.name.encode(), step]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _set_rates(stage: Stage, step: int) -> None:
+    rate = rate_at(step, stage.config)
+    for optimizer in stage.optimizers().values():
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("factor", 1.0)
+
+
+@torch.no_grad()
+def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    target = model.state_dict()
+    for name, value in average.state_dict().items():
+        if value.dtype.is_floating_point:
+            value.lerp_(target[name].to(value.dtype), 1 - decay)
+        else:
+            value.copy_(target[name])
+
+
+def _log(stream: Any, kind: str, step: int, started: float, figures: dict[str, float]) -> None:
+    line = {"kind": kind, "step": step, "seconds": round(time.monotonic() - started, 1)}
+    stream.write(json.dumps(line | {name: round(float(value), 5) for name, value in figures.items()}) + "\n")
+    stream.flush()
+
+
+def _write_picture(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+    with atomic_path(path) as temporary:
+        cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

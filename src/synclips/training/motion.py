@@ -1,0 +1,168 @@
+"""Stage 2, first part: the audio encoder, cross-attention and motion head learn to move the mesh."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from synclips.config import LossConfig, RecipeConfig
+from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.evaluation.shapes import correlation, largest_lip_error, opening_of
+from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
+from synclips.features.mfcc import N_FEATURES
+from synclips.models.encoders import BaseEncoders
+from synclips.models.motion import MotionModel
+from synclips.training.loop import autocast
+from synclips.training.motion_data import VARIANTS, MotionData, fit_population
+
+WINDOW = 48
+"""Frames learned at a time."""
+BANK = 24
+"""Places of the mouth bank in training."""
+
+
+def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
+    """A motion model that starts from stage 1's encoders."""
+    model = MotionModel(N_FEATURES, len(lower_points()), recipe.model)
+    model.audio_encoder.load_state_dict(encoders.audio_encoder.state_dict())
+    model.video_encoder.load_state_dict(encoders.syncnet.video_encoder.state_dict())
+    return model
+
+
+class MotionStage:
+    """Motion as `run_stage` wants it. The video encoder rests: its embeddings are computed once."""
+
+    name = "motion"
+
+    def __init__(self, store: ClipStore, recipe: RecipeConfig, encoders: BaseEncoders, device: torch.device) -> None:
+        self.config, self.recipe, self.store, self.device = recipe.motion, recipe, store, device
+        parts = store.split()
+        self.model = build_motion(recipe, encoders).to(device)
+        self.model.set_basis(*fit_population(store, parts["train"], recipe.model.motion.components))
+        self.data = MotionData(store, self.model, recipe.augment, recipe.seed)
+        self.speakers = store.speakers(parts["train"])
+        self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
+        self.losses = MotionLosses(self.model, recipe.loss)
+        trained = [p for name, p in self.model.named_parameters() if not name.startswith("video_encoder.")]
+        self.optimizer = torch.optim.AdamW(trained, weight_decay=self.config.weight_decay)
+        self.held_out = {"seen": parts["seen"][:30] or parts["train"][:10], "unseen": parts["unseen"][:12]}
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Saved in last.pt."""
+        return {"model": self.model}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Saved in last.pt."""
+        return {"model": self.optimizer}
+
+    def averaged(self) -> nn.Module:
+        """The motion model."""
+        return self.model
+
+    def step(self, step: int) -> dict[str, float]:
+        """L1 of components, their velocities, the lips, and the mouth's opening."""
+        rng = self.sampler.rng(step)
+        self.model.train()
+        self.model.video_encoder.eval()
+        features, target, banks = [], [], []
+        for key in self.sampler.draw(rng, self.config.batch):
+            number = int(rng.integers(VARIANTS))
+            variant = self.data.variant(key, number)
+            start = int(rng.integers(max(1, len(variant.components) - WINDOW + 1)))
+            index = np.minimum(np.arange(start, start + WINDOW), len(variant.components) - 1)
+            steps = (4 * index[:, None] + np.arange(4)).ravel()
+            features.append(variant.features[steps])
+            target.append(variant.components[index])
+            window = (start, start + WINDOW)
+            keys = self.speakers[key.split(".")[0]]
+            banks.append(self.data.bank(keys, key, window, BANK, rng, mirror=number % 2 == 1))
+        bank = [torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*((b.embeddings, b.shapes, b.present) for b in banks), strict=True)]
+        with autocast(self.recipe, self.device):
+            made, _ = self.model(torch.from_numpy(np.stack(features)).to(self.device), *bank)
+        losses = self.losses(made.float(), torch.from_numpy(np.stack(target)).to(self.device))
+        loss = torch.stack([getattr(self.recipe.loss, name) * value for name, value in losses.items()]).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        return {name: value.item() for name, value in losses.items()}
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Largest lip error and correlation of opening, on held-out clips of known and of unknown speakers."""
+        assert isinstance(model, MotionModel)
+        figures = {}
+        for split, keys in self.held_out.items():
+            if not keys:
+                continue
+            made, true = zip(*(self.predict(model, key) for key in keys), strict=True)
+            figures[f"{split}_lve"] = float(np.mean([largest_lip_error(m, t) for m, t in zip(made, true, strict=True)]))
+            figures[f"{split}_rest_lve"] = float(np.mean([largest_lip_error(0 * t, t) for t in true]))
+            figures[f"{split}_opening"] = float(np.mean([correlation(opening_of(m), opening_of(t)) for m, t in zip(made, true, strict=True)]))
+            figures[f"{split}_spread"] = float(np.mean([opening_of(m).std() / opening_of(t).std() for m, t in zip(made, true, strict=True)]))
+        return figures | {"score": -figures["seen_lve"]}
+
+    def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Made and true displacements (n, m, 3) of a clip, with a bank of another moment of the same speaker."""
+        speaker = key.split(".")[0]
+        others = [k for k in self.store.entries if k.split(".")[0] == speaker and k != key] or [key]
+        plain, other = self.data.plain(key), others[0]
+        take = np.linspace(0, len(self.data.plain(other).components) - 1, BANK).astype(int)
+        bank = [
+            torch.from_numpy(part)[None].to(self.device)
+            for part in (self.data.embeddings(other)[take], self.data.plain(other).components[take], np.ones(BANK, bool))
+        ]
+        made, _ = model(torch.from_numpy(plain.features)[None].to(self.device), *bank)
+        true = torch.from_numpy(plain.components).to(self.device)
+        return model.displacement(made[0]).cpu().numpy(), model.displacement(true).cpu().numpy()
+
+    def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:
+        """Mouth opening over time, made (red) against true (black), of some held-out clips."""
+        assert isinstance(model, MotionModel)
+        rows = []
+        for key in [*self.held_out["seen"][:3], *self.held_out["unseen"][:3]]:
+            made, true = self.predict(model, key)
+            rows.append(_traces(opening_of(true), opening_of(made)))
+        return np.concatenate(rows)
+
+
+class MotionLosses:
+    """The mesh losses, by the names of LossConfig."""
+
+    def __init__(self, model: MotionModel, weights: LossConfig) -> None:
+        points = {int(p): i for i, p in enumerate(lower_points())}
+        self.model, self.weights = model, weights
+        self.lips = torch.tensor([points[int(p)] for p in LIPS])
+        half = len(INNER_LIPS) // 2
+        self.upper = torch.tensor([points[int(p)] for p in INNER_LIPS[2 : half - 1]])
+        self.lower = torch.tensor([points[int(p)] for p in INNER_LIPS[: half + 1 : -1][: len(self.upper)]])
+
+    def __call__(self, made: Float[Tensor, "b t k"], true: Float[Tensor, "b t k"]) -> dict[str, Tensor]:
+        """Losses of made against true components."""
+        weight = self.model.spread / self.model.spread[0]
+        error = (made - true) * weight
+        speed = error[:, 1:] - error[:, :-1]
+        shape, wanted = self.model.displacement(made), self.model.displacement(true)
+        lips = (shape[..., self.lips, :2] - wanted[..., self.lips, :2]).norm(dim=-1)
+        gap, wanted_gap = self.gap(shape), self.gap(wanted)
+        return {
+            "motion": error.abs().mean() * 4,
+            "velocity": speed.abs().mean() * 4,
+            "lips": lips.mean() / 4 + lips.amax(dim=-1).mean() / 8,
+            # a closed mouth that opens a little is seen at once; a wide one that opens wider is not
+            "opening": ((gap - wanted_gap).abs() / (wanted_gap.clamp_min(0) + 1.5)).mean(),
+        }
+
+    def gap(self, displacement: Float[Tensor, "b t m 3"]) -> Float[Tensor, "b t p"]:
+        """How far the inner lips moved apart, pair by pair, from rest."""
+        return displacement[..., self.lower, 1] - displacement[..., self.upper, 1]
+
+
+def _traces(true: np.ndarray, made: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
+    import cv2
+
+    height, step = 120, 10
+    canvas = np.full((height, 75 * step, 3), 255, np.uint8)
+    for values, colour in ((true, (0, 0, 0)), (made, (220, 30, 30))):
+        points = np.stack([np.arange(len(values)) * step, height - 15 - values * 6], axis=1).astype(np.int32)
+        cv2.polylines(canvas, [points], False, colour, 2, cv2.LINE_AA)
+    return canvas

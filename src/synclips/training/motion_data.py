@@ -1,0 +1,136 @@
+"""What the motion model learns from: sound features, motion components and mouth embeddings of whole clips."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+
+from synclips.config import AugmentConfig
+from synclips.data.augment import SoundChange, draw_sound_change
+from synclips.data.dataset import ClipStore
+from synclips.data.shards import Clip
+from synclips.features.alignment import MOUTH_VIEW
+from synclips.features.face_mesh import lower_points, mirror_points
+from synclips.models.encoders import stack_frames
+from synclips.models.motion import MotionModel, fit_basis
+from synclips.models.video_encoder import FRAMES, VideoEncoder
+
+VARIANTS = 6
+"""Differently bent copies of each clip, half of them mirrored."""
+NEAREST = 5
+"""Frames that bank entries stay away from the window being learned, so that the answer is not among them."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One bent copy of a clip: features (4 n, 39) and true components (n, k)."""
+
+    features: Float32[np.ndarray, "steps f"]
+    components: Float32[np.ndarray, "n k"]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Mouths of one person: embeddings, shapes (components), and which places hold one."""
+
+    embeddings: Float32[np.ndarray, "n v"]
+    shapes: Float32[np.ndarray, "n k"]
+    present: Bool[np.ndarray, " n"]
+
+
+def displacement_of(store: ClipStore, clip: Clip, *, mirror: bool = False) -> Float32[np.ndarray, "n m 3"]:
+    """The lower face's offset from the speaker's rest in each frame, in canonical units; mirrored if asked."""
+    rest = clip.mesh.copy()
+    rest[lower_points()] = store.rest(clip.speaker)
+    if not mirror:
+        return clip.lower - rest[lower_points()]
+    return (mirror_points(clip.meshes()) - mirror_points(rest))[:, lower_points()]
+
+
+def fit_population(store: ClipStore, keys: Sequence[str], components: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`fit_basis` over the keys' clips, at most 30 a speaker, each with its mirror image."""
+    displacements = []
+    for group in store.speakers(keys).values():
+        for key in group[:30]:
+            displacements += [displacement_of(store, store[key], mirror=mirror)[::2] for mirror in (False, True)]
+    return fit_basis(torch.from_numpy(np.concatenate(displacements)), components)
+
+
+class MotionData:
+    """Variants and banks of clips, made when first asked for and kept."""
+
+    def __init__(self, store: ClipStore, model: MotionModel, augment: AugmentConfig, seed: int) -> None:
+        self.store, self.augment, self.seed = store, augment, seed
+        self._mean = model.mean.cpu().numpy()
+        self._basis = model.basis.cpu().numpy() / model.spread.cpu().numpy()[:, None, None]
+        self._encoder = model.video_encoder
+        self.variant = lru_cache(maxsize=20_000)(self._variant)
+        self.plain = lru_cache(maxsize=4_000)(self._plain)
+        self.embeddings = lru_cache(maxsize=20_000)(self._embeddings)
+
+    def components(self, displacement: Float32[np.ndarray, "n m 3"]) -> Float32[np.ndarray, "n k"]:
+        """As MotionModel.components."""
+        return np.einsum("nmc,kmc->nk", displacement - self._mean, self._basis).astype(np.float32)
+
+    def _plain(self, key: str) -> Variant:
+        """The clip as it is."""
+        clip = self.store[key]
+        features = SoundChange().features(clip.waveform, len(clip))
+        components = self.components(displacement_of(self.store, clip))
+        return Variant(features, _shifted(components, self.store.offset(key)))
+
+    def _variant(self, key: str, number: int) -> Variant:
+        """Bent copy `number` of the clip; odd numbers are mirrored."""
+        rng = np.random.default_rng([self.seed, zlib.crc32(key.encode()), number])
+        clip = self.store[key]
+        sound = draw_sound_change(self.augment, rng)
+        frames = int(len(clip) / sound.speed)
+        true = _shifted(self.components(displacement_of(self.store, clip, mirror=number % 2 == 1)), self.store.offset(key))
+        at = np.minimum(np.arange(frames) * sound.speed, len(clip) - 1)
+        low = np.minimum(at.astype(int), len(clip) - 2)
+        share = (at - low)[:, None].astype(np.float32)
+        components = true[low] * (1 - share) + true[low + 1] * share
+        return Variant(sound.features(clip.waveform, frames), components.astype(np.float32))
+
+    def _embeddings(self, key: str) -> Float32[np.ndarray, "n v"]:
+        """The video encoder's view of each frame of the clip."""
+        return embed_mouths(self._encoder, self.store[key])
+
+    def bank(
+        self, speaker_keys: Sequence[str], key: str, window: tuple[int, int], size: int, rng: np.random.Generator, *, mirror: bool
+    ) -> Bank:
+        """Up to `size` mouths of the speaker, from the clip itself away from `window`, or from another clip."""
+        other = speaker_keys[int(rng.integers(len(speaker_keys)))] if rng.random() < 0.5 else key
+        shapes = self.variant(other, 1 if mirror else 0).components if mirror else self.plain(other).components
+        embeddings = self.embeddings(other)
+        usable = np.arange(min(len(shapes), len(embeddings)))
+        if other == key:
+            usable = usable[(usable < window[0] - NEAREST) | (usable >= window[1] + NEAREST)]
+        count = int(rng.integers(0, size + 1)) if rng.random() < 0.4 else size
+        chosen = rng.permutation(usable)[:count]
+        bank = Bank(np.zeros((size, embeddings.shape[1]), np.float32), np.zeros((size, shapes.shape[1]), np.float32), np.zeros(size, bool))
+        bank.embeddings[: len(chosen)], bank.shapes[: len(chosen)] = embeddings[chosen], shapes[chosen]
+        bank.present[: len(chosen)] = True
+        return bank
+
+
+@torch.no_grad()
+def embed_mouths(encoder: VideoEncoder, clip: Clip) -> Float32[np.ndarray, "n v"]:
+    """Embeddings of the five frames around each frame; the ends repeat."""
+    device = next(encoder.parameters()).device
+    mouths = torch.from_numpy(clip.crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns].copy()).to(device).float() / 127.5 - 1
+    index = (torch.arange(len(clip))[:, None] + torch.arange(FRAMES) - FRAMES // 2).clamp(0, len(clip) - 1)
+    training = encoder.training
+    encoder.eval()
+    out = [encoder(stack_frames(mouths[part])) for part in index.split(64)]
+    encoder.train(training)
+    return torch.cat(out).float().cpu().numpy()
+
+
+def _shifted(components: Float32[np.ndarray, "n k"], offset: int) -> Float32[np.ndarray, "n k"]:
+    """Components on the sound's clock: frame i of the sound shows picture i - offset."""
+    return components[(np.arange(len(components)) - offset).clip(0, len(components) - 1)]

@@ -1,0 +1,147 @@
+"""Stage 1: sound and lips learn to find each other, apart from any generator.
+
+Each step takes `batch` moments, ten from each of batch / 10 clips: the nine other moments of a clip show the same
+person in the same light, so only the lips can tell them apart.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor, nn
+
+from synclips.config import AugmentConfig, RecipeConfig
+from synclips.data.augment import PictureChange, SoundChange, draw_picture_change, draw_sound_change
+from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.features.alignment import MOUTH_VIEW, SEED_VIEW, View
+from synclips.features.mfcc import N_FEATURES
+from synclips.models.encoders import BaseEncoders, build_encoders
+from synclips.models.seed import SeedEncoders
+from synclips.models.syncnet import contrastive_loss
+from synclips.training.loop import autocast
+
+MOMENTS = 10
+"""Moments taken from one clip."""
+APART = 3
+"""Frames that two of them lie apart at least."""
+STUCK_AFTER, STUCK_SHARE = 300, 0.97
+"""From this step on, a loss above this share of chance is reported as stuck."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """A batch: pictures (c, m, t, h, w, 3) uint8, features (c, steps, 39), frame index (c, m) in the features' time."""
+
+    pictures: UInt8[np.ndarray, "c m t h w 3"]
+    features: Float32[np.ndarray, "c steps f"]
+    index: np.ndarray
+
+    def tensors(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures in [-1, 1], features, index."""
+        pictures = torch.from_numpy(self.pictures).to(device).float() / 127.5 - 1
+        return pictures, torch.from_numpy(self.features).to(device), torch.from_numpy(self.index).to(device)
+
+
+def draw_moments(
+    store: ClipStore, keys: Sequence[str], rng: np.random.Generator, augment: AugmentConfig | None, window: int, view: View
+) -> Moments:
+    """`MOMENTS` moments of each clip, bent by `augment` (None: as they are)."""
+    pictures, features, indices = [], [], []
+    for key in keys:
+        clip = store[key]
+        sound = draw_sound_change(augment, rng) if augment else SoundChange()
+        picture = draw_picture_change(augment, rng) if augment else PictureChange()
+        count = _FRAMES
+        index = _moments(rng, count, window)
+        offset = store.offset(key)
+        shown = np.round((index[:, None] + np.arange(window) - window // 2) * sound.speed).astype(int) - offset
+        shown = shown.clip(0, len(clip) - 1)
+        used, inverse = np.unique(shown, return_inverse=True)
+        pictures.append(picture.apply(clip.crops[used], view)[inverse.reshape(shown.shape)])
+        features.append(sound.features(clip.waveform, count))
+        indices.append(index)
+    return Moments(np.stack(pictures), np.stack(features), np.stack(indices))
+
+
+class PretrainStage:
+    """Stage 1 as `run_stage` wants it."""
+
+    name = "pretrain"
+
+    def __init__(self, store: ClipStore, recipe: RecipeConfig, device: torch.device) -> None:
+        self.config, self.recipe, self.store, self.device = recipe.pretrain, recipe, store, device
+        self.model: BaseEncoders | SeedEncoders = build_encoders(N_FEATURES, recipe.model).to(device)
+        self.view = MOUTH_VIEW if recipe.model.preset == "base" else SEED_VIEW
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=self.config.weight_decay)
+        parts = store.split()
+        self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
+        self.held_out = parts["seen"] or parts["train"]
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Saved in last.pt."""
+        return {"model": self.model}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Saved in last.pt."""
+        return {"model": self.optimizer}
+
+    def averaged(self) -> nn.Module:
+        """The encoders."""
+        return self.model
+
+    def step(self, step: int) -> dict[str, float]:
+        """Symmetric InfoNCE over all moments of the step."""
+        rng = self.sampler.rng(step)
+        self.model.train()
+        keys = self.sampler.draw(rng, max(2, self.config.batch // MOMENTS))
+        batch = draw_moments(self.store, keys, rng, self.recipe.augment, self.model.window, self.view)
+        with autocast(self.recipe, self.device):
+            pairs = self.model.pairs(*batch.tensors(self.device))
+        results = [contrastive_loss(*pair) for pair in pairs]
+        loss = torch.stack([loss for loss, _ in results]).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        figures = {"sync": results[0][0].item(), "top1": results[0][1].item()}
+        if len(results) > 1:
+            figures |= {"context_sync": results[1][0].item(), "context_top1": results[1][1].item()}
+        chance = math.log(len(keys) * MOMENTS)
+        if step >= STUCK_AFTER and figures["sync"] > STUCK_SHARE * chance:
+            figures["stuck_at_chance"] = 1.0
+        return figures
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Loss and top-1 accuracy on clips that are not trained on, unbent."""
+        assert isinstance(model, BaseEncoders | SeedEncoders)
+        rng = np.random.default_rng(0)
+        losses, hits = [], []
+        for start in range(0, min(len(self.held_out), 40), 10):
+            keys = self.held_out[start : start + 10]
+            if len(keys) < 2:
+                continue
+            batch = draw_moments(self.store, keys, rng, None, model.window, self.view)
+            loss, hit = contrastive_loss(*model.pairs(*batch.tensors(self.device))[0])
+            losses.append(loss.item())
+            hits.append(hit.item())
+        return {"sync": float(np.mean(losses)), "top1": float(np.mean(hits)), "score": -float(np.mean(losses))}
+
+    def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:  # noqa: ARG002
+        """One augmented batch, to see what the networks see."""
+        rng = self.sampler.rng(0)
+        keys = self.sampler.draw(rng, 4)
+        batch = draw_moments(self.store, keys, rng, self.recipe.augment, self.model.window, self.view)
+        return np.concatenate([np.concatenate([np.concatenate(list(m), axis=1) for m in clip[:4]]) for clip in batch.pictures])
+
+
+_FRAMES = 75
+"""Frames of features a clip gives: 3 s, GRID's length; shorter clips end in silence, longer ones are cut."""
+
+
+def _moments(rng: np.random.Generator, frames: int, window: int) -> np.ndarray:
+    first, last = window // 2, frames - (window - window // 2)
+    room = last - first - (MOMENTS - 1) * APART
+    return np.sort(rng.choice(room + 1, MOMENTS, replace=True)) + np.arange(MOMENTS) * APART + first
