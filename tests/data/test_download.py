@@ -138,9 +138,10 @@ def test_date_stands_in_for_a_missing_etag(
 def test_piece_of_another_address_is_not_gone_on_with(
     server: UnreliableServer, connection: Connection, remote: RemoteFile, tmp_path: Path
 ) -> None:
+    server.etags = False  # size and date are the same: only the address differs
     interrupted(connection, remote, tmp_path / "s1.zip", after=1_000_000)
-    server.files["/mirror.zip"] = CHANGED
-    assert fetch(connection, RemoteFile(server.url + "/mirror.zip"), tmp_path / "s1.zip").read_bytes() == CHANGED
+    server.files["/mirror.zip"] = CONTENT[::-1]
+    assert fetch(connection, RemoteFile(server.url + "/mirror.zip"), tmp_path / "s1.zip").read_bytes() == CONTENT[::-1]
 
 
 def test_piece_larger_than_the_file_is_thrown_away(connection: Connection, remote: RemoteFile, tmp_path: Path) -> None:
@@ -231,6 +232,18 @@ def test_size_other_than_promised(connection: Connection, remote: RemoteFile, tm
     assert not (tmp_path / "s1.zip").exists()
 
 
+def test_length_that_the_server_does_not_tell_is_taken_from_the_source(
+    server: UnreliableServer, connection: Connection, remote: RemoteFile, tmp_path: Path
+) -> None:
+    server.faults[PATH].append(Fault(length_untold=True, close_after=1_000_000))
+    assert fetch(connection, RemoteFile(remote.url, len(CONTENT)), tmp_path / "s1.zip").read_bytes() == CONTENT
+    assert [request.status for request in server.requests] == [200, 206]
+    server.faults[PATH].extend([Fault(length_untold=True)] * 3)
+    with pytest.raises(DownloadError, match="more than the 12 bytes it promised"):
+        fetch(connection, RemoteFile(remote.url, 12), tmp_path / "short.zip")
+    assert names_in(tmp_path) == ["s1.zip"]
+
+
 def test_no_server_and_no_address(server: UnreliableServer, connection: Connection, tmp_path: Path) -> None:
     server.close()
     began = time.monotonic()
@@ -295,10 +308,10 @@ def link_in_tar(kind: bytes) -> bytes:
     return tar_of((info, b""))
 
 
-def understated() -> bytes:
-    """A zip whose member unpacks to more than its directory announces."""
-    packed = zip_of(("bbaf2n.mpg", b"0" * 100_000))
-    return packed.replace((100_000).to_bytes(4, "little"), (1_000).to_bytes(4, "little"))
+def lying(announced: int) -> bytes:
+    """A zip whose member unpacks to another size than its directory announces."""
+    packed = zip_of(("bbaf2n.mpg", b"0123456789" * 10 + CONTENT[:4_900]))
+    return packed.replace((5_000).to_bytes(4, "little"), announced.to_bytes(4, "little"))
 
 
 @pytest.mark.parametrize(
@@ -319,7 +332,8 @@ def understated() -> bytes:
         (lambda: zip_of(*((f"{i}.txt", b"") for i in range(30))), "more than 20 files"),
         (lambda: b"<html>Log in to the hotel's network", "no archive at all"),
         (lambda: zip_of(("bbaf2n.mpg", CONTENT[:50_000]))[:40_000], "no archive at all"),
-        (understated, "damaged"),
+        (lambda: lying(1_000), "damaged"),
+        (lambda: lying(6_000), "not of the size"),
     ],
 )
 def test_archive_not_to_be_trusted(tmp_path: Path, make: Callable[[], bytes], complaint: str) -> None:

@@ -13,13 +13,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Fault:
-    """One bad answer: a status with headers; or a body that breaks off, is cut short, or has too much at its end."""
+    """One bad answer: a status with headers; or a body that breaks off, is cut short, or whose length is not told."""
 
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     break_after: int | None = None
     close_after: int | None = None
     ignore_range: bool = False
+    length_untold: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,10 @@ class UnreliableServer:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body)))
+        if fault.length_untold:
+            handler.send_header("Connection", "close")
+        else:
+            handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         stop = fault.break_after if fault.break_after is not None else fault.close_after
         try:
