@@ -61,6 +61,9 @@ class EspeakSynthesizer:
         changed.synthesize("")
         return changed
 
+    def in_voice_of(self, speech: Waveform) -> None:
+        """eSpeak NG cannot imitate."""
+
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence; always the same sound for the same text.
 

@@ -45,6 +45,9 @@ class Synthesizer(Protocol):
     def with_voice(self, voice: str) -> "Synthesizer":
         """The same engine in another voice."""
 
+    def in_voice_of(self, speech: Waveform) -> "Synthesizer | None":
+        """The same engine imitating the voice heard in `speech`; None where it cannot."""
+
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence.
 
@@ -63,14 +66,27 @@ class Engine:
     start: Callable[[Progress], Synthesizer]
 
 
-def _start_espeak(on_progress: Progress) -> Synthesizer:
+def _start_pocket(on_progress: Progress) -> Synthesizer:
+    from synclips.speech.pocket import load_pocket
+
+    return load_pocket(on_progress)
+
+
+def _start_flite(_: Progress) -> Synthesizer:
+    from synclips.speech.flite import FliteSynthesizer
+
+    return FliteSynthesizer()
+
+
+def _start_espeak(_: Progress) -> Synthesizer:
     from synclips.speech.espeak import EspeakSynthesizer
 
-    on_progress("load the voice", 1, 1)
     return EspeakSynthesizer()
 
 
 ENGINES: Final[tuple[Engine, ...]] = (
+    Engine("pocket-tts", "neural", "connect to the internet once, so that pocket-tts can load its weights", _start_pocket),
+    Engine("flite", "statistical", "install flite", _start_flite),
     Engine("espeak", "formant synthesis, built in", "pip install espeakng-loader", _start_espeak),
 )
 """Best first: `auto` takes the first that starts."""
