@@ -20,7 +20,8 @@ class AudioEncoder(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv1d(features, dim, 5, stride=2, padding=2),
             nn.GELU(),
-            nn.Conv1d(dim, dim, 5, stride=2, padding=1),
+            nn.ConstantPad1d((1, 2), 0.0),  # centred on the middle of a frame's four steps
+            nn.Conv1d(dim, dim, 5, stride=2),
             nn.GELU(),
             nn.Conv1d(dim, dim, 3, padding=1),
         )

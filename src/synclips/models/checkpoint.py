@@ -1,4 +1,4 @@
-"""Model files: safetensors with the configuration, the figures and the origin inside. Saved atomically, loaded strictly."""
+"""Model files: safetensors with configuration, figures and origin inside. Saved atomically, loaded strictly."""
 
 import json
 from pathlib import Path

@@ -6,14 +6,16 @@ from torch import Tensor, nn
 
 
 class CrossAttention(nn.Module):
-    """Pre-norm attention and feed-forward; a learned token beside the bank's, so that an empty bank is no special case."""
+    """Pre-norm attention and feed-forward; a learned token stands beside the bank's, so that the bank may be empty."""
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.nothing = nn.Parameter(torch.zeros(1, 1, dim))
         self.query_norm, self.key_norm, self.out_norm = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.attention = nn.MultiheadAttention(dim, heads, dropout, batch_first=True)
-        self.feedforward = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim))
+        self.feedforward = nn.Sequential(
+            nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
+        )
 
     def forward(
         self, audio: Float[Tensor, "b t d"], bank: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]

@@ -12,7 +12,7 @@ from synclips.models.seed import SeedEncoders
 from synclips.models.syncnet import SyncNet
 
 Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
-"""Unit vectors of lips and of sound, row by row of the same moment, and the logarithm of their temperature's inverse."""
+"""Unit vectors of lips and of sound, row by row of one moment, and the logarithm of their inverse temperature."""
 
 
 class Encoders(Protocol):

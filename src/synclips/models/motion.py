@@ -35,9 +35,7 @@ class MotionModel(nn.Module):
         self.register_buffer("basis", torch.zeros(motion.components, points, 3))
         self.register_buffer("spread", torch.ones(motion.components))
 
-    def set_basis(
-        self, mean: Float[Tensor, "m 3"], basis: Float[Tensor, "k m 3"], spread: Float[Tensor, " k"]
-    ) -> None:
+    def set_basis(self, mean: Float[Tensor, "m 3"], basis: Float[Tensor, "k m 3"], spread: Float[Tensor, " k"]) -> None:
         """Take the population's mean motion, its components (orthonormal), and their standard deviations."""
         self.mean.copy_(mean)
         self.basis.copy_(basis)

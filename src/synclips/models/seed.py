@@ -2,8 +2,8 @@
 
 Printed: AudioEncoder (Linear 13 -> 128, four transformer encoder layers, d 128, feed-forward 512, dropout .1),
 VideoEncoder (Conv3d 3 -> 64 -> 128 -> 128, 3 x 3 x 3, padding 1, ReLU, MaxPool3d 2), CrossAttention (two projections
-128 -> 128, multi-head attention), Generator (Linear 128 -> 32768, two transposed convolutions, Tanh), Discriminator (two
-convolutions, Linear 8192 -> 1).
+128 -> 128, multi-head attention), Generator (Linear 128 -> 32768, two transposed convolutions, Tanh), Discriminator
+(two convolutions, Linear 8192 -> 1).
 
 Ours: pictures are 32 x 32 (what Linear 32768 = 512 x 8 x 8 and two doublings give), a video window is eight frames
 (three poolings leave one), 13 MFCC at 100 Hz are averaged to the frame rate after the audio encoder, and attention asks

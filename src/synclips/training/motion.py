@@ -76,7 +76,10 @@ class MotionStage:
             window = (start, start + WINDOW)
             keys = self.speakers[key.split(".")[0]]
             banks.append(self.data.bank(keys, key, window, BANK, rng, mirror=number % 2 == 1))
-        bank = [torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*((b.embeddings, b.shapes, b.present) for b in banks), strict=True)]
+        bank = [
+            torch.from_numpy(np.stack(part)).to(self.device)
+            for part in zip(*((b.embeddings, b.shapes, b.present) for b in banks), strict=True)
+        ]
         with autocast(self.recipe, self.device):
             made, _ = self.model(torch.from_numpy(np.stack(features)).to(self.device), *bank)
         losses = self.losses(made.float(), torch.from_numpy(np.stack(target)).to(self.device))
@@ -97,8 +100,12 @@ class MotionStage:
             made, true = zip(*(self.predict(model, key) for key in keys), strict=True)
             figures[f"{split}_lve"] = float(np.mean([largest_lip_error(m, t) for m, t in zip(made, true, strict=True)]))
             figures[f"{split}_rest_lve"] = float(np.mean([largest_lip_error(0 * t, t) for t in true]))
-            figures[f"{split}_opening"] = float(np.mean([correlation(opening_of(m), opening_of(t)) for m, t in zip(made, true, strict=True)]))
-            figures[f"{split}_spread"] = float(np.mean([opening_of(m).std() / opening_of(t).std() for m, t in zip(made, true, strict=True)]))
+            figures[f"{split}_opening"] = float(
+                np.mean([correlation(opening_of(m), opening_of(t)) for m, t in zip(made, true, strict=True)])
+            )
+            figures[f"{split}_spread"] = float(
+                np.mean([opening_of(m).std() / opening_of(t).std() for m, t in zip(made, true, strict=True)])
+            )
         return figures | {"score": -figures["seen_lve"]}
 
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +116,11 @@ class MotionStage:
         take = np.linspace(0, len(self.data.plain(other).components) - 1, BANK).astype(int)
         bank = [
             torch.from_numpy(part)[None].to(self.device)
-            for part in (self.data.embeddings(other)[take], self.data.plain(other).components[take], np.ones(BANK, bool))
+            for part in (
+                self.data.embeddings(other)[take],
+                self.data.plain(other).components[take],
+                np.ones(BANK, bool),
+            )
         ]
         made, _ = model(torch.from_numpy(plain.features)[None].to(self.device), *bank)
         true = torch.from_numpy(plain.components).to(self.device)

@@ -51,7 +51,9 @@ def displacement_of(store: ClipStore, clip: Clip, *, mirror: bool = False) -> Fl
     return (mirror_points(clip.meshes()) - mirror_points(rest))[:, lower_points()]
 
 
-def fit_population(store: ClipStore, keys: Sequence[str], components: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def fit_population(
+    store: ClipStore, keys: Sequence[str], components: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """`fit_basis` over the keys' clips, at most 30 a speaker, each with its mirror image."""
     displacements = []
     for group in store.speakers(keys).values():
@@ -89,7 +91,9 @@ class MotionData:
         clip = self.store[key]
         sound = draw_sound_change(self.augment, rng)
         frames = int(len(clip) / sound.speed)
-        true = _shifted(self.components(displacement_of(self.store, clip, mirror=number % 2 == 1)), self.store.offset(key))
+        true = _shifted(
+            self.components(displacement_of(self.store, clip, mirror=number % 2 == 1)), self.store.offset(key)
+        )
         at = np.minimum(np.arange(frames) * sound.speed, len(clip) - 1)
         low = np.minimum(at.astype(int), len(clip) - 2)
         share = (at - low)[:, None].astype(np.float32)
@@ -101,7 +105,14 @@ class MotionData:
         return embed_mouths(self._encoder, self.store[key])
 
     def bank(
-        self, speaker_keys: Sequence[str], key: str, window: tuple[int, int], size: int, rng: np.random.Generator, *, mirror: bool
+        self,
+        speaker_keys: Sequence[str],
+        key: str,
+        window: tuple[int, int],
+        size: int,
+        rng: np.random.Generator,
+        *,
+        mirror: bool,
     ) -> Bank:
         """Up to `size` mouths of the speaker, from the clip itself away from `window`, or from another clip."""
         other = speaker_keys[int(rng.integers(len(speaker_keys)))] if rng.random() < 0.5 else key
@@ -112,7 +123,11 @@ class MotionData:
             usable = usable[(usable < window[0] - NEAREST) | (usable >= window[1] + NEAREST)]
         count = int(rng.integers(0, size + 1)) if rng.random() < 0.4 else size
         chosen = rng.permutation(usable)[:count]
-        bank = Bank(np.zeros((size, embeddings.shape[1]), np.float32), np.zeros((size, shapes.shape[1]), np.float32), np.zeros(size, bool))
+        bank = Bank(
+            np.zeros((size, embeddings.shape[1]), np.float32),
+            np.zeros((size, shapes.shape[1]), np.float32),
+            np.zeros(size, bool),
+        )
         bank.embeddings[: len(chosen)], bank.shapes[: len(chosen)] = embeddings[chosen], shapes[chosen]
         bank.present[: len(chosen)] = True
         return bank

@@ -46,7 +46,12 @@ class Moments:
 
 
 def draw_moments(
-    store: ClipStore, keys: Sequence[str], rng: np.random.Generator, augment: AugmentConfig | None, window: int, view: View
+    store: ClipStore,
+    keys: Sequence[str],
+    rng: np.random.Generator,
+    augment: AugmentConfig | None,
+    window: int,
+    view: View,
 ) -> Moments:
     """`MOMENTS` moments of each clip, bent by `augment` (None: as they are)."""
     pictures, features, indices = [], [], []
@@ -134,7 +139,9 @@ class PretrainStage:
         rng = self.sampler.rng(0)
         keys = self.sampler.draw(rng, 4)
         batch = draw_moments(self.store, keys, rng, self.recipe.augment, self.model.window, self.view)
-        return np.concatenate([np.concatenate([np.concatenate(list(m), axis=1) for m in clip[:4]]) for clip in batch.pictures])
+        return np.concatenate(
+            [np.concatenate([np.concatenate(list(m), axis=1) for m in clip[:4]]) for clip in batch.pictures]
+        )
 
 
 _FRAMES = 75
