@@ -1,0 +1,5 @@
+"""`python -m synclips`: the same as the installed command."""
+
+from synclips.cli import main
+
+raise SystemExit(main())

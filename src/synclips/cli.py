@@ -1,0 +1,128 @@
+"""The command line: one verb per stage. Parse, call, print; every error a person can cause is one line.
+
+Exit status: 0 done, 1 could not be done, 2 wrong usage, 130 stopped by Ctrl-C (143: by SIGTERM).
+"""
+
+import argparse
+import errno
+import os
+import re
+import sys
+import traceback
+from typing import Final
+
+from synclips import __version__, cli_corpus, cli_dubbing, cli_speaking, cli_training
+from synclips.cli_process import Stopped, calm_process
+from synclips.cli_verb import UsageError, Verb
+from synclips.errors import SyncLipsError
+from synclips.files import reason
+from synclips.terminal import Terminal, one_line, write_line
+
+VERBS: Final[tuple[Verb, ...]] = (
+    *cli_dubbing.VERBS,
+    *cli_speaking.VERBS,
+    *cli_corpus.VERBS,
+    *cli_training.VERBS,
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return its exit status."""
+    parser = build_parser()
+    try:
+        args = parser.parse_args(with_hyphens(sys.argv[1:] if argv is None else argv))
+        return _run(args)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole grammar: every verb with its help and examples."""
+    parser = argparse.ArgumentParser(
+        prog="synclips",
+        description="Type a line, and the person in your video says it, in their own voice, with matching lips.",
+        epilog="synclips VERB --help explains a verb. Underscores in options (--output_dir) work as hyphens do.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"synclips {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in VERBS:
+        examples = (line if "synclips " in line else f"synclips {line}" for line in verb.examples)
+        own = verbs.add_parser(
+            verb.name,
+            help=verb.about,
+            description=verb.details + (" Stopped and run again, it goes on where it was." if verb.resumable else ""),
+            epilog="\n  ".join(["examples:", *examples]),
+            formatter_class=_Help,
+            allow_abbrev=False,
+        )
+        verb.arguments(own)
+        own.add_argument("--quiet", action="store_true", help="no progress, no notes: only the result and errors")
+        own.add_argument("--debug", action="store_true", help="show where an error arose, and what libraries say")
+        own.set_defaults(verb=verb, parser=own)
+    return parser
+
+
+def with_hyphens(argv: list[str]) -> list[str]:
+    """The author's spelling of options, --output_dir, as --output-dir; values stay as they are."""
+    return [re.sub(r"^--[a-z_]+(?==|$)", lambda found: found[0].replace("_", "-"), word) for word in argv]
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Examples keep their lines; the description is wrapped."""
+
+    def add_text(self, text: str | None) -> None:
+        """Wrap all but the examples."""
+        if text and not text.startswith("examples:"):
+            text = self._fill_wrapped(text)
+        super().add_text(text)
+
+    def _fill_wrapped(self, text: str) -> str:
+        import textwrap
+
+        return textwrap.fill(text, self._width)
+
+
+def _run(args: argparse.Namespace) -> int:
+    verb: Verb = args.verb
+    try:
+        with calm_process(chatter=args.debug), Terminal(quiet=args.quiet) as terminal:
+            if verb.computes:
+                _prepare_to_compute()
+            verb.run(args, terminal)
+        return 0
+    except UsageError as error:
+        args.parser.error(str(error))
+    except Stopped as stopped:
+        after = (
+            "run the same command again and it goes on from there" if verb.resumable else "nothing half-written is left"
+        )
+        write_line(sys.stderr, f"synclips: stopped; {after}")
+        return 128 + stopped.signal
+    except BrokenPipeError:
+        # the reader has gone; what is still buffered must not raise again when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
+    except SyncLipsError as error:
+        words = str(error)
+    except OSError as error:
+        words = _words(error)
+    except MemoryError:
+        words = "the memory of this machine does not suffice; close other programs, or give a smaller or shorter video"
+    if args.debug:
+        traceback.print_exc()
+    write_line(sys.stderr, f"synclips: error: {one_line(words)}")
+    return 1
+
+
+def _prepare_to_compute() -> None:
+    from synclips.runtime import tune_allocator
+
+    tune_allocator()
+
+
+def _words(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}the disk is full; free some space and run again"
+    return f"{where}{reason(error)}"

@@ -1,0 +1,207 @@
+"""The verbs that dub: dub (your own video) and demo (one that is at hand)."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from synclips.cli_speaking import add_text, add_voice, as_json, text_of
+from synclips.cli_verb import UsageError, Verb, add_checkpoint, add_device, add_json, whole_number
+from synclips.errors import OutputError
+from synclips.terminal import Terminal
+
+if TYPE_CHECKING:
+    from synclips.dub import DubOptions
+
+LINE: Final = "Damn this is good, you're hired!!"
+SYNC_MODES: Final = ("cut_off", "loop", "bounce", "silence", "remap")
+
+
+def _dub_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "video", metavar="VIDEO", type=Path, nargs="?", help="the video of the person (or --video-path)"
+    )
+    parser.add_argument("--video-path", metavar="VIDEO", type=Path, dest="video_path", help=argparse.SUPPRESS)
+    line = parser.add_mutually_exclusive_group(required=True)
+    add_text(line)
+    line.add_argument("--audio", metavar="A", type=Path, help="a recording that is spoken instead of a text")
+    output = parser.add_mutually_exclusive_group(required=True)
+    output.add_argument("--output", metavar="OUT.mp4", type=Path, help="the dubbed video (.mp4, .mov, .mkv or .webm)")
+    output.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        type=Path,
+        help="instead of --output: DIR/<video name>_dubbed.mp4, with a .json beside it that says what was done",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
+    length = parser.add_argument_group("length")
+    length.add_argument(
+        "--sync-mode",
+        metavar="M",
+        type=lambda text: text.replace("-", "_"),
+        choices=SYNC_MODES,
+        help="where speech and video differ in length: cut_off (the longer one is cut), loop or bounce (the video "
+        "goes on from its start, or back and forth), silence (the speech is followed by silence), remap (the video is "
+        "stretched); default: bounce under a longer speech, else the result ends after the speech",
+    )
+    length.add_argument("--keep-length", action="store_true", help="the result is as long as the video")
+    add_voice(parser)
+    picture = parser.add_argument_group("the picture")
+    add_checkpoint(parser)
+    add_device(parser)
+    picture.add_argument(
+        "--quality",
+        metavar="CRF",
+        type=whole_number(0, 51),
+        default=16,
+        help="of the written picture: 0 is the best and largest file, 51 the worst; default 16",
+    )
+    picture.add_argument(
+        "--codec", choices=("h264", "hevc", "vp9", "ffv1"), default="h264", help="of the picture; default h264"
+    )
+    add_json(parser)
+
+
+def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
+    import json
+
+    from synclips.dub import dub
+    from synclips.files import atomic_path
+
+    video = _video(args)
+    output, report_file = _outputs(args, video)
+    text = text_of(args)
+    result = dub(
+        video,
+        output,
+        text=text,
+        audio=args.audio,
+        options=_options(args),
+        overwrite=args.overwrite,
+        on_progress=terminal.progress,
+    )
+    report = {"output": str(result.output)} | result.report
+    if report_file is not None:
+        with atomic_path(report_file, overwrite=args.overwrite) as temporary:
+            temporary.write_text(json.dumps(json.loads(as_json(report)), indent=1, ensure_ascii=False) + "\n")
+    if args.json:
+        terminal.result(as_json(report))
+        return
+    for note in report.get("notes", ()):
+        terminal.note(str(note))
+    terminal.result(summary(result.output, report))
+    if report_file is not None:
+        terminal.result(str(result.output))
+
+
+def _video(args: argparse.Namespace) -> Path:
+    if (args.video is None) == (args.video_path is None):
+        raise UsageError("name one video: as VIDEO, or with --video-path")
+    return args.video or args.video_path
+
+
+def _outputs(args: argparse.Namespace, video: Path) -> tuple[Path, Path | None]:
+    """The dubbed file and, with --output-dir, the report beside it; neither may be there without --overwrite."""
+    if args.output is not None:
+        return args.output, None
+    output = args.output_dir / f"{video.stem}_dubbed.mp4"
+    report = output.with_suffix(".json")
+    for path in (output, report):
+        if path.exists() and not args.overwrite:
+            raise OutputError(f"{path} exists already; pass --overwrite to replace it")
+    return output, report
+
+
+def _options(args: argparse.Namespace) -> "DubOptions":
+    from synclips.dub import DubOptions
+
+    return DubOptions(
+        sync_mode=args.sync_mode,
+        keep_length=args.keep_length,
+        checkpoint=args.checkpoint,
+        device=args.device,
+        voice=args.voice,
+        convert_voice=args.convert_voice,
+        strength=args.strength,
+        speed=args.speed,
+        background=args.background,
+        voice_reference=args.voice_reference,
+        quality=args.quality,
+        codec=args.codec,
+    )
+
+
+def summary(output: Path, report: dict[str, Any]) -> str:
+    """One line to a person: the file, and what was done."""
+    said = [
+        f"{key.replace('_', ' ')} {report[key]}" for key in ("voice", "synthesizer", "converter") if report.get(key)
+    ]
+    return ": ".join([str(output), ", ".join(said)]) if said else str(output)
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output-dir", metavar="DIR", type=Path, default=Path("out"), help="where everything goes; default out"
+    )
+    parser.add_argument("--text", metavar="T", default=LINE, help=f'the line to be spoken; default "{LINE}"')
+    parser.add_argument(
+        "--offline", action="store_true", help="do not ask the network for a real clip: take the portrait"
+    )
+    add_checkpoint(parser)
+    add_device(parser)
+    add_json(parser)
+
+
+def _demo(args: argparse.Namespace, terminal: Terminal) -> None:
+    from synclips.demo import make_demo
+    from synclips.dub import DubOptions
+
+    demo = make_demo(
+        args.output_dir,
+        args.text,
+        DubOptions(checkpoint=args.checkpoint, device=args.device),
+        offline=args.offline,
+        on_progress=terminal.progress,
+    )
+    report = {
+        "input": str(demo.source.path),
+        "about": demo.source.about,
+        "output": str(demo.dubbed.output),
+        "strip": str(demo.strip),
+    }
+    if args.json:
+        terminal.result(as_json(report | demo.dubbed.report))
+        return
+    terminal.result(f"from:   {demo.source.path} ({demo.source.about})")
+    terminal.result(f"dubbed: {summary(demo.dubbed.output, demo.dubbed.report)}")
+    terminal.result(f"frames: {demo.strip} (original above, dubbed below)")
+    terminal.note('your own video: synclips dub VIDEO --text "..." --output OUT.mp4')
+
+
+VERBS: Final = (
+    Verb(
+        "dub",
+        "make the person in your video say a line",
+        "Make the person in VIDEO say a line, in the voice heard in VIDEO, with matching lips. The frame rate and the "
+        "resolution stay. Dub only people who agree to it.",
+        (
+            'dub me.mp4 --text "Nice to meet you." --output out.mp4',
+            "dub me.mp4 --text-file line.txt --output out.mp4 --overwrite --sync-mode loop",
+            "echo Hello | synclips dub me.mp4 --text - --output out.mp4 --json",
+            "dub me.mp4 --audio speech.wav --output out.mp4 --keep-length",
+            'dub --video_path me.mp4 --text "Hello." --output_dir results',
+        ),
+        _dub_arguments,
+        _dub,
+        computes=True,
+    ),
+    Verb(
+        "demo",
+        "dub a video that is at hand, and show it frame by frame",
+        "Dub one clip of the GRID corpus (CC BY 4.0, a few hundred kB) where the network allows, otherwise the "
+        "public-domain portrait that scikit-image carries, gently moving. Files of an earlier demo are replaced.",
+        ("demo", 'demo --offline --text "Good morning!" --output-dir out'),
+        _demo_arguments,
+        _demo,
+        computes=True,
+    ),
+)
