@@ -6,11 +6,8 @@ logged in; everyone else gets the ones with fixed voices, which are then convert
 """
 
 import logging
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +16,14 @@ import numpy as np
 from synclips.errors import BackendError, ConfigError
 from synclips.media.audio import Waveform
 from synclips.progress import Progress, silent
+from synclips.speech.hub import any_cached, check_hub, hub_errors, is_cached
 from synclips.speech.tts import Speech
 
 VOICES: Final = ("michael", "george", "paul", "charles", "vera", "mary", "jane", "eve")
 """Four men and four women among its English ones."""
+NAME: Final = "pocket-tts"
 LANGUAGE: Final = "english"
-_HUB: Final = ("huggingface.co", 443)
-_PATIENCE: Final = 3.0
-"""Seconds to find out whether the hub can be reached."""
+_REPOSITORIES: Final = ("kyutai/pocket-tts", "kyutai/pocket-tts-without-voice-cloning")
 _SEED: Final = 0
 
 
@@ -37,7 +34,7 @@ class PocketSynthesizer:
     model: Any
     state: Any
     voice: str
-    name: str = "pocket-tts"
+    name: str = NAME
 
     @property
     def clones(self) -> bool:
@@ -67,7 +64,7 @@ class PocketSynthesizer:
         import torch
 
         prompt = torch.from_numpy(speech.resampled(self.model.sample_rate).samples)[None]
-        with _backend_errors():
+        with hub_errors(NAME):
             state = self.model.get_state_for_audio_prompt(prompt, truncate=True)
         return replace(self, voice="the reference's", state=state)
 
@@ -79,7 +76,7 @@ class PocketSynthesizer:
         """
         import torch
 
-        with _backend_errors(), torch.random.fork_rng(devices=[]):
+        with hub_errors(NAME), torch.random.fork_rng(devices=[]):
             torch.manual_seed(_SEED)
             samples = self.model.generate_audio(self.state, text).detach().cpu().numpy()
         samples = np.asarray(samples, np.float32).reshape(-1)
@@ -100,37 +97,47 @@ def load_pocket(
     Raises:
         BackendError: not installed, no weights on this disk and no network, no room, or broken weights.
     """
-    try:
-        import torch
-
-        threads = torch.get_num_threads()
-        from pocket_tts import TTSModel
-
-        torch.set_num_threads(threads)
-    except ImportError as error:
-        raise BackendError(f"pocket-tts is not installed ({error}); pip install pocket-tts") from error
-    from huggingface_hub.utils import disable_progress_bars
-
-    disable_progress_bars()
-    logging.getLogger("pocket_tts").setLevel(logging.ERROR)
+    if find_spec("pocket_tts") is None:
+        raise BackendError("pocket-tts is not installed; pip install pocket-tts")
+    if config is None and not any_cached(_REPOSITORIES):
+        check_hub(NAME)
+    model_class = _import_model_class()
     if config is None and not _weights_are_here():
-        _check_network()
+        check_hub(NAME)
         on_progress("download the voice", 0, 0)
-    with _backend_errors():
-        model = TTSModel.load_model(config=config) if config else TTSModel.load_model(language=LANGUAGE)
+    with hub_errors(NAME):
+        model = model_class.load_model(config=config) if config else model_class.load_model(language=LANGUAGE)
+        # Decoding whatever is queued makes the rounding of the samples depend on the timing of its threads.
+        model.max_decoder_frames_per_call = 1
         state = _voice_state(model, voice)
     on_progress("load the voice", 1, 1)
     return PocketSynthesizer(model, state, str(voice))
 
 
+def _import_model_class() -> Any:
+    """Pocket TTS's model, without the traces its import leaves: one thread for all of torch, bars and log lines."""
+    import torch
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    threads = torch.get_num_threads()
+    try:
+        from pocket_tts import TTSModel
+    except ImportError as error:
+        raise BackendError(f"pocket-tts cannot be loaded ({error}); reinstall it") from error
+    finally:
+        torch.set_num_threads(threads)
+    disable_progress_bars()
+    logging.getLogger("pocket_tts").setLevel(logging.ERROR)
+    return TTSModel
+
+
 def _voice_state(model: Any, voice: str | Path) -> Any:
-    with _backend_errors():
+    with hub_errors(NAME):
         return model.get_state_for_audio_prompt(voice)
 
 
 def _weights_are_here() -> bool:
     """Whether one of the two published weight files is in the hub's cache."""
-    from huggingface_hub import try_to_load_from_cache
     from pocket_tts.utils.config import CONFIGS_DIR, load_config
 
     published = load_config(str(CONFIGS_DIR / f"{LANGUAGE}.yaml"))
@@ -139,64 +146,6 @@ def _weights_are_here() -> bool:
             continue
         path, _, revision = address.removeprefix("hf://").partition("@")
         owner, repository, file = path.split("/", 2)
-        found = try_to_load_from_cache(f"{owner}/{repository}", file, revision=revision or None)
-        if isinstance(found, str):
+        if is_cached(f"{owner}/{repository}", file, revision or None):
             return True
     return False
-
-
-def _check_network() -> None:
-    """Say within seconds that there is no network, where the hub's own client would try for minutes."""
-    from huggingface_hub.constants import HF_HUB_OFFLINE
-
-    if HF_HUB_OFFLINE:
-        raise BackendError("pocket-tts has no weights on this disk, and HF_HUB_OFFLINE forbids to download them")
-    if not _reachable(*_HUB):
-        raise BackendError(
-            f"pocket-tts has no weights on this disk, and {_HUB[0]} cannot be reached; connect once to download them"
-        )
-
-
-def _reachable(host: str, port: int) -> bool:
-    """In a thread of its own, because a name server that does not answer blocks for longer than any timeout."""
-    answers: list[bool] = []
-
-    def connect() -> None:
-        try:
-            socket.create_connection((host, port), timeout=_PATIENCE).close()
-        except OSError:
-            return
-        answers.append(True)
-
-    attempt = threading.Thread(target=connect, daemon=True)
-    attempt.start()
-    attempt.join(_PATIENCE)
-    return bool(answers)
-
-
-@contextmanager
-def _backend_errors() -> Iterator[None]:
-    """What its libraries raise, as one clear line each."""
-    try:
-        yield
-    except BackendError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a third-party model raises is reported as one line
-        raise BackendError(_explain(error)) from error
-
-
-def _explain(error: Exception) -> str:
-    chain = [error, error.__cause__, error.__context__]
-    names = " ".join(type(link).__name__ for link in chain if link)
-    words = " ".join(str(link) for link in chain if link)
-    if "No space left" in words:
-        return "the disk is full: pocket-tts needs some 500 MB in the Hugging Face cache (HF_HOME moves it)"
-    if "GatedRepo" in names or "401" in words or "403" in words:
-        return (
-            "pocket-tts's weights are handed out only after accepting their terms: see "
-            "https://huggingface.co/kyutai/pocket-tts, then run: hf auth login"
-        )
-    if "LocalEntryNotFound" in names or "Offline" in names or "ConnectionError" in names or "Connect" in names:
-        return "pocket-tts's weights cannot be downloaded: no connection to huggingface.co"
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"pocket-tts failed: {first[:200]}"

@@ -85,7 +85,9 @@ def _start_espeak(_: Progress) -> Synthesizer:
 
 
 ENGINES: Final[tuple[Engine, ...]] = (
-    Engine("pocket-tts", "neural", "connect to the internet once, so that pocket-tts can load its weights", _start_pocket),
+    Engine(
+        "pocket-tts", "neural", "connect to the internet once, so that pocket-tts can load its weights", _start_pocket
+    ),
     Engine("flite", "statistical", "install flite", _start_flite),
     Engine("espeak", "formant synthesis, built in", "pip install espeakng-loader", _start_espeak),
 )

@@ -237,7 +237,8 @@ _FORMS: Final = (
         rf"(?: ?(?P<scale>{'|'.join(sorted(_SCALES, key=len, reverse=True))})\b)?(?P<sign2>)(?P<amount2>)",
         _money,
     ),
-    _form(rf"(?P<minus>-)?(?P<sign>)(?P<code>)(?P<amount>)(?P<scale>)(?P<amount2>{_NUMBER}) ?(?P<sign2>[$€£¥₹])", _money),
+    _form(rf"(?P<minus>-)?(?P<sign>)(?P<code>)(?P<amount>)(?P<scale>)(?P<amount2>{_NUMBER})"
+        r" ?(?P<sign2>[$€£¥₹])", _money),
     _form(r"\b(\d)'(?: ?(\d{1,2})(?:\"|'')?)?(?=[\s,.;!?]|$)", _feet),
     _form(r"\b(1\d{2}0|20\d0)'?s\b", lambda found: plural(year(int(found[1])))),
     _form(r"(?:(?<=\bthe )|(?<!\w)')(\d0)'?s\b", lambda found: plural(cardinal(int(found[1])))),

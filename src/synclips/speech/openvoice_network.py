@@ -1,0 +1,208 @@
+"""The network of OpenVoice V2's tone colour converter: a spectrogram in, the same words in another voice out.
+
+Qin, Zhao, Yu and Sun, "OpenVoice: versatile instant voice cloning", 2023 (arXiv 2312.01479); it is the posterior encoder,
+flow and HiFi-GAN decoder of VITS (Kim, Kong and Son, ICML 2021) with an encoder of the reference's tone colour. Modules
+are named as in the published checkpoint (MIT licence); weight normalisation is folded into the weights on loading.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+from torch.nn import functional
+
+_SLOPE = 0.1
+
+
+@dataclass(frozen=True)
+class OpenVoiceSize:
+    """Sizes of the published V2 converter; `zero_colour`: its encoder and decoder are not told who speaks."""
+
+    bins: int = 513
+    latent: int = 192
+    hidden: int = 192
+    encoder_layers: int = 16
+    flows: int = 4
+    flow_layers: int = 4
+    colour: int = 256
+    decoder: int = 512
+    upsample_rates: tuple[int, ...] = (8, 8, 2, 2)
+    upsample_kernels: tuple[int, ...] = (16, 16, 4, 4)
+    block_kernels: tuple[int, ...] = (3, 7, 11)
+    block_dilations: tuple[int, ...] = (1, 3, 5)
+    zero_colour: bool = True
+
+
+class _WaveNet(nn.Module):
+    """Gated convolutions with skip connections, conditioned on a tone colour."""
+
+    def __init__(self, hidden: int, layers: int, colour: int) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.cond_layer = nn.Conv1d(colour, 2 * hidden * layers, 1)
+        self.in_layers = nn.ModuleList(nn.Conv1d(hidden, 2 * hidden, 5, padding=2) for _ in range(layers))
+        self.res_skip_layers = nn.ModuleList(
+            nn.Conv1d(hidden, hidden if layer == layers - 1 else 2 * hidden, 1) for layer in range(layers)
+        )
+
+    def forward(self, x: Tensor, colour: Tensor) -> Tensor:
+        conditions = self.cond_layer(colour).split(2 * self.hidden, dim=1)
+        output = torch.zeros_like(x)
+        for convolve, mix, condition in zip(self.in_layers, self.res_skip_layers, conditions, strict=True):
+            gate_input, gate = (convolve(x) + condition).split(self.hidden, dim=1)
+            mixed = mix(torch.tanh(gate_input) * torch.sigmoid(gate))
+            if mixed.shape[1] > self.hidden:
+                x = x + mixed[:, : self.hidden]
+            output = output + mixed[:, -self.hidden :]
+        return output
+
+
+class _PosteriorEncoder(nn.Module):
+    def __init__(self, size: OpenVoiceSize) -> None:
+        super().__init__()
+        self.pre = nn.Conv1d(size.bins, size.hidden, 1)
+        self.enc = _WaveNet(size.hidden, size.encoder_layers, size.colour)
+        self.proj = nn.Conv1d(size.hidden, 2 * size.latent, 1)
+
+    def forward(self, spectrum: Tensor, colour: Tensor, noise: Tensor) -> Tensor:
+        mean, log_deviation = self.proj(self.enc(self.pre(spectrum), colour)).chunk(2, dim=1)
+        return mean + noise * torch.exp(log_deviation)
+
+
+class _Coupling(nn.Module):
+    """Shifts half of the channels by what the other half says; the opposite shift undoes it."""
+
+    def __init__(self, size: OpenVoiceSize) -> None:
+        super().__init__()
+        self.pre = nn.Conv1d(size.latent // 2, size.hidden, 1)
+        self.enc = _WaveNet(size.hidden, size.flow_layers, size.colour)
+        self.post = nn.Conv1d(size.hidden, size.latent // 2, 1)
+
+    def forward(self, x: Tensor, colour: Tensor, sign: int) -> Tensor:
+        kept, shifted = x.chunk(2, dim=1)
+        return torch.cat([kept, shifted + sign * self.post(self.enc(self.pre(kept), colour))], dim=1)
+
+
+class _Flow(nn.Module):
+    """Couplings with the channels reversed after each. The odd places of the list are the reversals: no weights."""
+
+    def __init__(self, size: OpenVoiceSize) -> None:
+        super().__init__()
+        self.flows = nn.ModuleList(
+            _Coupling(size) if place % 2 == 0 else nn.Identity() for place in range(2 * size.flows)
+        )
+
+    def forward(self, x: Tensor, colour: Tensor, *, backwards: bool = False) -> Tensor:
+        for layer in reversed(self.flows) if backwards else self.flows:
+            if isinstance(layer, _Coupling):
+                x = layer(x, colour, -1 if backwards else 1)
+            else:
+                x = x.flip(1)
+        return x
+
+
+class _ResidualBlock(nn.Module):
+    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, dilation=step, padding=step * (kernel - 1) // 2) for step in dilations
+        )
+        self.convs2 = nn.ModuleList(nn.Conv1d(channels, channels, kernel, padding=kernel // 2) for _ in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for first, second in zip(self.convs1, self.convs2, strict=True):
+            x = x + second(functional.leaky_relu(first(functional.leaky_relu(x, _SLOPE)), _SLOPE))
+        return x
+
+
+class _Decoder(nn.Module):
+    """HiFi-GAN (Kong, Kim and Bae, NeurIPS 2020): latents to samples."""
+
+    def __init__(self, size: OpenVoiceSize) -> None:
+        super().__init__()
+        widths = [size.decoder >> stage for stage in range(len(size.upsample_rates) + 1)]
+        self.conv_pre = nn.Conv1d(size.latent, size.decoder, 7, padding=3)
+        self.cond = nn.Conv1d(size.colour, size.decoder, 1)
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose1d(widths[stage], widths[stage + 1], kernel, rate, padding=(kernel - rate) // 2)
+            for stage, (rate, kernel) in enumerate(zip(size.upsample_rates, size.upsample_kernels, strict=True))
+        )
+        self.blocks_per_stage = len(size.block_kernels)
+        self.resblocks = nn.ModuleList(
+            _ResidualBlock(width, kernel, size.block_dilations) for width in widths[1:] for kernel in size.block_kernels
+        )
+        self.conv_post = nn.Conv1d(widths[-1], 1, 7, padding=3, bias=False)
+
+    def forward(self, x: Tensor, colour: Tensor) -> Tensor:
+        x = self.conv_pre(x) + self.cond(colour)
+        for stage, upsample in enumerate(self.ups):
+            x = upsample(functional.leaky_relu(x, _SLOPE))
+            blocks = self.resblocks[stage * self.blocks_per_stage : (stage + 1) * self.blocks_per_stage]
+            x = torch.stack([block(x) for block in blocks]).mean(dim=0)
+        return torch.tanh(self.conv_post(functional.leaky_relu(x)))
+
+
+class _ColourEncoder(nn.Module):
+    """A spectrogram's tone colour: strided convolutions, then the last state of a recurrent layer."""
+
+    def __init__(self, size: OpenVoiceSize) -> None:
+        super().__init__()
+        widths = [1, 32, 32, 64, 64, 128, 128]
+        self.layernorm = nn.LayerNorm(size.bins)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        bins = size.bins
+        for _ in self.convs:
+            bins = (bins - 1) // 2 + 1
+        self.gru = nn.GRU(widths[-1] * bins, 128, batch_first=True)
+        self.proj = nn.Linear(128, size.colour)
+
+    def forward(self, spectrum: Tensor) -> Tensor:
+        x = self.layernorm(spectrum.transpose(1, 2))[:, None]
+        for convolve in self.convs:
+            x = torch.relu(convolve(x))
+        _, state = self.gru(x.transpose(1, 2).flatten(2))
+        colour: Tensor = self.proj(state[0])
+        return colour
+
+
+class OpenVoiceNetwork(nn.Module):
+    """The converter. Spectrograms are magnitudes (batch, bins, steps)."""
+
+    def __init__(self, size: OpenVoiceSize | None = None) -> None:
+        super().__init__()
+        self.size = size or OpenVoiceSize()
+        self.dec = _Decoder(self.size)
+        self.enc_q = _PosteriorEncoder(self.size)
+        self.flow = _Flow(self.size)
+        self.ref_enc = _ColourEncoder(self.size)
+
+    def tone_colour(self, spectrum: Float32[Tensor, "b bins steps"]) -> Float32[Tensor, "b colour 1"]:
+        """The tone colour heard in a spectrogram."""
+        return self.ref_enc(spectrum)[:, :, None]
+
+    def convert(
+        self,
+        spectrum: Float32[Tensor, "b bins steps"],
+        source: Float32[Tensor, "b colour 1"],
+        target: Float32[Tensor, "b colour 1"],
+        noise: Float32[Tensor, "b latent steps"],
+    ) -> Float32[Tensor, "b 1 samples"]:
+        """The spoken words of `spectrum` as samples in the tone colour `target` instead of `source`."""
+        blank = torch.zeros_like(source) if self.size.zero_colour else None
+        latent = self.enc_q(spectrum, source if blank is None else blank, noise)
+        latent = self.flow(self.flow(latent, source), target, backwards=True)
+        return self.dec(latent, target if blank is None else blank)
+
+
+def folded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Checkpoint tensors with each pair `weight_g`, `weight_v` of weight normalisation folded into one `weight`."""
+    plain = {name: tensor for name, tensor in weights.items() if not name.endswith(("weight_g", "weight_v"))}
+    for name, gain in weights.items():
+        if name.endswith("weight_g"):
+            direction = weights[name[:-1] + "v"]
+            norm = direction.flatten(1).norm(dim=1).view(-1, *[1] * (direction.dim() - 1))
+            plain[name[:-2]] = gain * direction / norm
+    return plain
