@@ -40,7 +40,7 @@ def _signals() -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         nonlocal count
         count += 1
-        if os.getpid() != owner:  # a worker process that was forked: end without a word
+        if count == 1 and os.getpid() != owner:  # a worker process that was forked: end without a word
             raise SystemExit(128 + number)
         if count == 1:
             raise Stopped(number)

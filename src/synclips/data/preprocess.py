@@ -6,10 +6,12 @@ and a small .json beside it; a run that finds both, made with the same settings,
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -145,15 +147,38 @@ def _run(jobs: list[Job], workers: int) -> Iterator[Job]:
             _make(job)
             yield job
         return
-    with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
-        running = {pool.submit(_make, job): job for job in jobs}
-        try:
-            for future in as_completed(running):
-                future.result()
-                yield running[future]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), initializer=_begin_work)
+    try:
+        running = {pool.submit(_work, job): job for job in jobs}
+        for future in as_completed(running):
+            future.result()
+            yield running[future]
+    except BaseException:
+        for process in list(pool._processes.values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin_work() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_work)
+
+
+def _end_work(number: int, _frame: FrameType | None) -> None:
+    """The first signal ends the worker process in order: what it has half-written is removed."""
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, lambda *_: None)
+    raise SystemExit(128 + number)
+
+
+def _work(job: Job) -> None:
+    """`_make` in a worker process. Interrupted, it must not go on to the next shard that the pool has for it."""
+    try:
+        _make(job)
+    except SystemExit:
+        os._exit(1)
 
 
 def _make(job: Job) -> None:
