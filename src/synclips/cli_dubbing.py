@@ -4,9 +4,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synclips.cli_speaking import add_text, add_voice, as_json, text_of
-from synclips.cli_verb import UsageError, Verb, add_checkpoint, add_device, add_json, whole_number
-from synclips.errors import OutputError
+from synclips.cli_verb import (
+    UsageError,
+    Verb,
+    add_checkpoint,
+    add_device,
+    add_json,
+    add_text,
+    add_voice,
+    as_json,
+    text_of,
+    whole_number,
+)
+from synclips.files import check_output
 from synclips.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -17,9 +27,7 @@ SYNC_MODES: Final = ("cut_off", "loop", "bounce", "silence", "remap")
 
 
 def _dub_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "video", metavar="VIDEO", type=Path, nargs="?", help="the video of the person (or --video-path)"
-    )
+    parser.add_argument("video", metavar="VIDEO", type=Path, nargs="?", help="the video of the person, or a photograph")
     parser.add_argument("--video-path", metavar="VIDEO", type=Path, dest="video_path", help=argparse.SUPPRESS)
     line = parser.add_mutually_exclusive_group(required=True)
     add_text(line)
@@ -39,11 +47,12 @@ def _dub_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         type=lambda text: text.replace("-", "_"),
         choices=SYNC_MODES,
-        help="where speech and video differ in length: cut_off (the longer one is cut), loop or bounce (the video "
-        "goes on from its start, or back and forth), silence (the speech is followed by silence), remap (the video is "
-        "stretched); default: bounce under a longer speech, else the result ends after the speech",
+        help="where speech and video differ in length: cut_off (stop at the end of the shorter one), loop or bounce "
+        "(under a longer speech the video starts again, or runs back and forth), silence (the whole video; after the "
+        "speech it is silent), remap (the video is stretched or squeezed to the speech); default: the result ends with "
+        "the speech, and bounces under a longer one",
     )
-    length.add_argument("--keep-length", action="store_true", help="the result is as long as the video")
+    length.add_argument("--keep-length", action="store_true", help="show the whole video where the speech is shorter")
     add_voice(parser)
     picture = parser.add_argument_group("the picture")
     add_checkpoint(parser)
@@ -86,9 +95,9 @@ def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
     if args.json:
         terminal.result(as_json(report))
         return
-    for note in report.get("notes", ()):
+    for note in report["speech"].get("notes", ()):
         terminal.note(str(note))
-    terminal.result(summary(result.output, report))
+    terminal.result(f"{result.output}: {summary(report)}")
     if report_file is not None:
         terminal.result(str(result.output))
 
@@ -102,12 +111,12 @@ def _video(args: argparse.Namespace) -> Path:
 def _outputs(args: argparse.Namespace, video: Path) -> tuple[Path, Path | None]:
     """The dubbed file and, with --output-dir, the report beside it; neither may be there without --overwrite."""
     if args.output is not None:
-        return args.output, None
-    output = args.output_dir / f"{video.stem}_dubbed.mp4"
-    report = output.with_suffix(".json")
-    for path in (output, report):
-        if path.exists() and not args.overwrite:
-            raise OutputError(f"{path} exists already; pass --overwrite to replace it")
+        output, report = args.output, None
+    else:
+        output = args.output_dir / f"{video.stem}_dubbed.mp4"
+        report = output.with_suffix(".json")
+    for path in filter(None, (output, report)):
+        check_output(path, overwrite=args.overwrite)
     return output, report
 
 
@@ -130,12 +139,19 @@ def _options(args: argparse.Namespace) -> "DubOptions":
     )
 
 
-def summary(output: Path, report: dict[str, Any]) -> str:
-    """One line to a person: the file, and what was done."""
-    said = [
-        f"{key.replace('_', ' ')} {report[key]}" for key in ("voice", "synthesizer", "converter") if report.get(key)
-    ]
-    return ": ".join([str(output), ", ".join(said)]) if said else str(output)
+def summary(report: dict[str, Any]) -> str:
+    """What was done, in one line to a person."""
+    said = [f"{report['duration']:.1f} s of {report['width']} x {report['height']} at {report['fps']:.5g} frames/s"]
+    speech = report["speech"]
+    if speech.get("synthesizer"):
+        said.append(f"spoken by {speech['synthesizer']}")
+    if speech.get("converter"):
+        before, after = speech.get("similarity_before"), speech.get("similarity_after")
+        likeness = f" (similarity {before:.2f} -> {after:.2f})" if before is not None and after is not None else ""
+        said.append(f"turned into the voice of the video{likeness}")
+    if report["frames_without_face"]:
+        said.append(f"{len(report['frames_without_face'])} frames without a face left as they were")
+    return ", ".join([*said, f"made in {report['seconds']:.0f} s"])
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +188,7 @@ def _demo(args: argparse.Namespace, terminal: Terminal) -> None:
         terminal.result(as_json(report | demo.dubbed.report))
         return
     terminal.result(f"from:   {demo.source.path} ({demo.source.about})")
-    terminal.result(f"dubbed: {summary(demo.dubbed.output, demo.dubbed.report)}")
+    terminal.result(f"dubbed: {demo.dubbed.output} ({summary(demo.dubbed.report)})")
     terminal.result(f"frames: {demo.strip} (original above, dubbed below)")
     terminal.note('your own video: synclips dub VIDEO --text "..." --output OUT.mp4')
 

@@ -1,16 +1,21 @@
 """What a verb of the command line is, and the arguments that several verbs share."""
 
 import argparse
+import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from synclips.errors import TextError
 from synclips.terminal import Terminal
 
 RAW: Final = Path("data/raw")
 SHARDS: Final = Path("data/shards")
 OUTPUTS: Final = Path("outputs")
+MOST_BYTES: Final = 1 << 20
+"""A text file beyond this is not read: it is no line to be spoken."""
 
 
 class UsageError(Exception):
@@ -93,6 +98,75 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_text(group: "argparse._ActionsContainer") -> None:
+    """--text and --text-file"""
+    group.add_argument("--text", metavar="T", help="the line to be spoken; - reads standard input")
+    group.add_argument("--text-file", metavar="F", help="a file with the line in UTF-8; - reads standard input")
+
+
+def add_voice(parser: argparse.ArgumentParser) -> None:
+    """--voice and what goes with it"""
+    group = parser.add_argument_group("the voice")
+    group.add_argument(
+        "--voice", metavar="V", default="auto", help="a voice of `synclips voices`; default auto, the best that works"
+    )
+    group.add_argument("--voice-reference", metavar="F", type=Path, help="a recording of the person, to sound like")
+    group.add_argument(
+        "--no-voice-conversion",
+        dest="convert_voice",
+        action="store_false",
+        help="keep the synthesizer's own voice",
+    )
+    group.add_argument(
+        "--strength",
+        metavar="X",
+        type=real_number(0, 1),
+        default=0.8,
+        help="how far the voice is converted, from 0 (only the pitch) to 1; default 0.8",
+    )
+    group.add_argument(
+        "--speed", metavar="X", type=real_number(0.25, 4), default=1.0, help="2 speaks twice as fast; default 1"
+    )
+    group.add_argument(
+        "--background",
+        choices=("keep", "none"),
+        default="keep",
+        help="keep the recording's own background noise under the speech, or none; default keep",
+    )
+
+
+def text_of(args: argparse.Namespace) -> str | None:
+    """The line that the arguments name; None where there is neither --text nor --text-file.
+
+    Raises:
+        TextError: the file cannot be read, is too large, or not UTF-8.
+    """
+    if args.text is not None and args.text != "-":
+        return str(args.text)
+    if args.text is None and args.text_file is None:
+        return None
+    if args.text == "-" or args.text_file == "-":
+        where, content = "standard input", sys.stdin.buffer.read(MOST_BYTES + 1)
+    else:
+        where, content = args.text_file, _content(Path(args.text_file))
+    if len(content) > MOST_BYTES:
+        raise TextError(f"{where} holds more than {MOST_BYTES:,} bytes of text; split it")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(f"{where} is not text in UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+def _content(path: Path) -> bytes:
+    if path.is_dir():
+        raise TextError(f"{path} is a folder; name a text file")
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise TextError(f"no such file: {path}") from error
+
+
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     """A parser of whole numbers from `least` to `most`."""
 
@@ -121,3 +195,18 @@ def real_number(least: float, most: float) -> Callable[[str], float]:
 
 def _range(least: float, most: float | None) -> str:
     return f"at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+
+
+def as_json(value: Any) -> str:
+    """JSON on one line: arrays, paths and other values in words; numbers that JSON has no place for as null."""
+    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items() if key != "waveform"}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    return value if value is None or isinstance(value, str | int) else str(value)

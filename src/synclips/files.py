@@ -19,10 +19,7 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     Raises:
         OutputError: `path` exists and `overwrite` is false, its folder cannot be written, or the disk is full.
     """
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; pass --overwrite to replace it")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file")
+    check_output(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".tmp{path.suffix}", dir=path.parent)
@@ -40,6 +37,25 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Raise what `atomic_path` would, as far as it can be told without writing: to be called before long work.
+
+    Raises:
+        OutputError: as `atomic_path`.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; pass --overwrite to replace it")
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise OutputError(f"{path.parent} cannot be written ({folder} is a file); choose another folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path.parent} cannot be written (permission denied); choose another folder")
 
 
 def reason(error: OSError) -> str:
