@@ -39,9 +39,7 @@ class PictureChange:
 
     def apply(self, crops: UInt8[np.ndarray, "n 144 144 3"], view: View) -> UInt8[np.ndarray, "n h w 3"]:
         """The changed view of each face crop."""
-        matrix = self.matrix(view)
-        area = view.height * view.width < 0.5 * (view.bottom - view.top) * (view.right - view.left)
-        out = np.stack([_warp(crop, matrix, view, area) for crop in crops])
+        out = view.show(crops, self.matrix(view))
         if self.blur > 0:
             out = np.stack([cv2.GaussianBlur(picture, (0, 0), self.blur) for picture in out])
         if self.gain == (1.0, 1.0, 1.0) and self.bias == 0 and self.noise == 0:
@@ -113,16 +111,6 @@ def draw_sound_change(config: AugmentConfig, rng: np.random.Generator) -> SoundC
         speed=float(np.exp(rng.uniform(-config.speed, config.speed))),
         strength=float(1 + rng.uniform(-0.15, 0.15)),
         seed=int(rng.integers(2**31)),
-    )
-
-
-def _warp(
-    crop: UInt8[np.ndarray, "144 144 3"], matrix: Float64[np.ndarray, "2 3"], view: View, area: bool
-) -> UInt8[np.ndarray, "h w 3"]:
-    if area:  # reduced much: average first, so that nothing aliases
-        crop = cv2.GaussianBlur(crop, (0, 0), 0.4 * (view.right - view.left) / view.width)
-    return cv2.warpAffine(
-        crop, matrix, (view.width, view.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 

@@ -49,11 +49,24 @@ class View:
         x, y = self.width / (self.right - self.left), self.height / (self.bottom - self.top)
         return np.array([[x, 0, (0.5 - self.left) * x - 0.5], [0, y, (0.5 - self.top) * y - 0.5]])
 
+    def show(
+        self, crops: UInt8[np.ndarray, "n 144 144 3"], matrix: Float64[np.ndarray, "2 3"] | None = None
+    ) -> UInt8[np.ndarray, "n h w 3"]:
+        """The view of each crop, by `from_crop` or another affine map; averaged over areas where it is much coarser."""
+        matrix = self.from_crop() if matrix is None else matrix
+        coarse = (self.right - self.left) / self.width
+        if coarse > 1.4:
+            crops = np.stack([cv2.GaussianBlur(crop, (0, 0), 0.4 * coarse) for crop in crops])
+        size, flags = (self.width, self.height), cv2.INTER_LINEAR
+        return np.stack([cv2.warpAffine(c, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE) for c in crops])
+
 
 LOWER_VIEW = View(48, 144, 16, 128, 96, 112)
 """The lower face: what the refiner repaints."""
 MOUTH_VIEW = View(64, 112, 24, 120, 48, 96)
 """The mouth: what the SyncNet sees, and where mouth quality is measured."""
+WARP_VIEW = View(40, 176, -24, 168, 136, 192)
+"""All that a warp may move, the ring included: it reaches beyond the crop."""
 SEED_VIEW = View(48, 144, 24, 120, 32, 32)
 """What the `seed` preset sees and paints."""
 

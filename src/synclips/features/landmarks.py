@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -39,6 +39,7 @@ class FaceTrack:
         return FaceTrack(self.points[start:stop], self.visible[start:stop], self.width, self.height)
 
 
+@runtime_checkable
 class LandmarkDetector(Protocol):
     """Finds one face's 468 mesh points in successive frames."""
 
@@ -100,16 +101,21 @@ def assemble_track(found: list[Float32[np.ndarray, "468 3"] | None], width: int,
     Raises:
         NoFaceError: no frame shows a face, or there is no frame.
     """
-    seen = np.array([i for i, points in enumerate(found) if points is not None])
-    if len(seen) == 0:
+    seen = np.array([points is not None for points in found])
+    if not seen.any():
         raise NoFaceError(f"no face was found in any of {len(found)} frames; use a video that shows one from the front")
-    known = np.stack([points for points in found if points is not None])
-    index = np.arange(len(found))
-    after = np.searchsorted(seen, index)
-    right = np.minimum(after, len(seen) - 1)
-    left = np.where(seen[right] == index, right, np.maximum(after - 1, 0))
-    gap = seen[right] - seen[left]
-    share = np.where(gap > 0, (index - seen[left]) / np.maximum(gap, 1), 0).clip(0, 1)[:, None, None]
-    points = known[left] * (1 - share) + known[right] * share
-    inside = (seen[left] <= index) & (index <= seen[right])
-    return FaceTrack(points.astype(np.float32), inside & (gap <= LONGEST_GAP), width, height)
+    points = np.stack([np.zeros((N_POINTS, 3), np.float32) if p is None else p for p in found])
+    return FaceTrack(points, bridge_gaps(points, seen), width, height)
+
+
+def bridge_gaps(points: Float32[np.ndarray, "n 468 3"], seen: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Fill the frames that are not `seen`, in place, linearly between their neighbours; returns which are usable."""
+    known = np.flatnonzero(seen)
+    visible = seen.copy()
+    for i in np.flatnonzero(~seen):
+        after = int(np.searchsorted(known, i))
+        left, right = known[max(after - 1, 0)], known[min(after, len(known) - 1)]
+        share = 0.0 if left == right else float(np.clip((i - left) / (right - left), 0, 1))
+        points[i] = points[left] * (1 - share) + points[right] * share
+        visible[i] = left < i < right and right - left <= LONGEST_GAP
+    return visible

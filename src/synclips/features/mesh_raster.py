@@ -16,7 +16,7 @@ from jaxtyping import Float32, Int32
 from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_weight, template, triangles
 
 RING = 24
-RING_CENTRE, RING_RADII, RING_DEPTH = (64.0, 70.0), (95.0, 110.0), 25.0
+RING_CENTRE, RING_RADII, RING_DEPTH = (64.0, 66.0), (84.0, 104.0), 25.0
 """The ring of fixed points, in canonical units."""
 N_EXTENDED = 468 + RING
 SUBPIXEL = 4
@@ -65,15 +65,15 @@ def moving_weight() -> Float32[np.ndarray, " v"]:
 def rasterise(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Raster:
     """Fill the extended mesh's triangles. `points` are pixels of the raster, pixel centres at whole numbers.
 
-    Triangles that lie mirrored (turned away, or torn) are not drawn; their pixels have no weights unless another
-    triangle covers them.
+    Triangles that lie mirrored (turned away, or torn) are drawn first: they show only where no other covers them.
     """
     corners = extended_triangles()
     a, b, c = (points[corners[:, k]].astype(np.float64) for k in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
-    inside = (area > 1e-6) & (high >= -1).all(axis=1) & (low[:, 0] <= width) & (low[:, 1] <= height)
+    inside = (np.abs(area) > 1e-6) & (high >= -1).all(axis=1) & (low[:, 0] <= width) & (low[:, 1] <= height)
     used = np.flatnonzero(inside)
+    used = used[np.argsort(area[used] > 0, kind="stable")]
     label = np.full((height, width), -1, np.int32)
     fixed = np.round(points[corners] * (1 << SUBPIXEL)).astype(np.int32)
     for number in used:
@@ -99,11 +99,11 @@ def lip_masks(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Fl
     radius = max(1, round(across * WIDENING))
     outer = np.zeros((height, width), np.uint8)
     cv2.fillPoly(outer, [fixed[OUTER_LIPS]], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL)
-    outer = cv2.dilate(outer, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
-    outer = cv2.GaussianBlur(outer, (0, 0), radius / 2)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    widened = cv2.GaussianBlur(cv2.dilate(outer, disc), (0, 0), radius / 2)
     inner = np.zeros((height, width), np.uint8)
     cv2.fillPoly(inner, [fixed[INNER_LIPS]], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL)
-    return np.stack([outer, inner]).astype(np.float32) / 255
+    return np.stack([widened, inner]).astype(np.float32) / 255
 
 
 def face_mask(raster: Raster) -> Float32[np.ndarray, "h w"]:

@@ -146,7 +146,8 @@ class FinetuneStage:
         return ((canvas + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 
     def _draw(self, keys: list[str], rng: np.random.Generator) -> Batch:
-        scenes, features, true, mouths, shapes = [], [], [], [], []
+        scenes: list[Scene] = []
+        features, true, mouths, shapes = (list[Tensor]() for _ in range(4))
         for key in keys:
             scene = draw_scene(self.store, key, rng)
             bent = draw_sound_change(self.recipe.augment, rng)

@@ -1,0 +1,166 @@
+"""Story A: a video and a line of text (or a recording) become a dubbed video."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from synclips import __version__
+from synclips.errors import InputError, OutputError
+from synclips.features.landmarks import MediaPipeDetector
+from synclips.features.mfcc import audio_features, mfcc
+from synclips.features.tracked_video import TrackedVideo, track_video
+from synclips.media.audio import Waveform, loudness, normalise_loudness, read_audio
+from synclips.media.timebase import SAMPLE_RATE, frames_in
+from synclips.media.video import VideoInfo, VideoWriter, frames_in_order, is_image, probe, read_frames
+from synclips.progress import Progress, silent
+from synclips.rendering.renderer import build_renderer, load_model
+from synclips.rendering.still import still_as_video
+from synclips.rendering.timeline import SyncMode, plan_timeline
+from synclips.runtime import choose_device
+from synclips.speech.speaking import speak
+
+LEAD, TAIL = 0.2, 0.5
+"""Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
+BANK_SECONDS = 40.0
+"""How much of a long video is looked through for mouths, beyond what is dubbed."""
+
+
+@dataclass(frozen=True)
+class DubOptions:
+    """How to dub. `sync_mode` None: end with the speech, bounce if the video is the shorter."""
+
+    sync_mode: SyncMode | None = None
+    keep_length: bool = False
+    checkpoint: Path | None = None
+    device: str = "auto"
+    voice: str = "auto"
+    convert_voice: bool = True
+    strength: float = 0.8
+    speed: float = 1.0
+    background: Literal["keep", "none"] = "keep"
+    voice_reference: Path | None = None
+    quality: int = 16
+    codec: Literal["h264", "hevc", "vp9", "ffv1"] = "h264"
+
+
+@dataclass(frozen=True)
+class DubResult:
+    """The dubbed file, and what was done (ready for JSON)."""
+
+    output: Path
+    report: dict[str, Any]
+
+
+def dub(
+    video: Path,
+    output: Path,
+    *,
+    text: str | None = None,
+    audio: Path | None = None,
+    options: DubOptions | None = None,
+    overwrite: bool = False,
+    on_progress: Progress = silent,
+) -> DubResult:
+    """Make the person in `video` (or a photograph) say `text`, or what is heard in `audio`, and write `output`.
+
+    Raises:
+        InputError: video, text, audio or an option cannot be used.
+        OutputError: `output` exists without `overwrite`, or cannot be written.
+        CheckpointError, BackendError: the model or the synthesizer is not there.
+    """
+    options, started = options or DubOptions(), time.monotonic()
+    if (text is None) == (audio is None):
+        raise InputError("give either a text or an audio file")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists already; pass --overwrite to replace it")
+    with ExitStack() as stack:
+        source = stack.enter_context(still_as_video(video)) if is_image(video) else video
+        info = probe(source)
+        model, metadata = load_model(options.checkpoint, choose_device(options.device))
+        sound, speech = _sound(info, text, audio, options, on_progress)
+        tracked = _track(info, sound.duration, options, on_progress)
+        timeline = plan_timeline(
+            tracked.times, _duration(tracked), sound.duration, options.sync_mode, keep_length=options.keep_length
+        )
+        renderer = build_renderer(model, tracked)
+        features = audio_features(mfcc(normalise_loudness(sound), _frames(sound, timeline.duration)))
+        plan = renderer.plan(features, timeline.times, timeline.source)
+        tags = {"comment": f"Speech and lips are synthetic: made by SyncLips {__version__}."}
+        with VideoWriter(
+            output, info.width, info.height, info.fps, like=info, codec=options.codec, quality=options.quality,
+            audio=sound.padded(round(timeline.duration * SAMPLE_RATE)), metadata=tags, overwrite=overwrite,
+        ) as writer:  # fmt: skip
+            frames = frames_in_order(source, timeline.source.tolist())
+            for step, (frame, index) in enumerate(zip(frames, timeline.source, strict=True)):
+                writer.write(renderer.render(frame, int(index), plan, step), float(timeline.times[step]))
+                on_progress("render", step + 1, len(timeline))
+    passed = np.flatnonzero(~tracked.track.visible[timeline.source])
+    report = {
+        "video": str(video),
+        "output": str(output),
+        "text": text,
+        "audio": str(audio) if audio else None,
+        "frames": len(timeline),
+        "duration": round(timeline.duration, 3),
+        "frames_without_face": passed.tolist()[:1000],
+        "width": info.width,
+        "height": info.height,
+        "fps": float(info.fps),
+        "sync_mode": options.sync_mode or "auto",
+        "speech": speech,
+        "seconds": round(time.monotonic() - started, 2),
+        "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
+        "model": {name: metadata.get(name) for name in ("stage", "step", "version")},
+        "version": __version__,
+    }
+    return DubResult(output, report)
+
+
+def _sound(
+    info: VideoInfo, text: str | None, audio: Path | None, options: DubOptions, on_progress: Progress
+) -> tuple[Waveform, dict[str, Any]]:
+    """What will be heard, at 16 kHz, and what is to be said of it."""
+    if audio is not None:
+        waveform = read_audio(audio)
+        return waveform, {"loudness": round(loudness(waveform), 2), "duration": round(waveform.duration, 3)}
+    assert text is not None
+    reference = read_audio(options.voice_reference or info.path) if options.voice_reference or info.has_audio else None
+    line = speak(
+        text, reference, synthesizer=options.voice, convert=options.convert_voice, strength=options.strength,
+        speed=options.speed, background=options.background, on_progress=on_progress,
+    )  # fmt: skip
+    silence = [np.zeros(round(seconds * SAMPLE_RATE), np.float32) for seconds in (LEAD, TAIL)]
+    samples = np.concatenate([silence[0], line.waveform.resampled(SAMPLE_RATE).samples, silence[1]])
+    said = {
+        name: round(value, 3) if isinstance(value, float) else value
+        for name, value in vars(line).items()
+        if name not in ("waveform", "words")
+    }
+    said["words"] = [(word.word, round(word.start + LEAD, 3), round(word.end + LEAD, 3)) for word in line.words]
+    return Waveform(samples, SAMPLE_RATE), said
+
+
+def _track(info: VideoInfo, speech: float, options: DubOptions, on_progress: Progress) -> TrackedVideo:
+    """Find the face in as much of the video as is needed."""
+    whole = options.keep_length or options.sync_mode in ("silence", "remap")
+    end = None if whole else max(speech, BANK_SECONDS)
+    length = info.duration if end is None else min(info.duration, end)
+    detector = MediaPipeDetector()
+    try:
+        frames = read_frames(info.path, stop=end)
+        return track_video(info, frames, detector, expected=round(length * float(info.fps)), on_progress=on_progress)
+    finally:
+        detector.close()
+
+
+def _duration(tracked: TrackedVideo) -> float:
+    """Seconds that the tracked frames last."""
+    return float(tracked.times[-1]) + 1 / float(tracked.info.fps)
+
+
+def _frames(sound: Waveform, duration: float) -> int:
+    return max(frames_in(len(sound.samples)), int(duration * 25) + 1)

@@ -1,0 +1,162 @@
+"""The renderer of `base`: sound features and a tracked video in, lip-synced frames out, one at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64, UInt8
+
+from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
+from synclips.features.face_mesh import INNER_LIPS, lower_points, lower_weight
+from synclips.features.mesh_raster import extend
+from synclips.features.neutral import person_rest
+from synclips.features.tracked_video import TrackedVideo
+from synclips.media.timebase import FPS, STEPS_PER_FRAME
+from synclips.models.encoders import stack_frames
+from synclips.models.generator import Generator
+from synclips.rendering.compositor import match_colour, paste_back
+from synclips.rendering.mesh_warp import Warp, fetch, keep_lips_apart, prepare_warp
+from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
+
+ATTENDED = 48
+"""Mouths of the bank that the motion model attends to, evenly over the bank."""
+CHUNK, OVERLAP = 500, 50
+"""Frames of motion predicted at once, and those on either side that only give context."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each output frame needs: wanted lower face (canonical), sound embedding, mouths of the bank."""
+
+    lower: Float32[np.ndarray, "n m 3"]
+    sound: Float32[np.ndarray, "n d"]
+    mouths: Int64[np.ndarray, "n k"]
+
+    def __len__(self) -> int:
+        return len(self.lower)
+
+
+class LipSync:
+    """One person in one video, ready to say anything.
+
+    Args:
+        model: the generator, in evaluation mode, on its device.
+        video: tracked; long enough to cover every frame that `render` is given.
+        bank: the person's mouths; built from the video if not given.
+    """
+
+    def __init__(self, model: Generator, video: TrackedVideo, bank: MouthBank | None = None) -> None:
+        self.model, self.video = model.eval(), video
+        self.device = next(model.parameters()).device
+        self.bank = bank if bank is not None else build_bank(video)
+        meshes = video.canonical(self.bank.frames)
+        self.rest = person_rest(meshes)[lower_points()]
+        self._weight = lower_weight()[lower_points(), None]
+        self._inner = np.searchsorted(lower_points(), INNER_LIPS)
+
+    @torch.no_grad()
+    def plan(
+        self,
+        features: Float32[np.ndarray, "steps f"],
+        times: Float64[np.ndarray, " n"],
+        source: Int64[np.ndarray, " n"],
+    ) -> Plan:
+        """Motion and mouths for output frames at `times` (seconds), each made on the video's frame `source`."""
+        components, tokens = self._motion(features)
+        at = np.clip(times * FPS, 0, len(components) - 1)
+        low = np.minimum(at.astype(int), max(0, len(components) - 2))
+        high, share = np.minimum(low + 1, len(components) - 1), (at - low)[:, None]
+        components = components[low] * (1 - share) + components[high] * share
+        sound = tokens[np.round(at).astype(int)]
+        lower = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
+        wanted = lower.cpu().numpy() + self.rest
+        wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in wanted])
+        turn = turns(self.video.pose.rotation[source])
+        mouths = choose_mouths(self.bank, wanted, turn, self.model.refiner.layers - 1)
+        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths)
+
+    @torch.no_grad()
+    def render(
+        self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: Plan, step: int, skin: int | None = None
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """Output frame `step` of the plan, made on the video's frame number `source`.
+
+        `skin`: a place of the bank that lends the skin in the frame's stead; for measuring, where the frame must not
+        lend its own face. Frames without a usable face are returned as they are.
+        """
+        if not self.video.track.visible[source]:
+            return frame
+        index = np.array([source])
+        pose, alignment = self.video.pose[index], self.video.alignment[source]
+        own = self.video.canonical(index)
+        wanted = own.copy()
+        lower = lower_points()
+        wanted[0, lower] += self._weight * (plan.lower[step] - own[0, lower])
+        height, width = frame.shape[:2]
+        warp = prepare_warp(pose.to_image(extend(wanted))[0, :, :2], alignment, width, height)
+        if warp is None:
+            return frame
+        left, top, right, bottom = warp.box
+        if skin is None:
+            here = pose.to_image(extend(own))[0, :, :2] - [left, top]
+            skin_layer = fetch(warp, frame[top:bottom, left:right], here.astype(np.float32))
+        else:
+            skin_layer = fetch(warp, self.bank.mouths[skin].picture, self.bank.mouths[skin].points)
+        lips = warp.to_native(warp.lips[0])
+        layers = [skin_layer]
+        for number in plan.mouths[step]:
+            mouth = self.bank.mouths[int(number)]
+            layers.append(match_colour(fetch(warp, mouth.picture, mouth.points), skin_layer, lips))
+        made = self._refine(warp, layers, plan.sound[step])
+        return paste_back(frame, made, warp.to_native(warp.face), warp.box)
+
+    def _refine(self, warp: Warp, layers: list[np.ndarray], sound: np.ndarray) -> Float32[np.ndarray, "y x 3"]:
+        rows = slice(LOWER_VIEW.top - WARP_VIEW.top, LOWER_VIEW.bottom - WARP_VIEW.top)
+        columns = slice(LOWER_VIEW.left - WARP_VIEW.left, LOWER_VIEW.right - WARP_VIEW.left)
+        small = np.stack([warp.to_lower_view(layer) for layer in layers])
+        pictures = torch.from_numpy(small).to(self.device).permute(0, 3, 1, 2)[None].float() / 127.5 - 1
+        masks = torch.from_numpy(warp.lips[None, :, rows, columns].copy()).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            weights, residual = self.model.refiner(pictures, masks, torch.from_numpy(sound)[None].to(self.device))
+        share = weights[0].permute(1, 2, 0).float().cpu().numpy()
+        extra = (residual[0].permute(1, 2, 0).float().cpu().numpy() * 127.5) * warp.face[rows, columns, None]
+        # outside the refined view the frame's own skin stands alone
+        full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, share.shape[2] + 3), np.float32)
+        full[..., 0] = 1
+        fade = _fade(LOWER_VIEW.height, LOWER_VIEW.width)[..., None]
+        full[rows, columns, : share.shape[2]] = share * fade + full[rows, columns, : share.shape[2]] * (1 - fade)
+        full[rows, columns, share.shape[2] :] = extra * fade
+        native = warp.to_native(full)
+        total = np.maximum(native[..., : share.shape[2]].sum(axis=2, keepdims=True), 1e-6)
+        made = native[..., share.shape[2] :].copy()
+        for number, layer in enumerate(layers):
+            made += layer * (native[..., number : number + 1] / total)
+        return made
+
+    def _motion(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
+        motion = self.model.motion
+        places = np.unique(np.linspace(0, len(self.bank) - 1, ATTENDED).astype(int))
+        crops = np.stack([self.bank.mouths[i].crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns] for i in places])
+        mouths = torch.from_numpy(crops).to(self.device).float() / 127.5 - 1
+        embeddings = torch.cat([motion.video_encoder(stack_frames(part)) for part in mouths.split(32)])
+        offsets = torch.from_numpy(self.bank.lower[places] - self.rest).to(self.device)
+        shapes = motion.components(offsets)
+        present = torch.ones(1, len(places), dtype=torch.bool, device=self.device)
+        frames = len(features) // STEPS_PER_FRAME
+        components, tokens = [], []
+        for start in range(0, frames, CHUNK):
+            low, high = max(0, start - OVERLAP), min(frames, start + CHUNK + OVERLAP)
+            part = torch.from_numpy(features[low * STEPS_PER_FRAME : high * STEPS_PER_FRAME])[None].to(self.device)
+            made, token = motion(part, embeddings[None].float(), shapes[None].float(), present)
+            kept = slice(start - low, min(start + CHUNK, frames) - low)
+            components.append(made[0, kept].float().cpu().numpy())
+            tokens.append(token[0, kept].float().cpu().numpy())
+        return np.concatenate(components), np.concatenate(tokens)
+
+
+def _fade(height: int, width: int, border: int = 6) -> Float32[np.ndarray, "h w"]:
+    """1 inside, falling to 0 over the outermost pixels."""
+    y = np.minimum(np.arange(height), np.arange(height)[::-1])
+    x = np.minimum(np.arange(width), np.arange(width)[::-1])
+    return np.clip(np.minimum(y[:, None], x[None]) / border, 0, 1).astype(np.float32)

@@ -1,0 +1,175 @@
+"""The person's own mouths, at their own resolution, and which of them serves which frame."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, UInt8
+
+from synclips.errors import NoFaceError
+from synclips.features.alignment import CROP, WARP_VIEW, crop_face, invert, transform
+from synclips.features.face_mesh import LIPS, lower_points
+from synclips.features.mesh_raster import extend
+from synclips.features.tracked_video import TrackedVideo
+from synclips.media.video import frames_in_order
+
+MOST = 240
+"""Mouths a bank holds at most."""
+BANK_BYTES = 400 << 20
+"""Memory its pictures may take; fewer mouths are kept of large faces."""
+TURN_PRICE = 60.0
+"""Price of a squared radian of difference in head pose, against squared canonical units of lip distance."""
+JUMP_PRICE = 1.5
+"""Price of going on with another mouth than the same or the next one."""
+REPEAT_PRICE = 30.0
+"""Price of the second mouth's being the first again, or one of its neighbours."""
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """One frame's lower face as it is in the video.
+
+    picture: the part of the frame around the face, RGB
+    points:  the extended mesh in that picture's pixels
+    crops:   the face crops of this frame and its two neighbours on either side, for the video encoder
+    """
+
+    picture: UInt8[np.ndarray, "h w 3"]
+    points: Float32[np.ndarray, "v 2"]
+    crops: UInt8[np.ndarray, "5 144 144 3"]
+
+
+@dataclass(frozen=True)
+class MouthBank:
+    """Mouths in the order of their frames. lower: canonical lower faces; turn: head rotation vectors in radians."""
+
+    mouths: tuple[Mouth, ...]
+    frames: Int64[np.ndarray, " n"]
+    lower: Float32[np.ndarray, "n m 3"]
+    turn: Float64[np.ndarray, "n 3"]
+
+    def __len__(self) -> int:
+        return len(self.mouths)
+
+    def without(self, frames: range) -> "MouthBank":
+        """The bank less the mouths of some frames (so that a frame to be measured does not lend its own)."""
+        kept = np.array([int(f) not in frames for f in self.frames])
+        mouths = tuple(m for m, k in zip(self.mouths, kept, strict=True) if k)
+        return MouthBank(mouths, self.frames[kept], self.lower[kept], self.turn[kept])
+
+
+def build_bank(video: TrackedVideo, *, most: int = MOST) -> MouthBank:
+    """Take the usable mouths of a tracked video, evenly over its length if there are too many.
+
+    Raises:
+        NoFaceError: no frame shows a usable face.
+    """
+    usable = np.flatnonzero(video.track.visible)
+    if len(usable) == 0:
+        raise NoFaceError(f"no usable face in {video.path}; use a video that shows one from the front")
+    boxes = _boxes(video)
+    size = np.median(np.prod(boxes[usable, 2:] - boxes[usable, :2], axis=1)) * 3 + 5 * CROP * CROP * 3
+    count = int(min(most, max(2, BANK_BYTES // max(size, 1)), len(usable)))
+    # runs of neighbours, so that the choice can follow real speech: every k-th run of eight frames
+    chosen = usable if count == len(usable) else usable[_runs(len(usable), count)]
+    mouths, kept = [], []
+    for number, picture, crops in _pictures(video, chosen, boxes):
+        one = np.array([number])
+        image = video.pose[one].to_image(extend(video.canonical(one)))[0, :, :2] - boxes[number, :2]
+        mouths.append(Mouth(picture, image.astype(np.float32), crops))
+        kept.append(number)
+    index = np.array(kept)
+    return MouthBank(tuple(mouths), index, video.canonical(index)[:, lower_points()], turns(video.pose.rotation[index]))
+
+
+def choose_mouths(
+    bank: MouthBank, shapes: Float32[np.ndarray, "n m 3"], turn: Float64[np.ndarray, "n 3"], count: int
+) -> Int64[np.ndarray, "n count"]:
+    """For each frame, `count` mouths whose lips come near the wanted canonical shape and whose head is turned alike.
+
+    Each is a cheapest path (Viterbi, 1967) through the bank: it follows runs of real speech, and jumps at a price.
+    """
+    index = np.searchsorted(lower_points(), LIPS)
+    wanted, own = shapes[:, index, :2].reshape(len(shapes), -1), bank.lower[:, index, :2].reshape(len(bank), -1)
+    distance = ((wanted**2).sum(1)[:, None] + (own**2).sum(1)[None] - 2 * wanted @ own.T) / len(index)
+    cost = distance + TURN_PRICE * ((turn[:, None] - bank.turn[None]) ** 2).sum(axis=2)
+    follows = np.diff(bank.frames, prepend=-9) == 1
+    paths = []
+    for _ in range(count):
+        path = cheapest_path(cost, follows)
+        paths.append(path)
+        near = np.abs(np.arange(len(bank))[None] - path[:, None]) <= 2
+        cost = cost + REPEAT_PRICE * near
+    return np.stack(paths, axis=1)
+
+
+def cheapest_path(cost: Float64[np.ndarray, "n b"], follows: np.ndarray) -> Int64[np.ndarray, " n"]:
+    """The path of least total cost: staying or going to the next mouth is free, any other move costs JUMP_PRICE.
+
+    `follows[j]`: mouth j is the frame right after mouth j - 1.
+    """
+    total = cost[0].astype(np.float64).copy()
+    back = np.zeros(cost.shape, np.int64)
+    every = np.arange(cost.shape[1])
+    for t in range(1, len(cost)):
+        best = int(total.argmin())
+        value, source = total.copy(), every.copy()
+        after = np.where(follows, np.roll(total, 1), np.inf)
+        take = after < value
+        value[take], source[take] = after[take], every[take] - 1
+        jump = total[best] + JUMP_PRICE
+        take = jump < value
+        value[take], source[take] = jump, best
+        back[t] = source
+        total = value + cost[t]
+    path = np.zeros(len(cost), np.int64)
+    path[-1] = int(total.argmin())
+    for t in range(len(cost) - 1, 0, -1):
+        path[t - 1] = back[t, path[t]]
+    return path
+
+
+def turns(rotation: Float64[np.ndarray, "n 3 3"]) -> Float64[np.ndarray, "n 3"]:
+    """Rotation vectors in radians."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.from_matrix(rotation).as_rotvec()
+
+
+def _runs(total: int, count: int, length: int = 8) -> np.ndarray:
+    starts = np.linspace(0, total - length, max(1, count // length)).astype(int) if total > length else np.array([0])
+    return np.unique((starts[:, None] + np.arange(min(length, total))).ravel())
+
+
+def _boxes(video: TrackedVideo) -> Int64[np.ndarray, "n 4"]:
+    """For each frame left, top, right, bottom of what a warp may read, within the frame."""
+    view = WARP_VIEW
+    corners = np.array(
+        [[view.left, view.top], [view.right, view.top], [view.left, view.bottom], [view.right, view.bottom]]
+    )
+    image = transform(invert(video.alignment), np.repeat(corners[None].astype(np.float32), len(video), axis=0))
+    low = np.floor(image.min(axis=1)).astype(np.int64).clip(0, [video.info.width - 2, video.info.height - 2])
+    high = np.ceil(image.max(axis=1)).astype(np.int64) + 1
+    return np.concatenate([low, np.maximum(high.clip(0, [video.info.width, video.info.height]), low + 2)], axis=1)
+
+
+def _pictures(
+    video: TrackedVideo, chosen: np.ndarray, boxes: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Index, cut-out and the five crops around each chosen frame, in one pass over the frames that are needed."""
+    around = (chosen[:, None] + np.arange(5) - 2).clip(0, len(video) - 1)
+    needed = np.unique(around)
+    crops: dict[int, np.ndarray] = {}
+    cuts: dict[int, np.ndarray] = {}
+    waiting = list(zip(chosen.tolist(), around.tolist(), strict=True))
+    for number, image in zip(needed.tolist(), frames_in_order(video.path, needed.tolist()), strict=False):
+        crops[number] = crop_face(image, video.alignment[number])
+        left, top, right, bottom = boxes[number]
+        cuts[number] = image[top:bottom, left:right].copy()
+        while waiting and waiting[0][1][-1] <= number:
+            index, window = waiting.pop(0)
+            yield index, cuts[index], np.stack([crops[w] for w in window])
+        if waiting:
+            oldest = waiting[0][1][0]
+            for old in [n for n in crops if n < oldest]:
+                del crops[old], cuts[old]

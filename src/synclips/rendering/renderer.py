@@ -1,0 +1,68 @@
+"""What a renderer is, whichever preset's model it drives, and how one is made from a checkpoint."""
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64, UInt8
+
+from synclips.config import ModelConfig, RecipeConfig, from_dict
+from synclips.errors import CheckpointError
+from synclips.features.face_mesh import lower_points
+from synclips.features.mfcc import N_FEATURES
+from synclips.features.tracked_video import TrackedVideo
+from synclips.models.checkpoint import load_into, read_metadata
+from synclips.models.generator import Generator
+from synclips.models.seed import SeedModel
+from synclips.rendering.lip_sync import LipSync
+from synclips.rendering.seed_lip_sync import SeedLipSync
+
+SHIPPED = "base.safetensors"
+
+
+class Renderer(Protocol):
+    """One person in one video, ready to say anything."""
+
+    def plan(
+        self,
+        features: Float32[np.ndarray, "steps f"],
+        times: Float64[np.ndarray, " n"],
+        source: Int64[np.ndarray, " n"],
+    ) -> Any:
+        """What output frames at `times` (seconds), each made on the video's frame `source`, need."""
+
+    def render(
+        self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: Any, step: int, skin: int | None = None
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """Output frame `step` of the plan."""
+
+
+def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Generator | SeedModel, dict[str, Any]]:
+    """The generator in a checkpoint (None: the shipped one), in evaluation mode, and what the file says of itself.
+
+    Raises:
+        CheckpointError: missing, damaged, or not a generator.
+    """
+    if checkpoint is None:
+        with as_file(files("synclips").joinpath("weights", SHIPPED)) as path:
+            return load_model(path, device)
+    metadata = read_metadata(checkpoint)
+    try:
+        config = from_dict(RecipeConfig, metadata["recipe"], str(checkpoint)).model
+    except KeyError as error:
+        raise CheckpointError(
+            f"{checkpoint} does not say what model it holds; name a checkpoint of SyncLips"
+        ) from error
+    return load_into(checkpoint, build_model(config)).to(device).eval(), metadata
+
+
+def build_model(config: ModelConfig) -> Generator | SeedModel:
+    """An untrained generator of a preset."""
+    return Generator(N_FEATURES, len(lower_points()), config) if config.preset == "base" else SeedModel()
+
+
+def build_renderer(model: Generator | SeedModel, video: TrackedVideo) -> Renderer:
+    """The renderer that drives `model`."""
+    return LipSync(model, video) if isinstance(model, Generator) else SeedLipSync(model, video)

@@ -1,0 +1,78 @@
+"""The renderer of `seed`: the author's generator paints a 32 x 32 mouth, which is enlarged and put back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64, UInt8
+
+from synclips.features.alignment import SEED_VIEW, crop_face
+from synclips.features.mesh_raster import extend
+from synclips.features.tracked_video import TrackedVideo
+from synclips.media.timebase import FPS, STEPS_PER_FRAME
+from synclips.media.video import frames_in_order
+from synclips.models.seed import WINDOW, SeedModel
+from synclips.rendering.compositor import paste_back
+from synclips.rendering.mesh_warp import prepare_warp
+
+CHUNK = 75
+"""Frames of sound given at once: what the model was trained on."""
+
+
+@dataclass(frozen=True)
+class SeedPlan:
+    """The painted mouth of each output frame, RGB in [0, 255]."""
+
+    pictures: Float32[np.ndarray, "n 32 32 3"]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+class SeedLipSync:
+    """One person in one video; `model` in evaluation mode, on its device."""
+
+    def __init__(self, model: SeedModel, video: TrackedVideo) -> None:
+        self.model, self.video = model.eval(), video
+        self.device = next(model.parameters()).device
+        usable = np.flatnonzero(video.track.visible)[:WINDOW]
+        usable = np.resize(usable, WINDOW)
+        images = frames_in_order(video.path, usable.tolist())
+        crops = [crop_face(image, video.alignment[i]) for i, image in zip(usable, images, strict=True)]
+        self.reference = torch.from_numpy(SEED_VIEW.show(np.stack(crops))).float() / 127.5 - 1
+
+    @torch.no_grad()
+    def plan(
+        self,
+        features: Float32[np.ndarray, "steps f"],
+        times: Float64[np.ndarray, " n"],
+        source: Int64[np.ndarray, " n"],
+    ) -> SeedPlan:
+        """Paint a mouth for each output time (seconds); `source` is not needed, the painting knows no head pose."""
+        del source
+        frames = len(features) // STEPS_PER_FRAME
+        made = []
+        for start in range(0, frames, CHUNK):
+            part = torch.from_numpy(features[start * STEPS_PER_FRAME : min(start + CHUNK, frames) * STEPS_PER_FRAME])
+            made.append(self.model(part[None].to(self.device), self.reference[None].to(self.device))[0].float().cpu())
+        pictures = ((torch.cat(made).permute(0, 2, 3, 1) + 1) * 127.5).numpy()
+        return SeedPlan(pictures[np.clip(np.round(times * FPS).astype(int), 0, len(pictures) - 1)].astype(np.float32))
+
+    def render(
+        self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: SeedPlan, step: int, skin: int | None = None
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """Output frame `step` of the plan, made on the video's frame number `source`."""
+        del skin
+        if not self.video.track.visible[source]:
+            return frame
+        index = np.array([source])
+        points = self.video.pose[index].to_image(extend(self.video.canonical(index)))[0, :, :2]
+        height, width = frame.shape[:2]
+        warp = prepare_warp(points, self.video.alignment[source], width, height)
+        if warp is None:
+            return frame
+        made = warp.to_native(plan.pictures[step], SEED_VIEW)
+        inside = np.zeros((SEED_VIEW.height, SEED_VIEW.width), np.float32)
+        inside[2:-2, 2:-2] = 1
+        mask = warp.to_native(inside, SEED_VIEW) * warp.to_native(warp.face)
+        return paste_back(frame, made, mask, warp.box)
