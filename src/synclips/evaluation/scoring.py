@@ -1,0 +1,125 @@
+"""One made clip against the real one: every figure and curve that the protocol asks for."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from synclips.evaluation.footage import Footage, Look, opening_share
+from synclips.evaluation.intelligibility import word_error_rate
+from synclips.evaluation.original_sync import field_crops, measure_field_sync
+from synclips.evaluation.quality import gradient_energy, mouth_boxes, picture_figures, ratio
+from synclips.evaluation.seams import outlines, seam_step
+from synclips.evaluation.shapes import correlation, largest_lip_error, mean_lip_error
+from synclips.evaluation.silence import motion_in_silence
+from synclips.evaluation.sync import measure_sync
+from synclips.media.audio import Waveform
+from synclips.models.original_syncnet import OriginalSyncNet
+from synclips.models.syncnet import SyncNet
+
+LipReader = Callable[[UInt8[np.ndarray, "n 144 144 3"]], tuple[str, ...]]
+"""Reads the words from face crops at 25 frames a second."""
+SEAM_EVERY = 5
+"""Every so many frames seams are looked for."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who scores: none of them may have had a part in making."""
+
+    syncnet: SyncNet
+    lip_reader: LipReader | None = None
+    original: OriginalSyncNet | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """Figures by their names in synclips.evaluation.measures, and curves to plot."""
+
+    figures: dict[str, float]
+    traces: dict[str, list[float]] = field(default_factory=dict)
+
+
+def sync_score(frames: UInt8[np.ndarray, "n h w 3"], seen: Look, waveform: Waveform, judges: Judges) -> Score:
+    """How well lips and sound belong together."""
+    found = measure_sync(judges.syncnet, seen.crops, waveform)
+    figures = {
+        "offset": float(found.offset),
+        "within_one": 100.0 * (abs(found.offset) <= 1),
+        "similarity": found.at_zero,
+        "confidence": found.confidence,
+        "lse_d": found.lse_d,
+        "lse_c": found.lse_c,
+    }
+    if judges.original is not None:
+        theirs = measure_field_sync(judges.original, field_crops(frames, seen.points), waveform)
+        figures |= {"field_" + name: float(value) for name, value in asdict(theirs).items()}
+    return Score(figures, {"sync": [round(float(v), 4) for v in np.nan_to_num(found.similarities)]})
+
+
+def shape_score(seen: Look, rest: Float32[np.ndarray, "m 3"], target: Footage) -> Score:
+    """How well the lips move as the real ones did, each measured from its own person at rest."""
+    count = min(len(seen), len(target))
+    made, true = seen.lower[:count] - rest, target.look.lower[:count] - target.rest
+    opening = opening_share(seen.first(count), rest)
+    wanted = opening_share(target.look.first(count), target.rest)
+    figures = {
+        "lve": largest_lip_error(made, true),
+        "lmd": mean_lip_error(made, true),
+        "opening": correlation(opening.astype(np.float32), wanted.astype(np.float32)),
+        "opening_spread": ratio(float(opening.std()), float(wanted.std())),
+    }
+    return Score(figures, {"opening": opening.round(2).tolist(), "true_opening": wanted.round(2).tolist()})
+
+
+def word_score(seen: Look, words: tuple[str, ...], judges: Judges) -> Score:
+    """What the lip reader reads from the lips, against what is said."""
+    if judges.lip_reader is None or not words:
+        return Score({})
+    return Score({"wer": 100 * word_error_rate(words, judges.lip_reader(seen.crops))})
+
+
+def looks_score(frames: UInt8[np.ndarray, "n h w 3"], seen: Look, source: Footage) -> Score:
+    """Sharpness against the frames that the clip was made on, and whether a face is still there."""
+    count = min(len(frames), len(source))
+    boxes = mouth_boxes(source.look.points[:count], frames.shape[2], frames.shape[1])
+    made, real = (
+        float(np.mean([gradient_energy(box.of(f)) for box, f in zip(boxes, pictures[:count], strict=True)]))
+        for pictures in (frames, source.frames)
+    )
+    return Score({"sharpness_ratio": ratio(made, real), "no_face": 100 * float(1 - seen.visible.mean())})
+
+
+def likeness_score(frames: UInt8[np.ndarray, "n h w 3"], real: Footage) -> Score:
+    """Fidelity to the real frames, picture by picture."""
+    count = min(len(frames), len(real))
+    height, width = frames.shape[1:3]
+    boxes = mouth_boxes(real.look.points[:count], width, height)
+    figures = asdict(picture_figures(frames[:count], real.frames[:count], boxes))
+    steps = []
+    for i in range(0, count, SEAM_EVERY):
+        masks = outlines(real.look.points[i], width, height).values()
+        steps.append(max(seam_step(frames[i], real.frames[i], mask) for mask in masks))
+    return Score(figures | {"seam": float(np.mean(steps))})
+
+
+def rest_score(seen: Look, rest: Float32[np.ndarray, "m 3"], silent: np.ndarray) -> Score:
+    """How still, and how closed, the mouth is in silent frames."""
+    silent = silent[: len(seen)]
+    if not silent.any():
+        return Score({})
+    opening = opening_share(seen, rest)
+    figures = {"silence_motion": motion_in_silence(seen.lower, silent)}
+    figures["silence_opening"] = float(np.abs(opening[silent]).mean())
+    return Score({k: v for k, v in figures.items() if np.isfinite(v)}, {"opening": opening.round(2).tolist()})
+
+
+def together(*scores: Score) -> Score:
+    """All figures and curves of several scores; the first that has one gives it."""
+    figures: dict[str, float] = {}
+    traces: dict[str, list[float]] = {}
+    for score in scores:
+        figures = score.figures | figures
+        traces = score.traces | traces
+    return Score(figures, traces)
