@@ -1,11 +1,12 @@
 """The network of OpenVoice V2's tone colour converter: a spectrogram in, the same words in another voice out.
 
-Qin, Zhao, Yu and Sun, "OpenVoice: versatile instant voice cloning", 2023 (arXiv 2312.01479); it is the posterior encoder,
+Qin, Zhao, Yu and Sun, "OpenVoice: versatile instant voice cloning", 2023 (arXiv 2312.01479): the posterior encoder,
 flow and HiFi-GAN decoder of VITS (Kim, Kong and Son, ICML 2021) with an encoder of the reference's tone colour. Modules
 are named as in the published checkpoint (MIT licence); weight normalisation is folded into the weights on loading.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float32
@@ -95,10 +96,7 @@ class _Flow(nn.Module):
 
     def forward(self, x: Tensor, colour: Tensor, *, backwards: bool = False) -> Tensor:
         for layer in reversed(self.flows) if backwards else self.flows:
-            if isinstance(layer, _Coupling):
-                x = layer(x, colour, -1 if backwards else 1)
-            else:
-                x = x.flip(1)
+            x = layer(x, colour, -1 if backwards else 1) if isinstance(layer, _Coupling) else x.flip(1)
         return x
 
 
@@ -150,9 +148,7 @@ class _ColourEncoder(nn.Module):
         super().__init__()
         widths = [1, 32, 32, 64, 64, 128, 128]
         self.layernorm = nn.LayerNorm(size.bins)
-        self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths))
         bins = size.bins
         for _ in self.convs:
             bins = (bins - 1) // 2 + 1

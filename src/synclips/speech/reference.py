@@ -16,7 +16,7 @@ MOST_SPEECH: Final = 30.0
 _LEAST_SIGNAL_TO_NOISE: Final = 14.0
 _SILENT: Final = -60.0
 """dB of full scale under which nothing is heard."""
-_CLIPPED_SHARE: Final = 1e-3
+_CLIPPED_SHARE: Final = 3e-3
 _STEADY_SHARE: Final = 0.35
 """Share of loud steps with tones that stand still, above which it is music: speech has some .1 of them."""
 
@@ -85,9 +85,12 @@ def steady_tones(sound: Waveform) -> float:
 
 
 def _clipped(sound: Waveform) -> bool:
+    """Whether the peaks are cut flat: runs of four samples within 2 % of the largest."""
     magnitude = np.abs(sound.samples)
     peak = float(magnitude.max())
-    return peak > 0.5 and float((magnitude > 0.98 * peak).mean()) > _CLIPPED_SHARE
+    at_peak = magnitude > 0.98 * peak
+    flat = at_peak[:-3] & at_peak[1:-2] & at_peak[2:-1] & at_peak[3:]
+    return peak > 0.5 and float(flat.mean()) > _CLIPPED_SHARE
 
 
 def _pauses(sound: Waveform, activity: Activity) -> Waveform | None:

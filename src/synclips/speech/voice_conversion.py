@@ -1,0 +1,226 @@
+"""The synthesizer's voice becomes the voice in the video, and nothing else changes: the words and their timing stay.
+
+WORLD takes the speech apart, the voice mapper says what each frame's envelope would be in the wanted voice, the pitch
+is moved to the wanted voice's median and liveliness, and WORLD puts it together again.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float64
+
+from synclips.errors import ConfigError
+from synclips.media.audio import Waveform
+from synclips.media.timebase import SAMPLE_RATE
+from synclips.speech.world import ORDER, Frames, analyse, envelope_of, synthesise
+
+STRENGTH: Final = 0.8
+_FEWEST_FRAMES: Final = 40
+_UNVOICED_SHARE: Final = 0.3
+"""Part of the change that unvoiced frames get: they tell voices apart little, and words a lot."""
+_LIVELINESS: Final = (0.6, 1.8)
+"""How far the pitch's spread may be scaled."""
+_LARGEST_LEVEL_CHANGE: Final = 18.0
+_LARGEST_CHANGE: Final = 3.0
+"""Log amplitude (26 dB) by which a band may change: a reference without treble must not silence the consonants."""
+_EDGE: Final = 7
+"""Frames over which the change fades between voiced and unvoiced."""
+
+
+@runtime_checkable
+class VoiceConverter(Protocol):
+    """Makes one person's speech sound like another's."""
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+
+    def convert(self, speech: Waveform, reference: Waveform) -> Waveform:
+        """`speech` in the voice heard in `reference` (speech only, at least 2 s), 16 kHz mono, equally long."""
+
+
+@dataclass(frozen=True)
+class VoiceStatistics:
+    """A voice in numbers: mean and deviation of its mel-cepstra, median and spread of its log F0."""
+
+    mean: Float64[np.ndarray, "40"]
+    deviation: Float64[np.ndarray, "40"]
+    log_pitch: float
+    pitch_spread: float
+
+
+def voice_statistics(frames: Frames, average_deviation: Float64[np.ndarray, "40"]) -> VoiceStatistics | None:
+    """Statistics of the strong voiced frames, the deviations drawn to an average voice's where there are few of them.
+
+    None without a voice: fewer than 40 such frames (0.2 s).
+    """
+    strong = frames.strong()
+    if strong.sum() < _FEWEST_FRAMES:
+        return None
+    cepstra = frames.cepstra[strong]
+    log_pitch = np.log(frames.f0[strong])
+    low, median, high = np.percentile(log_pitch, [16, 50, 84])
+    count, prior = len(cepstra) / 2, 50
+    deviation = np.sqrt((count * cepstra.var(axis=0) + prior * average_deviation**2) / (count + prior))
+    return VoiceStatistics(cepstra.mean(axis=0), deviation, float(median), max(float(high - low) / 2, 0.02))
+
+
+@dataclass(frozen=True)
+class WorldConverter:
+    """The converter that needs no download. `strength` 0 moves only the pitch, the average timbre and its spread.
+
+    `source` names the speaking voice, `ENGINE:VOICE`; where its statistics are not stored, the speech's own are taken.
+    """
+
+    strength: float = STRENGTH
+    source: str = ""
+    name: str = "world"
+
+    def convert(self, speech: Waveform, reference: Waveform) -> Waveform:
+        """See `VoiceConverter`. Speech or reference without voiced sound leave the speech as it is."""
+        speech = speech.resampled(SAMPLE_RATE)
+        wanted = _reference_voice(reference.resampled(SAMPLE_RATE).samples.tobytes())
+        if wanted is None or len(speech.samples) < SAMPLE_RATE // 10:
+            return speech
+        frames = analyse(speech)
+        speaking = _known_voice(self.source) or voice_statistics(frames, _average_deviation())
+        if speaking is None:
+            return speech
+        target, known, known_voiced = wanted
+        normal = self._mapped(frames, speaking, target, known, known_voiced)
+        envelope = frames.envelope + envelope_of(_limited(frames, normal * target.deviation + target.mean))
+        f0 = _moved_pitch(frames.f0, speaking, target)
+        return synthesise(Frames(f0, envelope, frames.aperiodicity), len(speech.samples))
+
+    def _mapped(
+        self,
+        frames: Frames,
+        speaking: VoiceStatistics,
+        target: VoiceStatistics,
+        known: Float64[np.ndarray, "r 40"],
+        known_voiced: Float64[np.ndarray, " r"],
+    ) -> Float64[np.ndarray, "n 40"]:
+        """The frames' cepstra in the wanted voice, in deviations from its mean."""
+        import torch
+
+        from synclips.speech.voice_mapper import load_voice_mapper
+
+        mapper, _ = load_voice_mapper()
+        own = (frames.cepstra - speaking.mean) / speaking.deviation
+        spread = np.log(target.deviation / _average_deviation())
+        inputs = (own[::2], frames.voiced[::2], known, known_voiced)
+        with torch.inference_mode():
+            source, voiced, reference, reference_voiced = (
+                torch.from_numpy(np.asarray(array, np.float32))[None] for array in inputs
+            )
+            present = torch.ones(reference_voiced.shape, dtype=torch.bool)
+            spread_tensor = torch.from_numpy(spread.astype(np.float32))[None]
+            mapped = mapper(source, voiced, reference, reference_voiced, present, spread_tensor)[0].numpy()
+        mapped = own[::2] + self.strength * (mapped - own[::2])
+        mapped = _as_varied(mapped, frames.strong()[::2], known, known_voiced)
+        return _every_frame(mapped, len(own))
+
+
+def _as_varied(
+    mapped: Float64[np.ndarray, "t 40"],
+    strong: np.ndarray,
+    known: Float64[np.ndarray, "r 40"],
+    known_voiced: Float64[np.ndarray, " r"],
+) -> Float64[np.ndarray, "t 40"]:
+    """Deviations scaled up to the reference's: what is predicted is always too even (Toda, Black and Tokuda, 2007)."""
+    del known, known_voiced
+    if strong.sum() < _FEWEST_FRAMES // 2:
+        return mapped
+    mean, deviation = mapped[strong].mean(axis=0), mapped[strong].std(axis=0)
+    scale = np.clip(1 / np.maximum(deviation, 1e-3), 0.7, 2.0)
+    return np.asarray(mean + (mapped - mean) * scale)
+
+
+def _every_frame(values: Float64[np.ndarray, "t 40"], count: int) -> Float64[np.ndarray, "n 40"]:
+    """From every second frame to all of them, linearly."""
+    between = np.arange(count) / 2
+    left = np.minimum(between.astype(int), len(values) - 1)
+    right = np.minimum(left + 1, len(values) - 1)
+    share = (between - left)[:, None]
+    return values[left] * (1 - share) + values[right] * share
+
+
+def _limited(frames: Frames, wanted: Float64[np.ndarray, "n 40"]) -> Float64[np.ndarray, "n 40"]:
+    """The change of the cepstra: the line's loudness kept, smaller where unvoiced, nothing beyond reason."""
+    change = wanted - frames.cepstra
+    strong = frames.strong()
+    if strong.any():
+        change[:, 0] -= change[strong, 0].mean()
+    change[:, 0] = np.clip(change[:, 0], -_LARGEST_LEVEL_CHANGE, _LARGEST_LEVEL_CHANGE)
+    voiced = np.convolve(frames.voiced.astype(np.float64), np.ones(_EDGE) / _EDGE, "same")[:, None]
+    change = change * (voiced + (1 - voiced) * _UNVOICED_SHARE)
+    largest = np.abs(change[:, 1:]).max(axis=1, keepdims=True, initial=1e-9)
+    reach = _LARGEST_CHANGE * np.sqrt(ORDER)
+    change[:, 1:] *= np.minimum(1, reach / largest)
+    return np.asarray(change)
+
+
+def _moved_pitch(
+    f0: Float64[np.ndarray, " n"], speaking: VoiceStatistics, target: VoiceStatistics
+) -> Float64[np.ndarray, " n"]:
+    """Log F0 shifted to the wanted median and scaled to the wanted spread; unvoiced stays unvoiced."""
+    liveliness = np.clip(target.pitch_spread / speaking.pitch_spread, *_LIVELINESS)
+    log_pitch = target.log_pitch + (np.log(np.maximum(f0, 1)) - speaking.log_pitch) * liveliness
+    return np.where(f0 > 0, np.clip(np.exp(log_pitch), 40, 800), 0.0)
+
+
+def _average_deviation() -> Float64[np.ndarray, "40"]:
+    from synclips.speech.voice_mapper import load_voice_mapper
+
+    return np.asarray(load_voice_mapper()[1]["average.deviation"].double().numpy())
+
+
+def _known_voice(name: str) -> VoiceStatistics | None:
+    """The stored statistics of an engine's voice, or None."""
+    from synclips.speech.voice_mapper import load_voice_mapper
+
+    stored = load_voice_mapper()[1]
+    if f"{name}.cepstra" not in stored:
+        return None
+    mean, deviation = stored[f"{name}.cepstra"].double().numpy()
+    log_pitch, spread = (float(value) for value in stored[f"{name}.pitch"])
+    return VoiceStatistics(mean, deviation, log_pitch, spread)
+
+
+_MOST_REFERENCE: Final = 1500
+"""Reference frames (10 ms) that the mapper attends to."""
+
+
+@lru_cache(maxsize=4)
+def _reference_voice(
+    samples: bytes,
+) -> tuple[VoiceStatistics, Float64[np.ndarray, "r 40"], Float64[np.ndarray, " r"]] | None:
+    """What is needed of a reference (16 kHz float32): its statistics and, every 10 ms, its normalised speech frames."""
+    waveform = Waveform(np.frombuffer(samples, np.float32), SAMPLE_RATE)
+    if waveform.duration < 0.2:
+        return None
+    frames = analyse(waveform)
+    statistics = voice_statistics(frames, _average_deviation())
+    if statistics is None:
+        return None
+    active = frames.active()
+    normal = (frames.cepstra[active] - statistics.mean) / statistics.deviation
+    return statistics, normal[::2][:_MOST_REFERENCE], frames.voiced[active][::2][:_MOST_REFERENCE].astype(np.float64)
+
+
+def choose_converter(name: str = "world", strength: float = STRENGTH, source: str = "") -> VoiceConverter:
+    """The converter called `name`: `world`, built in, or `openvoice`, which downloads 131 MB at first use.
+
+    Raises:
+        ConfigError: no such converter.
+        BackendError: its weights are not here and cannot be downloaded.
+    """
+    if name == "world":
+        return WorldConverter(strength, source)
+    if name == "openvoice":
+        from synclips.speech.openvoice import load_openvoice
+
+        return load_openvoice()
+    raise ConfigError(f"no voice converter is called {name!r}; there are: world, openvoice")
