@@ -26,7 +26,8 @@ _STEPS: Final = 160
 """Steps (10 ms) of one window, as in training."""
 _STRIDE: Final = 77
 _LEVEL: Final = -30.0
-"""RMS in dB of full scale that recordings are raised to."""
+"""RMS in dB of full scale that recordings are brought to. Resemblyzer only raises quiet ones; then a loud copy of a
+recording is only .89 like the recording itself."""
 _COVERAGE: Final = 0.75
 """Least filled part of a last window."""
 
@@ -60,7 +61,7 @@ class SpeakerEncoder:
         power = float(np.mean(samples**2)) if len(samples) else 0.0
         if power < 1e-12:
             return np.zeros(SIZE, np.float32)
-        samples = samples * max(10 ** (_LEVEL / 20) / np.sqrt(power), 1.0)
+        samples = samples * (10 ** (_LEVEL / 20) / np.sqrt(power))
         with torch.inference_mode():
             embeddings = self.embed_windows(torch.from_numpy(_windows(samples))).numpy()
         mean = embeddings.mean(axis=0)

@@ -1,7 +1,8 @@
 """The synthesizer's voice becomes the voice in the video, and nothing else changes: the words and their timing stay.
 
 WORLD takes the speech apart, the voice mapper says what each frame's envelope would be in the wanted voice, the pitch
-is moved to the wanted voice's median and liveliness, and WORLD puts it together again.
+is moved to the wanted voice's median and liveliness, WORLD puts it together again,
+and an equaliser brings the long-term spectrum half-way to the reference's.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from jaxtyping import Float64
 from synclips.errors import ConfigError
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
-from synclips.speech.world import ORDER, Frames, analyse, envelope_of, synthesise
+from synclips.speech.timbre import equalised
+from synclips.speech.world import Frames, analyse, envelope_of, synthesise
 
 STRENGTH: Final = 0.8
 _FEWEST_FRAMES: Final = 40
@@ -23,8 +25,8 @@ _UNVOICED_SHARE: Final = 0.3
 _LIVELINESS: Final = (0.6, 1.8)
 """How far the pitch's spread may be scaled."""
 _LARGEST_LEVEL_CHANGE: Final = 18.0
-_LARGEST_CHANGE: Final = 3.0
-"""Log amplitude (26 dB) by which a band may change: a reference without treble must not silence the consonants."""
+_LARGEST_CHANGE: Final = 2.3
+"""Log amplitude (20 dB) by which a band may change: a reference without treble must not silence the consonants."""
 _EDGE: Final = 7
 """Frames over which the change fades between voiced and unvoiced."""
 
@@ -90,9 +92,10 @@ class WorldConverter:
             return speech
         target, known, known_voiced = wanted
         normal = self._mapped(frames, speaking, target, known, known_voiced)
-        envelope = frames.envelope + envelope_of(_limited(frames, normal * target.deviation + target.mean))
+        envelope = frames.envelope + _gain(frames, normal * target.deviation + target.mean)
         f0 = _moved_pitch(frames.f0, speaking, target)
-        return synthesise(Frames(f0, envelope, frames.aperiodicity), len(speech.samples))
+        converted = synthesise(Frames(f0, envelope, frames.aperiodicity), len(speech.samples))
+        return equalised(converted, reference.resampled(SAMPLE_RATE))
 
     def _mapped(
         self,
@@ -147,8 +150,8 @@ def _every_frame(values: Float64[np.ndarray, "t 40"], count: int) -> Float64[np.
     return values[left] * (1 - share) + values[right] * share
 
 
-def _limited(frames: Frames, wanted: Float64[np.ndarray, "n 40"]) -> Float64[np.ndarray, "n 40"]:
-    """The change of the cepstra: the line's loudness kept, smaller where unvoiced, nothing beyond reason."""
+def _gain(frames: Frames, wanted: Float64[np.ndarray, "n 40"]) -> Float64[np.ndarray, "n 513"]:
+    """Log power to add for the wanted cepstra: the line's loudness kept, less where unvoiced, nothing beyond reason."""
     change = wanted - frames.cepstra
     strong = frames.strong()
     if strong.any():
@@ -156,10 +159,7 @@ def _limited(frames: Frames, wanted: Float64[np.ndarray, "n 40"]) -> Float64[np.
     change[:, 0] = np.clip(change[:, 0], -_LARGEST_LEVEL_CHANGE, _LARGEST_LEVEL_CHANGE)
     voiced = np.convolve(frames.voiced.astype(np.float64), np.ones(_EDGE) / _EDGE, "same")[:, None]
     change = change * (voiced + (1 - voiced) * _UNVOICED_SHARE)
-    largest = np.abs(change[:, 1:]).max(axis=1, keepdims=True, initial=1e-9)
-    reach = _LARGEST_CHANGE * np.sqrt(ORDER)
-    change[:, 1:] *= np.minimum(1, reach / largest)
-    return np.asarray(change)
+    return np.clip(envelope_of(change), -2 * _LARGEST_CHANGE, 2 * _LARGEST_CHANGE)
 
 
 def _moved_pitch(

@@ -135,6 +135,16 @@ def warped(envelope: Float64[np.ndarray, "n 513"], alpha: float) -> Float64[np.n
     return envelope @ interpolation(np.minimum(bins / alpha, _BINS - 1), bins).T
 
 
+def cepstral_warp(alpha: float) -> Float64[np.ndarray, "40 40"]:
+    """The matrix that does to mel-cepstra what `warped` does to their envelope (`cepstra @ matrix.T`)."""
+    from scipy.fft import dct, idct
+
+    hertz = 700 * (10 ** (mel_points() / 2595) - 1)
+    shift = interpolation(mel(np.clip(hertz / alpha, 0, SAMPLE_RATE / 2 - 1e-3)), mel_points())
+    bands = idct(np.pad(np.eye(ORDER), ((0, 0), (0, _BANDS - ORDER))), axis=1, norm="ortho")
+    return np.asarray(dct(shift @ bands.T, axis=0, norm="ortho")[:ORDER])
+
+
 def interpolation(at: Float64[np.ndarray, " m"], nodes: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "m n"]:
     """Matrix that interpolates values given at rising `nodes` linearly to the places `at`."""
     left = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, len(nodes) - 2)

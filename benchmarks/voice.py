@@ -1,0 +1,195 @@
+"""How like the person, and how intelligible, the voice is: GRID speakers, held-out sentences, one core.
+
+    OMP_NUM_THREADS=1 python benchmarks/voice.py [--data ../shared/data/grid] [--engines espeak flite] [--seconds 15]
+
+For each target speaker the reference is the first clips of that speaker (3 s each, up to --seconds); similarity is the
+cosine of the GE2E embedding of each spoken sentence with the centroid of the speaker's other clips; the rank is among
+all speakers there. Word accuracy is pocketsphinx's: six sentences with GRID's grammar, eight everyday ones with its
+general language model (few words: differences under .08 are noise). Prints a table.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from synclips.media.audio import Waveform, read_audio
+from synclips.media.timebase import SAMPLE_RATE
+from synclips.speech.reference import Reference, listen
+from synclips.speech.speaker_encoder import speaker_encoder
+from synclips.speech.speaking import nearest_voice, speak_sentences
+from synclips.speech.text import spoken_sentences
+from synclips.speech.tts import Synthesizer, choose_synthesizer
+from synclips.speech.voice_conversion import choose_converter
+from synclips.speech.world import median_pitch
+
+SEEN_BY_THE_MAPPER = ("s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32")
+WOMEN = ("s4", "s7", "s22", "s31", "s33")
+GRID = (
+    "bin blue at f two now",
+    "lay green with a seven please",
+    "place red in z nine again",
+    "set white by k zero soon",
+    "lay red at q four now",
+    "bin white with l six again",
+)
+EVERYDAY = (
+    "the weather will be fine tomorrow morning",
+    "please open the window and close the door",
+    "she told me that the train was late",
+    "we are going to the market on saturday",
+    "he could not find his keys this morning",
+    "this is a very good idea for the summer",
+    "my brother lives in a small house near the river",
+    "they have been working on this problem for many years",
+)
+GRAMMAR = (
+    "#JSGF V1.0; grammar grid; public <line> = (bin|lay|place|set) (blue|green|red|white) (at|by|in|with) "
+    f"({'|'.join('abcdefghijklmnopqrstuvxyz')}) (zero|one|two|three|four|five|six|seven|eight|nine) "
+    "(again|now|please|soon);"
+)
+
+
+def show(line: str) -> None:
+    """To standard output, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+class Listener:
+    """Pocketsphinx with GRID's grammar or its own language model."""
+
+    def __init__(self, grammar: str | None = None) -> None:
+        from pocketsphinx import Decoder
+
+        options = {"lm": None} if grammar else {}
+        self._decoder = Decoder(samprate=float(SAMPLE_RATE), loglevel="FATAL", **options)
+        if grammar:
+            self._decoder.add_jsgf_string("grid", grammar)
+            self._decoder.activate_search("grid")
+
+    def accuracy(self, sound: Waveform, sentence: str) -> float:
+        """Share of the sentence's words recognised, insertions counted against it."""
+        import jiwer
+
+        samples = sound.samples * (0.7 / max(float(np.abs(sound.samples).max(initial=0)), 1e-6))
+        samples = np.pad(samples, 3200) + 1e-4 * np.random.default_rng(0).standard_normal(len(samples) + 6400)
+        self._decoder.start_utt()
+        self._decoder.process_raw((samples * 32767).astype(np.int16).tobytes(), full_utt=True)
+        self._decoder.end_utt()
+        heard = self._decoder.hyp()
+        return 1 - float(jiwer.wer(sentence, heard.hypstr if heard and heard.hypstr else "nothing"))
+
+
+def clips_of(folder: Path) -> list[Path]:
+    """A speaker's clips in the corpus's own format, at most 22."""
+    return sorted([*folder.glob("*.mpg"), *folder.glob("*.mp4")], key=lambda p: (p.suffix != ".mpg", p.name))[:22]
+
+
+def reference_of(clips: list[Path], seconds: float) -> Reference:
+    """The voice in the first `seconds` of the speaker's clips."""
+    samples = np.concatenate([read_audio(clip).samples for clip in clips[:6]])
+    return listen(Waveform(samples[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE))
+
+
+def measure(
+    engine: Synthesizer,
+    reference: Reference | None,
+    own: str,
+    centroids: dict[str, np.ndarray],
+    strength: float,
+    listeners: tuple[Listener, Listener],
+) -> dict[str, float]:
+    """One speaker's row: means over the fourteen sentences. Without a reference, the synthesizer's raw voice."""
+    encoder, rows, spent, spoken = speaker_encoder(), [], 0.0, 0.0
+    grid, everyday, pitch = [], [], []
+    for sentence in GRID + EVERYDAY:
+        begin = time.perf_counter()
+        sound = speak_sentences(engine, spoken_sentences(sentence)).waveform
+        if reference is not None:
+            converter = choose_converter("world", strength, f"{engine.name}:{engine.voice}")
+            sound = converter.convert(sound, reference.speech)
+        spent += time.perf_counter() - begin
+        spoken += sound.duration
+        vector = encoder.embed(sound)
+        alike = {speaker: float(vector @ centroid) for speaker, centroid in centroids.items()}
+        rows.append((alike[own], alike[own] == max(alike.values())))
+        listener = listeners[sentence in EVERYDAY]
+        (everyday if sentence in EVERYDAY else grid).append(listener.accuracy(sound, sentence))
+        pitch.append(median_pitch(sound) or 0.0)
+    target = median_pitch(reference.speech) if reference is not None else None
+    return {
+        "similarity": float(np.mean([row[0] for row in rows])),
+        "rank 1": float(np.mean([row[1] for row in rows])),
+        "grid words": float(np.mean(grid)),
+        "everyday words": float(np.mean(everyday)),
+        "F0 error": abs(float(np.median(pitch)) / target - 1) if target else float("nan"),
+        "RTF": spent / spoken,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "grid")
+    parser.add_argument("--engines", nargs="+", default=["espeak", "flite"])
+    parser.add_argument("--seconds", nargs="+", type=float, default=[15.0])
+    parser.add_argument("--strength", nargs="+", type=float, default=[0.8])
+    parser.add_argument("--speakers", nargs="+", default=None)
+    options = parser.parse_args()
+    encoder = speaker_encoder()
+    clips = {folder.name: clips_of(folder) for folder in sorted(options.data.iterdir()) if folder.is_dir()}
+    targets = options.speakers or [name for name, found in clips.items() if len(found) >= 10]
+    embeddings = {
+        name: np.stack([encoder.embed(read_audio(clip)) for clip in (found[6:] if len(found) >= 10 else found)])
+        for name, found in clips.items()
+        if len(found) >= 10 or name == "s22"
+    }
+    centroids = {
+        name: vectors.mean(axis=0) / np.linalg.norm(vectors.mean(axis=0)) for name, vectors in embeddings.items()
+    }
+    real = [float(np.mean(vectors @ centroids[name])) for name, vectors in embeddings.items() if name in targets]
+    show(f"{len(centroids)} speakers; a real clip and its speaker's centroid: {np.mean(real):.3f}\n")
+    columns = ["similarity", "rank 1", "grid words", "everyday words", "F0 error", "RTF"]
+    show(f"| engine | reference | strength | speakers | {' | '.join(columns)} |\n|{'---|' * (4 + len(columns))}")
+    listeners = (Listener(GRAMMAR), Listener())
+    for name in options.engines:
+        engine, _ = choose_synthesizer(name)
+        groups: list[tuple[str, str, dict[str, dict[str, float]]]] = []
+        references = {own: reference_of(clips[own], 15.0) for own in targets}
+        nearest = {own: nearest_voice(engine, references[own]) for own in targets}
+        raw = {own: measure(nearest[own], None, own, centroids, 0, listeners) for own in targets}
+        groups.append(("none", "raw", raw))
+        for seconds in options.seconds:
+            heard = {own: reference_of(clips[own], seconds) for own in targets}
+            for strength in options.strength:
+                rows = {}
+                for own in targets:
+                    if not heard[own].usable:
+                        continue
+                    rows[own] = measure(nearest[own], heard[own], own, centroids, strength, listeners)
+                groups.append((f"{seconds:g} s", f"{strength:g}", rows))
+        for reference, strength_name, rows in groups:
+            sets = {
+                "all": list(rows),
+                "men": [own for own in rows if own not in WOMEN],
+                "women": [own for own in rows if own in WOMEN],
+                "unseen": [own for own in rows if own not in SEEN_BY_THE_MAPPER],
+            }
+            for label, members in sets.items():
+                if members:
+                    means = [
+                        np.nanmean([rows[own][c] for own in members])
+                        for c in columns
+                        if c != "F0 error" or reference != "none"
+                    ]
+                    cells = [f"{mean:.3f}" for mean in means]
+                    if reference == "none":
+                        cells.insert(columns.index("F0 error"), "")
+                    show(f"| {name} | {reference} | {strength_name} | {label} ({len(members)}) | {' | '.join(cells)} |")
+        show("")
+
+
+if __name__ == "__main__":
+    main()
