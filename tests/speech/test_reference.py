@@ -81,6 +81,18 @@ def test_clipping_is_noted_and_used(spoken: Waveform) -> None:
     assert "clipped" in heard.notes[0]
 
 
+def test_two_voices_are_noted() -> None:
+    texts = ("the weather will be fine tomorrow morning", "please open the window and close the door")
+    halves = [
+        EspeakSynthesizer(voice).synthesize(text).waveform.resampled(RATE).samples
+        for voice in ("en-us+klatt4", "en-us+f2")
+        for text in texts
+    ]
+    assert any("two voices" in note for note in listen(_waveform(np.concatenate(halves))).notes)
+    alone = listen(_waveform(np.concatenate([*halves[:2], np.zeros(4000), *halves[:2]])))
+    assert not any("two voices" in note for note in alone.notes)
+
+
 def test_eight_kilohertz_and_long_recordings(spoken: Waveform) -> None:
     assert listen(spoken.resampled(8000)).usable
     long = listen(_waveform(np.tile(spoken.samples, 15)))

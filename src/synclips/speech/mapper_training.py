@@ -26,10 +26,11 @@ def train_mapper(corpus: Corpus, steps: int = STEPS, seed: int = 0, on_progress:
     mapper = VoiceMapper()
     optimizer = torch.optim.AdamW(mapper.parameters(), RATE, weight_decay=1e-2)
     importance = torch.from_numpy((corpus.average_deviation / corpus.average_deviation[1]).astype(np.float32))
+    warm_up = max(1, min(_WARM_UP, steps // 10))
     for step, (source, voiced, target, weight, reference, known_voiced, present, spread) in enumerate(
         Pairs(corpus, seed).batches(steps)
     ):
-        rate = RATE * min(1, step / _WARM_UP) * (0.5 * (1 + np.cos(np.pi * step / steps)) + 0.02)
+        rate = RATE * min(1, step / warm_up) * (0.5 * (1 + np.cos(np.pi * step / steps)) + 0.02)
         for group in optimizer.param_groups:
             group["lr"] = rate
         predicted = mapper(source, voiced, reference, known_voiced, present, spread)
