@@ -5,7 +5,7 @@ is moved to the wanted voice's median and liveliness, WORLD puts it together aga
 and an equaliser brings the long-term spectrum half-way to the reference's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
@@ -16,7 +16,7 @@ from synclips.errors import ConfigError
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.timbre import equalised
-from synclips.speech.world import Frames, analyse, envelope_of, synthesise
+from synclips.speech.world import FRAMES_PER_SECOND, Frames, analyse, envelope_of, synthesise
 
 STRENGTH: Final = 0.8
 _FEWEST_FRAMES: Final = 40
@@ -87,9 +87,12 @@ class WorldConverter:
         if wanted is None or len(speech.samples) < SAMPLE_RATE // 10:
             return speech
         frames = analyse(speech)
-        speaking = _known_voice(self.source) or voice_statistics(frames, _average_deviation())
+        line = voice_statistics(frames, _average_deviation())
+        speaking = _known_voice(self.source) or line
         if speaking is None:
             return speech
+        if line is not None:
+            speaking = _at_pitch_of(speaking, line, int(frames.strong().sum()))
         target, known, known_voiced = wanted
         normal = self._mapped(frames, speaking, target, known, known_voiced)
         envelope = frames.envelope + _gain(frames, normal * target.deviation + target.mean)
@@ -162,6 +165,12 @@ def _gain(frames: Frames, wanted: Float64[np.ndarray, "n 40"]) -> Float64[np.nda
     return np.clip(envelope_of(change), -2 * _LARGEST_CHANGE, 2 * _LARGEST_CHANGE)
 
 
+def _at_pitch_of(voice: VoiceStatistics, line: VoiceStatistics, count: int) -> VoiceStatistics:
+    """`voice` with its median pitch drawn to the line's own, the more the longer the line is."""
+    share = count / (count + FRAMES_PER_SECOND)
+    return replace(voice, log_pitch=share * line.log_pitch + (1 - share) * voice.log_pitch)
+
+
 def _moved_pitch(
     f0: Float64[np.ndarray, " n"], speaking: VoiceStatistics, target: VoiceStatistics
 ) -> Float64[np.ndarray, " n"]:
@@ -201,7 +210,7 @@ def _reference_voice(
     waveform = Waveform(np.frombuffer(samples, np.float32), SAMPLE_RATE)
     if waveform.duration < 0.2:
         return None
-    frames = analyse(waveform)
+    frames = analyse(waveform, for_synthesis=False)
     statistics = voice_statistics(frames, _average_deviation())
     if statistics is None:
         return None

@@ -64,8 +64,11 @@ class Frames:
         return np.asarray(level > max(floor + 8, loud - 42))
 
 
-def analyse(waveform: Waveform) -> Frames:
-    """WORLD analysis of `waveform` (16 kHz): DIO with dense channels, StoneMask, CheapTrick, D4C."""
+def analyse(waveform: Waveform, *, for_synthesis: bool = True) -> Frames:
+    """WORLD analysis of `waveform` (16 kHz): DIO with dense channels, StoneMask, CheapTrick, D4C.
+
+    Without `for_synthesis` the aperiodicity, half of the work, is left at 0.
+    """
     import pyworld
 
     if waveform.sample_rate != SAMPLE_RATE:
@@ -74,7 +77,8 @@ def analyse(waveform: Waveform) -> Frames:
     samples = waveform.samples.astype(np.float64) + _DITHER * noise
     f0, times = pitch_track(samples)
     envelope = pyworld.cheaptrick(samples, f0, times, SAMPLE_RATE, q1=_SPECTRAL_RECOVERY, f0_floor=_ENVELOPE_FLOOR)
-    return Frames(f0, np.log(envelope), pyworld.d4c(samples, f0, times, SAMPLE_RATE))
+    aperiodicity = pyworld.d4c(samples, f0, times, SAMPLE_RATE) if for_synthesis else np.zeros_like(envelope)
+    return Frames(f0, np.log(envelope), aperiodicity)
 
 
 def pitch_track(samples: Float64[np.ndarray, " n"]) -> tuple[Float64[np.ndarray, " m"], Float64[np.ndarray, " m"]]:
