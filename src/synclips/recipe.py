@@ -1,0 +1,106 @@
+"""Story B: a raw corpus becomes a trained model. Every stage goes on where it was, and does nothing if it is done."""
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from synclips.config import RecipeConfig
+from synclips.data.dataset import ClipStore
+from synclips.data.preprocess import preprocess
+from synclips.data.shards import Manifest
+from synclips.evaluation.sync import measure_offsets
+from synclips.features.mfcc import N_FEATURES
+from synclips.files import atomic_path
+from synclips.models.checkpoint import load_into, read_metadata, save_model
+from synclips.models.encoders import BaseEncoders, build_encoders
+from synclips.models.generator import Generator
+from synclips.models.seed import SeedEncoders
+from synclips.progress import Progress, silent
+from synclips.rendering.renderer import build_model
+from synclips.runtime import choose_device
+from synclips.training.finetune import FinetuneStage
+from synclips.training.loop import Stage, run_stage
+from synclips.training.motion import MotionStage
+from synclips.training.pretrain import PretrainStage
+from synclips.training.seed_finetune import SeedFinetuneStage
+
+BELIEVED = 2
+"""Smallest AV offset, in frames, that a clip is corrected by: one frame lies within the measurement's own error."""
+
+
+def run_recipe(
+    raw: Path, shards: Path, outputs: Path, recipe: RecipeConfig, *, device: str = "auto",
+    workers: int | None = None, on_progress: Progress = silent,
+) -> Path:  # fmt: skip
+    """Preprocess the corpus, pretrain the encoders, fine-tune the model. Returns the best checkpoint's path.
+
+    Raises:
+        DataError: the corpus cannot be used.
+        CheckpointError: `outputs` holds another recipe's run.
+    """
+    preprocess(raw, shards, workers=workers, on_progress=on_progress)
+    pretrain(shards, outputs, recipe, device=device, on_progress=on_progress)
+    return finetune(shards, outputs, recipe, device=device, on_progress=on_progress)
+
+
+def pretrain(
+    shards: Path, outputs: Path, recipe: RecipeConfig, *, device: str = "auto", on_progress: Progress = silent
+) -> Path:
+    """Stage 1: encoders of sound and lips, apart from any generator; then each clip's AV offset is measured with them.
+
+    Returns the encoders' checkpoint.
+    """
+    place, store = choose_device(device), ClipStore(shards)
+    stage = PretrainStage(store, recipe, place)
+    best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
+    if recipe.model.preset == "base" and any(entry.av_offset is None for entry in store.manifest.clips):
+        encoders = load_into(best, BaseEncoders(N_FEATURES, recipe.model)).eval()
+        correct_offsets(shards, store, encoders, on_progress)
+    return best
+
+
+def finetune(
+    shards: Path, outputs: Path, recipe: RecipeConfig, *, device: str = "auto", on_progress: Progress = silent
+) -> Path:
+    """Stage 2: the whole model with its discriminator. Returns outputs/checkpoints/<preset>.safetensors."""
+    place, store = choose_device(device), ClipStore(shards)
+    encoders = build_encoders(N_FEATURES, recipe.model)
+    load_into(outputs / recipe.model.preset / "pretrain" / "best.safetensors", encoders)
+    if isinstance(encoders, SeedEncoders):
+        stage: Stage = SeedFinetuneStage(store, recipe, encoders, place)
+    else:
+        motion = MotionStage(store, recipe, encoders, place)
+        best_motion = run_stage(motion, recipe, _folder(outputs, recipe, motion), on_progress=on_progress)
+        generator = build_model(recipe.model)
+        assert isinstance(generator, Generator)
+        load_into(best_motion, generator.motion)
+        stage = FinetuneStage(store, recipe, generator, encoders.syncnet, place)
+    best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
+    kept = outputs / "checkpoints" / f"{recipe.model.preset}.safetensors"
+    with atomic_path(kept) as temporary:
+        shutil.copyfile(best, temporary)
+    return kept
+
+
+def correct_offsets(shards: Path, store: ClipStore, encoders: BaseEncoders, on_progress: Progress = silent) -> None:
+    """Measure by how many frames each clip's sound lags its picture, and write it into the manifest."""
+    measured = measure_offsets(store, encoders.syncnet, on_progress)
+    clips = []
+    for entry in store.manifest.clips:
+        offset, confidence = measured[entry.key]
+        clips.append(replace(entry, av_offset=offset if abs(offset) >= BELIEVED else 0, av_confidence=confidence))
+    Manifest(**{**vars(store.manifest), "clips": tuple(clips)}).write(shards)
+
+
+def ship(checkpoint: Path, target: Path) -> None:
+    """Write a generator's checkpoint again in half precision, as the package carries it."""
+    from synclips.config import from_dict
+
+    metadata = read_metadata(checkpoint)
+    config = from_dict(RecipeConfig, metadata["recipe"], str(checkpoint))
+    metadata["recipe"] = asdict(config)
+    save_model(target, load_into(checkpoint, build_model(config.model)), metadata, half=True)
+
+
+def _folder(outputs: Path, recipe: RecipeConfig, stage: Stage) -> Path:
+    return outputs / recipe.model.preset / stage.name
