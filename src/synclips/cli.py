@@ -4,6 +4,7 @@ Exit status: 0 done, 1 could not be done, 2 wrong usage, 130 stopped by Ctrl-C (
 """
 
 import argparse
+import contextlib
 import errno
 import os
 import re
@@ -28,12 +29,18 @@ VERBS: Final[tuple[Verb, ...]] = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit status."""
-    parser = build_parser()
     try:
-        args = parser.parse_args(with_hyphens(sys.argv[1:] if argv is None else argv))
-        return _run(args)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
+        try:
+            status = _run(build_parser().parse_args(with_hyphens(sys.argv[1:] if argv is None else argv)))
+        except SystemExit as stop:  # argparse's way to end: help, version, wrong usage
+            status = stop.code if isinstance(stop.code, int) else 1
+        sys.stdout.flush()
+        return status
+    except OSError as error:
+        _drop_stdout()
+        if isinstance(error, BrokenPipeError):
+            return 128 + 13
+        return _fail(error)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -92,7 +99,8 @@ def _run(args: argparse.Namespace) -> int:
             verb.run(args, terminal)
         return 0
     except UsageError as error:
-        args.parser.error(str(error))
+        parser: argparse.ArgumentParser = args.parser
+        parser.error(str(error))
     except Stopped as stopped:
         after = (
             "run the same command again and it goes on from there" if verb.resumable else "nothing half-written is left"
@@ -100,19 +108,11 @@ def _run(args: argparse.Namespace) -> int:
         write_line(sys.stderr, f"synclips: stopped; {after}")
         return 128 + stopped.signal
     except BrokenPipeError:
-        # the reader has gone; what is still buffered must not raise again when Python ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13
-    except SyncLipsError as error:
-        words = str(error)
-    except OSError as error:
-        words = _words(error)
-    except MemoryError:
-        words = "the memory of this machine does not suffice; close other programs, or give a smaller or shorter video"
-    if args.debug:
-        traceback.print_exc()
-    write_line(sys.stderr, f"synclips: error: {one_line(words)}")
-    return 1
+        raise
+    except (SyncLipsError, OSError, MemoryError) as error:
+        if args.debug:
+            traceback.print_exc()
+        return _fail(error)
 
 
 def _prepare_to_compute() -> None:
@@ -121,7 +121,22 @@ def _prepare_to_compute() -> None:
     tune_allocator()
 
 
-def _words(error: OSError) -> str:
+def _fail(error: SyncLipsError | OSError | MemoryError) -> int:
+    write_line(sys.stderr, f"synclips: error: {one_line(_words(error))}")
+    return 1
+
+
+def _drop_stdout() -> None:
+    """Standard output cannot be written: what is still buffered must not raise again when Python ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _words(error: SyncLipsError | OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "the memory of this machine does not suffice; close other programs, or give a smaller or shorter video"
+    if isinstance(error, SyncLipsError):
+        return str(error)
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{where}the disk is full; free some space and run again"

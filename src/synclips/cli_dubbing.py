@@ -1,6 +1,7 @@
 """The verbs that dub: dub (your own video) and demo (one that is at hand)."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from synclips.cli_verb import (
     text_of,
     whole_number,
 )
-from synclips.files import check_output
+from synclips.files import atomic_path, check_output
 from synclips.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -71,14 +72,12 @@ def _dub_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
-    import json
-
-    from synclips.dub import dub
-    from synclips.files import atomic_path
-
     video = _video(args)
     output, report_file = _outputs(args, video)
     text = text_of(args)
+
+    from synclips.dub import dub
+
     result = dub(
         video,
         output,

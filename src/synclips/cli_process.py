@@ -74,12 +74,14 @@ def _native_stderr_closed() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+    python_only = None
     if shared:
-        sys.stderr = open(kept, "w", encoding=stream.encoding, errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+        sys.stderr = python_only = os.fdopen(kept, "w", 1, stream.encoding, "backslashreplace", closefd=False)
     try:
         yield
     finally:
-        sys.stderr.flush()
         sys.stderr = stream
+        if python_only is not None:
+            python_only.close()
         os.dup2(kept, 2)
         os.close(kept)

@@ -180,7 +180,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     return number
 
 
-def real_number(least: float, most: float) -> Callable[[str], float]:
+def real_number(least: float | int, most: float | int) -> Callable[[str], float]:
     """A parser of numbers from `least` to `most`."""
 
     def number(text: str) -> float:
@@ -193,7 +193,7 @@ def real_number(least: float, most: float) -> Callable[[str], float]:
     return number
 
 
-def _range(least: float, most: float | None) -> str:
+def _range(least: float | int, most: float | int | None) -> str:
     return f"at least {least:g}" if most is None else f"from {least:g} to {most:g}"
 
 

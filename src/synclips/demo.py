@@ -146,7 +146,7 @@ def _face_box(frames: list[UInt8[np.ndarray, "h w 3"]]) -> tuple[slice, slice]:
     finally:
         detector.close()
     low, high = points.min(axis=0), points.max(axis=0)
-    side = min(int(1.5 * (high - low).max()), height, width)
+    side = min(int(1.3 * (high - low).max()), height, width)
     left, top = np.clip(((low + high) / 2 - side / 2).round(), 0, [width - side, height - side]).astype(int)
     return slice(int(top), int(top) + side), slice(int(left), int(left) + side)
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,6 +21,24 @@ PLAIN_EVERY: Final = 10.0
 """Seconds between two progress lines where no bar can be drawn."""
 RATE_WINDOW: Final = 60.0
 """Seconds over which the rate is taken, so that the time left follows a change of pace."""
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Where text is written to, as far as it is needed here."""
+
+    @property
+    def encoding(self) -> str | None:
+        """Its encoding, where it has one."""
+
+    def write(self, text: str, /) -> int:
+        """Write."""
+
+    def flush(self) -> None:
+        """Pass on what was written."""
+
+    def isatty(self) -> bool:
+        """A person reads it."""
 
 
 @dataclass
@@ -77,7 +95,7 @@ class Terminal:
     """Draws progress and writes messages; `quiet` leaves only results and errors. Use it in a `with` statement."""
 
     def __init__(
-        self, *, quiet: bool = False, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+        self, *, quiet: bool = False, stream: Stream | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._quiet, self._clock = quiet, clock
         self._stream = stream or sys.stderr
@@ -140,7 +158,7 @@ def in_words(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def write_line(stream: TextIO, text: str) -> None:
+def write_line(stream: Stream, text: str) -> None:
     """Write and flush; what the stream's encoding does not have (odd file names) is written as escapes."""
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
@@ -154,7 +172,7 @@ def one_line(text: str) -> str:
     )
 
 
-def _bars(stream: TextIO) -> "Progress":
+def _bars(stream: Stream) -> "Progress":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -162,6 +180,6 @@ def _bars(stream: TextIO) -> "Progress":
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn("{task.fields[figures]}", markup=False),
-        console=Console(file=stream),
+        console=Console(file=cast(IO[str], stream)),
         refresh_per_second=4,
     )

@@ -2,7 +2,7 @@
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from synclips.rendering.seed_lip_sync import SeedLipSync
 SHIPPED = "base.safetensors"
 
 
+@runtime_checkable
 class Renderer(Protocol):
     """One person in one video, ready to say anything."""
 
