@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -56,20 +55,22 @@ def track_video(
     Raises:
         NoFaceError: no frame shows a face.
     """
-    spool: IO[bytes] = tempfile.TemporaryFile(prefix="synclips-")  # noqa: SIM115 - lives as long as the array on it
-    times, seen = [], []
-    for count, frame in enumerate(frames):
-        points = detector.detect(frame.image)
-        times.append(frame.time)
-        seen.append(points is not None)
-        spool.write(np.zeros((468, 3), np.float32).tobytes() if points is None else points.astype(np.float32).tobytes())
-        on_progress("find the face", count + 1, max(expected, count + 1))
-    if not any(seen):
-        raise NoFaceError(
-            f"no face was found in {info.path} ({len(seen)} frames); use a video that shows one from the front"
-        )
-    spool.flush()
-    points = np.memmap(spool, np.float32, "r+", shape=(len(seen), 468, 3))
+    with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
+        times, seen = [], []
+        for count, frame in enumerate(frames):
+            points = detector.detect(frame.image)
+            times.append(frame.time)
+            seen.append(points is not None)
+            spool.write(
+                np.zeros((468, 3), np.float32).tobytes() if points is None else points.astype(np.float32).tobytes()
+            )
+            on_progress("find the face", count + 1, max(expected, count + 1))
+        if not any(seen):
+            raise NoFaceError(
+                f"no face was found in {info.path} ({len(seen)} frames); use a video that shows one from the front"
+            )
+        spool.flush()
+        points = np.memmap(spool, np.float32, "r+", shape=(len(seen), 468, 3))
     visible = bridge_gaps(points, np.array(seen))
     track = FaceTrack(points, visible, info.width, info.height)
     return TrackedVideo(info, np.array(times), track, fit_pose(points), fit_alignment(points))

@@ -1,6 +1,6 @@
 """Stage 1's networks: encoders of sound and of lips that meet in one space, apart from any generator."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -15,6 +15,7 @@ Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
 """Unit vectors of lips and of sound, row by row of one moment, and the logarithm of their inverse temperature."""
 
 
+@runtime_checkable
 class Encoders(Protocol):
     """What pretraining asks of a preset."""
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ from synclips.progress import Progress, silent
 LOG_EVERY = 25
 
 
+@runtime_checkable
 class Stage(Protocol):
     """One stage of the recipe: what is trained, what a step does, how it is validated."""
 
