@@ -91,7 +91,7 @@ VERBS: Final = (
         "recipe",
         "everything from the corpus to a model",
         "Preprocess, pretrain, fine-tune and report, each going on where it was.",
-        ("recipe", "recipe --config tiny", "recipe --from-shards --config configs/base.toml --device cuda"),
+        ("recipe", "recipe --config tiny", "recipe --from-shards --config my.toml --device cuda"),
         _recipe_arguments,
         _recipe,
         computes=True,
