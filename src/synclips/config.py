@@ -181,7 +181,7 @@ def from_dict(kind: type[Config], value: dict[str, Any], where: str) -> Config:
         if is_dataclass(wanted):
             if not isinstance(given, dict):
                 raise ConfigError(f"{where}: {key!r} is a table, [{key}]")
-            start = asdict(known[key].default_factory()) if callable(known[key].default_factory) else {}  # type: ignore[misc]
+            start = asdict(getattr(kind(), key))
             arguments[key] = from_dict(wanted, _merged(start, given), f"{where}: {key}")  # type: ignore[arg-type]
         else:
             arguments[key] = _checked(given, wanted, f"{where}: {key}")

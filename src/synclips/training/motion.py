@@ -106,7 +106,8 @@ class MotionStage:
             figures[f"{split}_spread"] = float(
                 np.mean([opening_of(m).std() / opening_of(t).std() for m, t in zip(made, true, strict=True)])
             )
-        return figures | {"score": -figures["seen_lve"]}
+        # the error alone is noisy: how well the opening follows decides with it
+        return figures | {"score": figures["seen_opening"] - figures["seen_lve"] / 10}
 
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Made and true displacements (n, m, 3) of a clip, with a bank of another moment of the same speaker."""
