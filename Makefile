@@ -6,14 +6,14 @@ BIN := .venv/bin
 help:
 	@echo "make demo    dub a talking video from a line of text, into out/"
 	@echo "make test    the whole gate: format, lint, types, layers, tests (make check is the same)"
-	@echo "make train   the whole recipe: corpus, shards, pretraining, fine-tuning, report (configs/base.toml)"
+	@echo "make train   the whole recipe: corpus, shards, pretraining, fine-tuning (data/, outputs/)"
 	@echo "make clean   remove the environment and the caches; never data/, outputs/ or out/"
 
 demo: runtime
 	$(BIN)/synclips demo
 
 train: runtime
-	$(BIN)/synclips recipe --config configs/base.toml
+	$(BIN)/synclips recipe --config base
 
 test: check
 
