@@ -1,0 +1,102 @@
+"""A resumed training equals an uninterrupted one."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from synclips.config import RecipeConfig, StageConfig
+from synclips.errors import CheckpointError
+from synclips.training.loop import rate_at, run_stage
+
+
+class Line:
+    """Fits a line, with dropout, so that the step's random state matters."""
+
+    name = "line"
+
+    def __init__(self, steps: int) -> None:
+        self.config = StageConfig(steps=steps, batch=4, rate=0.05, warmup=2, validate=2)
+        torch.manual_seed(7)
+        self.model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        self.optimizer = torch.optim.AdamW(self.model.parameters())
+        self.stop_at: int | None = None
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"model": self.model}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"model": self.optimizer}
+
+    def averaged(self) -> nn.Module:
+        return self.model
+
+    def step(self, step: int) -> dict[str, float]:
+        if step == self.stop_at:
+            raise KeyboardInterrupt
+        self.model.train()
+        x = torch.from_numpy(np.random.default_rng(step).normal(size=(8, 3)).astype(np.float32))
+        loss = (self.model(x) - x.sum(dim=1, keepdim=True)).square().mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return {"loss": loss.item()}
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        value = float(model(torch.ones(1, 3)).sum())
+        return {"score": -abs(value - 3)}
+
+    def picture(self, model: nn.Module) -> None:
+        del model
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole = Line(6)
+    run_stage(whole, RecipeConfig(), tmp_path / "whole")
+    broken = Line(6)
+    broken.stop_at = 5
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(broken, RecipeConfig(), tmp_path / "broken")
+    resumed = Line(6)
+    run_stage(resumed, RecipeConfig(), tmp_path / "broken")
+    for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_a_finished_stage_does_nothing_again(tmp_path: Path) -> None:
+    run_stage(Line(4), RecipeConfig(), tmp_path)
+    log = (tmp_path / "log.jsonl").read_text()
+    run_stage(Line(4), RecipeConfig(), tmp_path)
+    assert (tmp_path / "log.jsonl").read_text() == log
+
+
+def test_another_recipes_run_is_not_gone_on_with(tmp_path: Path) -> None:
+    run_stage(Line(2), RecipeConfig(), tmp_path)
+    with pytest.raises(CheckpointError, match="another recipe"):
+        run_stage(Line(4), replace(RecipeConfig(), seed=1), tmp_path)
+
+
+def test_a_damaged_last_checkpoint_is_named(tmp_path: Path) -> None:
+    run_stage(Line(2), RecipeConfig(), tmp_path)
+    (tmp_path / "last.pt").write_bytes(b"\0" * 100)
+    with pytest.raises(CheckpointError, match="damaged"):
+        run_stage(Line(4), RecipeConfig(), tmp_path)
+
+
+def test_the_log_is_json_lines_with_train_and_validation(tmp_path: Path) -> None:
+    run_stage(Line(4), RecipeConfig(), tmp_path)
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert kinds == ["train", "validate", "validate"]
+
+
+def test_the_rate_rises_then_falls_along_a_cosine() -> None:
+    config = StageConfig(steps=1000, batch=1, rate=1.0, warmup=100)
+    rates = [rate_at(step, config) for step in range(1000)]
+    assert rates[0] < 0.02
+    assert max(rates) > 0.95
+    assert rates[-1] < 0.011
+    assert int(np.argmax(rates)) == pytest.approx(99, abs=2)
