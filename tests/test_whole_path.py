@@ -36,7 +36,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shards(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work") / "shards"
-    assert main(["preprocess", "--raw-dir", str(corpus), "--shards", str(folder), "--workers", "2", "--quiet"]) == 0
+    assert main(["preprocess", "--raw-dir", str(corpus), "--output-dir", str(folder), "--workers", "2", "--quiet"]) == 0
     return folder
 
 
@@ -68,7 +68,7 @@ def test_every_clip_becomes_part_of_a_shard_that_verifies(shards: Path) -> None:
 
 def test_a_second_preprocessing_makes_nothing_again(shards: Path, corpus: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in shards.glob("*.tar")}
-    assert main(["preprocess", "--raw-dir", str(corpus), "--shards", str(shards), "--quiet"]) == 0
+    assert main(["preprocess", "--raw-dir", str(corpus), "--output-dir", str(shards), "--quiet"]) == 0
     assert {path.name: path.stat().st_mtime_ns for path in shards.glob("*.tar")} == before
 
 

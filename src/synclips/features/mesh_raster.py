@@ -86,8 +86,9 @@ def rasterise(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Ra
     cx, cy, size = c[index, 0], c[index, 1], np.where(covered, area[index], 1.0)
     first = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / size
     second = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / size
-    # a filled pixel's centre may lie a little outside its triangle: take the nearest point within
-    weights = np.stack([first, second, 1 - first - second], axis=2).clip(0, 1)
+    # a filled pixel's centre may lie a little outside its triangle: its map goes on there, but not that of a sliver
+    beyond = np.where(size > 4, 0.35, 0.0)[..., None]
+    weights = np.clip(np.stack([first, second, 1 - first - second], axis=2), -beyond, 1 + beyond)
     weights *= (covered / np.maximum(weights.sum(axis=2), 1e-6))[..., None]
     return Raster(corners[index], weights.astype(np.float32))
 

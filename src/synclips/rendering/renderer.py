@@ -1,5 +1,7 @@
 """What a renderer is, whichever preset's model it drives, and how one is made from a checkpoint."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -47,7 +49,7 @@ def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Generator
         CheckpointError: missing, damaged, or not a generator.
     """
     if checkpoint is None:
-        with as_file(files("synclips").joinpath("weights", SHIPPED)) as path:
+        with model_path(None) as path:
             return load_model(path, device)
     metadata = read_metadata(checkpoint)
     try:
@@ -57,6 +59,16 @@ def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Generator
             f"{checkpoint} does not say what model it holds; name a checkpoint of SyncLips"
         ) from error
     return load_into(checkpoint, build_model(config)).to(device).eval(), metadata
+
+
+@contextmanager
+def model_path(checkpoint: Path | None) -> Iterator[Path]:
+    """The checkpoint's file; None: the shipped model's, for as long as the context lasts."""
+    if checkpoint is not None:
+        yield checkpoint
+        return
+    with as_file(files("synclips").joinpath("weights", SHIPPED)) as path:
+        yield path
 
 
 def build_model(config: ModelConfig) -> Generator | SeedModel:
