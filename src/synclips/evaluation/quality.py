@@ -129,7 +129,7 @@ def picture_figures(
     )
 
 
-def mean_psnr(pairs: list[tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]]]) -> float:
+def mean_psnr(pairs: list[tuple[UInt8[np.ndarray, "_h _w 3"], UInt8[np.ndarray, "_h _w 3"]]]) -> float:
     """The mean of the pictures' PSNR, equal pictures counting as 100 dB."""
     return float(np.mean([min(EQUAL, psnr(m, r)) for m, r in pairs]))
 
