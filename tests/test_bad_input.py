@@ -6,19 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_models import write_generator
 
 from synclips.cli import main
-from synclips.config import AudioEncoderConfig, ModelConfig, MotionConfig, RecipeConfig, RefinerConfig
 from synclips.data.synthetic import write_synthetic_corpus
 from synclips.media.audio import Waveform
 from synclips.media.video import VideoWriter, probe
-from synclips.models.checkpoint import save_model
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -43,16 +41,7 @@ def face(corpus: Path) -> Path:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model that was never trained: enough to come as far as the mistake."""
-    from synclips.rendering.renderer import build_model
-
-    model = ModelConfig(
-        audio=AudioEncoderConfig(dim=32, layers=1, heads=2, feedforward=64),
-        motion=MotionConfig(components=8, blocks=1, heads=2),
-        refiner=RefinerConfig(widths=(8, 8, 8), blocks=1),
-    )
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    save_model(path, build_model(model), {"recipe": asdict(RecipeConfig(model=model))}, half=True)
-    return path
+    return write_generator(tmp_path_factory.mktemp("model") / "small.safetensors")
 
 
 @pytest.fixture
@@ -220,6 +209,14 @@ def test_missing_or_damaged_checkpoint(fails: Fails, tmp_path: Path, face: Path,
         (".", "checkpoint"),
     ):
         assert words in fails("dub", face, "--text", "Hello.", "--output", "out.mp4", "--checkpoint", name)
+
+
+def test_evaluation_without_corpus_model_or_judge(fails: Fails, corpus: Path, checkpoint: Path) -> None:
+    given = ["evaluate", "--raw-dir", corpus, "--checkpoint", checkpoint]
+    assert "there is no folder gone" in fails("evaluate", "--raw-dir", "gone")
+    assert "no such checkpoint: gone" in fails(*given[:-1], "gone")
+    assert "no such checkpoint: gone" in fails(*given, "--judge", "gone")
+    assert "holds no SyncNet" in fails(*given, "--judge", checkpoint)
 
 
 def test_device_that_is_not_there(fails: Fails, face: Path, checkpoint: Path) -> None:
