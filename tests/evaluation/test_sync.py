@@ -67,8 +67,18 @@ def test_offsets_with_too_few_pairs_are_left_out() -> None:
 
 
 def test_too_short_a_clip_is_refused() -> None:
-    with pytest.raises(ValueError, match="8 frames are too few"):
+    with pytest.raises(ValueError, match="4 usable frames are too few"):
         sync_figures(*2 * [unit_rows(np.random.default_rng(4), 8)])
+
+
+def test_unusable_pictures_take_no_part() -> None:
+    rng = np.random.default_rng(5)
+    rows, seen = unit_rows(rng, 80), unit_rows(rng, 80)
+    usable = np.zeros(80, bool)
+    usable[20:60] = True
+    seen[usable] = rows[usable]
+    assert sync_figures(seen, rows, usable=usable).similarity == pytest.approx(1, abs=1e-5)
+    assert sync_figures(seen, rows).similarity < 0.8
 
 
 @pytest.mark.parametrize("lag", [-4, 0, 3, 9])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from synclips.data.dataset import ClipStore
 from synclips.features.alignment import MOUTH_VIEW
@@ -60,25 +60,37 @@ class SyncFigures:
 
 
 def sync_figures(
-    video: Float32[np.ndarray, "n d"], audio: Float32[np.ndarray, "n d"], reach: int = REACH
+    video: Float32[np.ndarray, "n d"],
+    audio: Float32[np.ndarray, "n d"],
+    reach: int = REACH,
+    usable: Bool[np.ndarray, " n"] | None = None,
 ) -> SyncFigures:
     """Compare embeddings, row i of both being of frame i, at every offset up to `reach`.
 
+    Pictures that are not `usable` (no face was found) take no part.
+
     Raises:
-        ValueError: fewer than nine frames, which leave no five whole windows to compare.
+        ValueError: fewer than nine frames, which leave no five whole windows to compare, or too few usable ones.
     """
     offsets = np.arange(-reach, reach + 1)
-    v, a = video[HALF : len(video) - HALF], audio[HALF : len(audio) - HALF]
-    if len(v) < FEWEST:
-        raise ValueError(f"{len(video)} frames are too few to measure sync; {FEWEST + 2 * HALF} are needed")
-    table = v @ a.T
+    inner = slice(HALF, max(HALF, len(video) - HALF))
+    v, a = video[inner], audio[inner]
+    good = np.ones(len(v), bool) if usable is None else usable[inner]
+    if good.sum() < FEWEST:
+        raise ValueError(
+            f"{good.sum()} usable frames are too few to measure sync; {FEWEST} and their neighbours are needed"
+        )
     similarities = np.full(len(offsets), np.nan, np.float32)
     distances = np.full(len(offsets), np.nan, np.float32)
-    for number, offset in enumerate(offsets):
-        pairs = table.diagonal(offset)
+    for number, offset in enumerate(range(-reach, reach + 1)):
+        seen = slice(max(0, -offset), len(v) - max(0, offset))
+        heard = slice(max(0, offset), len(a) - max(0, -offset))
+        pairs = np.einsum("nd,nd->n", v[seen], a[heard])[good[seen]]
         if len(pairs) >= FEWEST:
             similarities[number] = pairs.mean()
             distances[number] = np.sqrt(np.maximum(0, 2 - 2 * pairs)).mean()
+    if np.isnan(similarities).all():
+        raise ValueError("too few usable frames lie beside each other to measure sync")
     best = int(np.nanargmax(similarities))
     return SyncFigures(
         offset=int(offsets[best]),

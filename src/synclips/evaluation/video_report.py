@@ -1,0 +1,234 @@
+"""How good is this dubbed video, and where does it slip? A page with a timeline, and the figures as JSON."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+
+from synclips.errors import OutputError
+from synclips.evaluation.footage import Detectors
+from synclips.evaluation.intelligibility import vocabulary, word_error_rate
+from synclips.evaluation.original_sync import field_crops, measure_field_sync
+from synclips.evaluation.quality import ratio
+from synclips.evaluation.scoring import LipReader
+from synclips.evaluation.silence import silent_frames
+from synclips.evaluation.sync import FEWEST, HALF, embed_sound, sync_figures
+from synclips.evaluation.video_measures import Along, check_reference, measure_along, track_at_rate
+from synclips.evaluation.video_page import video_page
+from synclips.features.alignment import crop_face
+from synclips.features.tracked_video import TrackedVideo
+from synclips.files import atomic_path, reason
+from synclips.media.audio import Waveform, loudness, normalise_loudness, read_audio
+from synclips.media.timebase import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+from synclips.media.video import probe, read_at_rate
+from synclips.models.original_syncnet import OriginalSyncNet
+from synclips.models.syncnet import SyncNet
+from synclips.progress import Progress, silent
+
+WINDOW, STEP = 3 * FPS, FPS // 2
+"""Frames over which sync is measured at a time, and from one such time to the next."""
+CONFIDENT = 0.15
+"""Confidence from which a window's offset is believed; below it nobody speaks, or not these lips."""
+SENTENCE = 10 * FPS
+"""Frames up to which a video may be one GRID sentence."""
+SLIP = 1
+"""Largest offset, in frames, that is not a slip."""
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """The page, all figures by name, and the times (seconds) from which the sound slips, with their offsets."""
+
+    page: Path
+    figures: dict[str, float]
+    slips: tuple[tuple[float, int], ...]
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Those who judge what this package cannot; each may be missing.
+
+    speaker_similarity: two sounds -> likeness of the voices
+    word_accuracy:      a sound and the text it should say -> share of words heard
+    lip_reader:         face crops -> GRID sentence
+    """
+
+    speaker_similarity: Callable[[Waveform, Waveform], float] | None = None
+    word_accuracy: Callable[[Waveform, str], float] | None = None
+    lip_reader: LipReader | None = None
+
+
+def evaluate_video(
+    video: Path,
+    output: Path,
+    syncnet: SyncNet,
+    detectors: Detectors,
+    *,
+    reference: Path | None = None,
+    text: str | None = None,
+    original: OriginalSyncNet | None = None,
+    listeners: Listeners | None = None,
+    on_progress: Progress = silent,
+) -> VideoReport:
+    """Measure `video` and write `output`/index.html and `output`/video.json.
+
+    `reference` is the video it was made from: figures are then set against it, frame by frame. `text` is what is
+    said. Without sound in the video, or too little of it, there are no figures of sync.
+
+    Raises:
+        MediaError, NoFaceError: the video or the reference cannot be used.
+        InputError: the reference is of another size.
+        OutputError: `output` cannot be written.
+    """
+    info = probe(video)
+    if reference is not None:
+        check_reference(reference, info)
+    _make_folder(output)
+    tracked = track_at_rate(video, detectors, on_progress)
+    along = measure_along(tracked, syncnet, reference, on_progress)
+    figures = _picture_figures(along)
+    windows: dict[str, Float64[np.ndarray, " n"]] = {}
+    sound: Waveform | None = None
+    if info.has_audio:
+        sound = read_audio(video, SAMPLE_RATE).padded(len(along) * SAMPLES_PER_FRAME)
+        found, windows = _sync(along, syncnet, sound)
+        figures |= found | _silence(along, silent_frames(sound, len(along))) | _sound(sound)
+        if original is not None:
+            figures |= _field(tracked, original, sound)
+    figures |= _heard(sound, reference, text, tracked, listeners or Listeners())
+    figures = {name: round(float(value), 4) for name, value in figures.items() if np.isfinite(value)}
+    slips = _slips(windows)
+    _write(output, video, reference, figures, slips, along, windows)
+    return VideoReport(output / "index.html", figures, slips)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({reason(error)}); choose another folder") from error
+
+
+def _picture_figures(along: Along) -> dict[str, float]:
+    means = {name: float(np.nanmean(values)) for name, values in along.series.items() if np.isfinite(values).any()}
+    figures = {name: value for name, value in means.items() if not name.endswith("_reference")}
+    for name in ("sharpness", "flicker", "seam"):
+        both = np.isfinite(along.series[name]) & np.isfinite(along.series.get(f"{name}_reference", np.nan))
+        if both.any():
+            made, real = (float(along.series[n][both].mean()) for n in (name, f"{name}_reference"))
+            figures[f"{name}_ratio"] = ratio(made, real)
+    return figures | {"no_face_percent": 100 * float(1 - along.visible.mean())}
+
+
+def _sync(
+    along: Along, syncnet: SyncNet, sound: Waveform
+) -> tuple[dict[str, float], dict[str, Float64[np.ndarray, " n"]]]:
+    """Figures of the whole, and offset and confidence of each window at its middle frame (NaN elsewhere)."""
+    audio = embed_sound(syncnet, normalise_loudness(sound), len(along))
+    curves = {name: np.full(len(along), np.nan) for name in ("offset", "confidence")}
+    try:
+        whole = sync_figures(along.embeddings, audio, usable=along.visible)
+    except ValueError:
+        return {}, curves
+    for start in range(0, max(1, len(along) - WINDOW + 1), STEP):
+        part = slice(start, min(start + WINDOW, len(along)))
+        if along.visible[part].sum() < FEWEST + 2 * HALF:
+            continue
+        try:
+            found = sync_figures(along.embeddings[part], audio[part], usable=along.visible[part])
+        except ValueError:
+            continue
+        middle = (part.start + part.stop) // 2
+        curves["offset"][middle], curves["confidence"][middle] = found.offset, found.confidence
+    sure = curves["confidence"] >= CONFIDENT
+    figures = {
+        "av_offset": float(whole.offset),
+        "confidence": whole.confidence,
+        "similarity": whole.at_zero,
+        "lse_d": whole.lse_d,
+        "lse_c": whole.lse_c,
+        "in_sync_percent": 100 * float((np.abs(curves["offset"][sure]) <= SLIP).mean()) if sure.any() else np.nan,
+    }
+    return figures, curves
+
+
+def _silence(along: Along, quiet: np.ndarray) -> dict[str, float]:
+    steps = along.visible & np.concatenate([[False], along.visible[:-1]])
+    figures = {}
+    if (quiet & steps).any():
+        figures["silence_motion"] = float(along.lip_speed[quiet & steps].mean())
+        figures["silence_opening"] = float(np.abs(along.opening[quiet & along.visible]).mean())
+    if (~quiet & steps).any():
+        figures["speech_motion"] = float(along.lip_speed[~quiet & steps].mean())
+    return figures
+
+
+def _sound(sound: Waveform) -> dict[str, float]:
+    return {"loudness_lufs": loudness(sound), "peak": float(np.abs(sound.samples).max(initial=0))}
+
+
+def _field(tracked: TrackedVideo, original: OriginalSyncNet, sound: Waveform) -> dict[str, float]:
+    crops = field_crops(read_at_rate(tracked.path, FPS), np.asarray(tracked.track.points))
+    try:
+        found = measure_field_sync(original, crops, sound)
+    except ValueError:
+        return {}
+    return {f"field_{name}": float(value) for name, value in asdict(found).items()}
+
+
+def _heard(
+    sound: Waveform | None, reference: Path | None, text: str | None, tracked: TrackedVideo, listeners: Listeners
+) -> dict[str, float]:
+    figures = {}
+    if sound is not None and reference is not None and listeners.speaker_similarity and probe(reference).has_audio:
+        figures["speaker_similarity"] = listeners.speaker_similarity(sound, read_audio(reference, SAMPLE_RATE))
+    if sound is not None and text and listeners.word_accuracy:
+        figures["word_accuracy"] = listeners.word_accuracy(sound, text)
+    words = tuple(word.strip(".,!?").lower() for word in (text or "").split())
+    if (
+        listeners.lip_reader
+        and len(words) == 6
+        and len(tracked) <= SENTENCE
+        and all(word in vocabulary() for word in words)
+    ):
+        frames = zip(read_at_rate(tracked.path, FPS), tracked.alignment, strict=False)
+        crops = np.stack([crop_face(image, matrix) for image, matrix in frames])
+        figures["lips_word_accuracy"] = max(0.0, 1 - word_error_rate(words, listeners.lip_reader(crops)))
+    return figures
+
+
+def _slips(windows: dict[str, Float64[np.ndarray, " n"]]) -> tuple[tuple[float, int], ...]:
+    """Times at which the sound begins to be off, or to be off by another amount, of the confident windows."""
+    slips: list[tuple[float, int]] = []
+    before = 0
+    for i in np.flatnonzero(windows["confidence"] >= CONFIDENT) if windows else ():
+        offset = int(windows["offset"][i])
+        if abs(offset) > SLIP and offset != before:
+            slips.append((round(int(i) / FPS, 2), offset))
+        before = offset
+    return tuple(slips)
+
+
+def _write(
+    output: Path,
+    video: Path,
+    reference: Path | None,
+    figures: dict[str, float],
+    slips: tuple[tuple[float, int], ...],
+    along: Along,
+    windows: dict[str, Float64[np.ndarray, " n"]],
+) -> None:
+    value = {
+        "video": str(video),
+        "reference": str(reference) if reference else None,
+        "frames": len(along),
+        "figures": figures,
+        "slips": [{"seconds": seconds, "frames": frames} for seconds, frames in slips],
+    }
+    with atomic_path(output / "video.json") as temporary:
+        temporary.write_text(json.dumps(value, indent=1) + "\n")
+    with atomic_path(output / "index.html") as temporary:
+        temporary.write_text(video_page(video, reference, figures, slips, along, windows))
