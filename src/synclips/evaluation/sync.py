@@ -83,6 +83,8 @@ def sync_figures(
     similarities = np.full(len(offsets), np.nan, np.float32)
     distances = np.full(len(offsets), np.nan, np.float32)
     for number, offset in enumerate(range(-reach, reach + 1)):
+        if abs(offset) >= len(v):
+            continue
         seen = slice(max(0, -offset), len(v) - max(0, offset))
         heard = slice(max(0, offset), len(a) - max(0, -offset))
         pairs = np.einsum("nd,nd->n", v[seen], a[heard])[good[seen]]
