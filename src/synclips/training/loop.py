@@ -87,7 +87,7 @@ def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: 
                 _log(log, "validate", state.step, started, result)
                 if picture is not None:
                     _write_picture(folder / f"step_{state.step:06d}.png", picture)
-                if result["score"] > state.best:
+                if result["score"] > state.best or not best_path.is_file():
                     state.best = result["score"]
                     metadata = {"stage": stage.name, "step": state.step, "figures": result, "recipe": asdict(recipe)}
                     save_model(best_path, state.average, metadata)

@@ -126,8 +126,6 @@ class PretrainStage:
         losses, hits = [], []
         for start in range(0, min(len(self.held_out), 40), 10):
             keys = self.held_out[start : start + 10]
-            if len(keys) < 2:
-                continue
             batch = draw_moments(self.store, keys, rng, None, model.window, self.view)
             loss, hit = contrastive_loss(*model.pairs(*batch.tensors(self.device))[0])
             losses.append(loss.item())
