@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
-from synclips.features.face_mesh import INNER_LIPS, lower_points, lower_weight
+from synclips.features.face_mesh import INNER_LIPS, MOUTH_CENTRE, lower_points, lower_weight, template
 from synclips.features.mesh_raster import extend
 from synclips.features.neutral import person_rest
 from synclips.features.tracked_video import TrackedVideo
@@ -51,7 +51,7 @@ class LipSync:
         self.bank = bank if bank is not None else build_bank(video)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
-        self._weight = lower_weight()[lower_points(), None]
+        self._weight = (lower_weight() * _frontal())[lower_points(), None]
         self._inner = np.searchsorted(lower_points(), INNER_LIPS)
 
     @torch.no_grad()
@@ -153,6 +153,16 @@ class LipSync:
             components.append(made[0, kept].float().cpu().numpy())
             tokens.append(token[0, kept].float().cpu().numpy())
         return np.concatenate(components), np.concatenate(tokens)
+
+
+def _frontal() -> Float32[np.ndarray, " 468"]:
+    """1 around mouth and chin, falling to 0 towards the sides of the face.
+
+    At the sides lie the outline against the background and, on a turned head, folds of the mesh: nothing that speech
+    moves, and everything that a warp could tear.
+    """
+    aside = np.clip((np.abs(template()[:, 0] - MOUTH_CENTRE[0]) - 30) / 22, 0, 1)
+    return (1 - aside * aside * (3 - 2 * aside)).astype(np.float32)
 
 
 def _fade(height: int, width: int, border: int = 6) -> Float32[np.ndarray, "h w"]:
