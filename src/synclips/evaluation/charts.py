@@ -72,14 +72,16 @@ def training_curves(logs: Sequence[Path]) -> bytes | None:
     return _png(figure)
 
 
-def timeline(seconds: Sequence[float], rows: Sequence[tuple[str, Mapping[str, Sequence[float]]]]) -> bytes:
-    """Figures of one video over time, a row each; NaN leaves a gap."""
+def timeline(
+    seconds: Sequence[float], rows: Sequence[tuple[str, Mapping[str, Sequence[float]]]], dots: Sequence[str] = ()
+) -> bytes:
+    """Figures of one video over time, a row each; NaN leaves a gap. Rows named in `dots` show each value."""
     figure, axes = _figure(9.0, 1.5 * len(rows) + 0.5, rows=len(rows))
     for ax, (label, series) in zip(np.atleast_1d(axes), rows, strict=True):
         for colour, (name, values) in zip(_colours(len(series)), series.items(), strict=True):
-            ax.plot(seconds, values, color=colour, linewidth=1.2, label=name)
+            ax.plot(seconds, values, color=colour, linewidth=1.2, label=name, marker="." if label in dots else None)
         ax.set_ylabel(label, fontsize=7)
-        ax.margins(x=0)
+        ax.set_xlim(seconds[0], max(seconds[-1], seconds[0] + 0.04))
         if len(series) > 1:
             ax.legend(fontsize=7, frameon=False, ncols=len(series))
     np.atleast_1d(axes)[-1].set_xlabel("seconds")

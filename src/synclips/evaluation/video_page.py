@@ -11,6 +11,9 @@ from synclips.evaluation.page import Cell, Page
 from synclips.evaluation.video_measures import Along
 from synclips.media.timebase import FPS
 
+OFFSET = "AV offset"
+CONFIDENT = 0.15
+"""Confidence from which a window's offset is believed; below it nobody speaks, or not these lips."""
 POINTS = 1500
 """Most points that a curve is drawn with."""
 MEANINGS = {
@@ -68,7 +71,7 @@ def video_page(
         ["", "value", "what it is"],
         [[Cell(name), Cell(f"{figures[name]:.3f}"), Cell(MEANINGS[name])] for name in MEANINGS if name in figures],
     )
-    page.chart(timeline(*_curves(along, windows)), "Along the video")
+    page.chart(timeline(*_curves(along, windows), dots=[OFFSET]), "Along the video")
     return page.render()
 
 
@@ -78,8 +81,13 @@ def _curves(
     seconds = _thinned(np.arange(len(along)) / FPS)
     rows = []
     if windows:
-        filled = {name: _thinned(_between(values)) for name, values in windows.items()}
-        rows += [("AV offset", {"offset": filled["offset"]}), ("confidence", {"confidence": filled["confidence"]})]
+        sure = windows["confidence"] >= CONFIDENT
+        parts = {
+            "confident": np.where(sure, windows["offset"], np.nan),
+            "unsure": np.where(sure, np.nan, windows["offset"]),
+        }
+        rows += [(OFFSET, {name: _mean_of_known(values) for name, values in parts.items()})]
+        rows += [("confidence", {"confidence": _thinned(_between(windows["confidence"]))})]
     rows += [("opening, %", {"opening": _thinned(along.opening)})]
     for name in ("sharpness", "flicker", "seam"):
         series = {"this video": _thinned(_between(along.series[name]))}
@@ -93,6 +101,13 @@ def _thinned(values: Float64[np.ndarray, " n"]) -> list[float]:
     """At most `POINTS` values: means of equal stretches."""
     edges = np.unique(np.linspace(0, len(values), min(POINTS, len(values)) + 1).astype(int))
     return [float(np.mean(values[a:b])) for a, b in pairwise(edges)]
+
+
+def _mean_of_known(values: Float64[np.ndarray, " n"]) -> list[float]:
+    """As `_thinned`, of the values that are there; NaN where there is none."""
+    edges = np.unique(np.linspace(0, len(values), min(POINTS, len(values)) + 1).astype(int))
+    known = np.isfinite(values)
+    return [float(values[a:b][known[a:b]].mean()) if known[a:b].any() else np.nan for a, b in pairwise(edges)]
 
 
 def _between(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:

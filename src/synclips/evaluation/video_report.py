@@ -17,7 +17,7 @@ from synclips.evaluation.scoring import LipReader
 from synclips.evaluation.silence import silent_frames
 from synclips.evaluation.sync import FEWEST, HALF, embed_sound, sync_figures
 from synclips.evaluation.video_measures import Along, check_reference, measure_along, track_at_rate
-from synclips.evaluation.video_page import video_page
+from synclips.evaluation.video_page import CONFIDENT, video_page
 from synclips.features.alignment import crop_face
 from synclips.features.tracked_video import TrackedVideo
 from synclips.files import atomic_path, reason
@@ -30,8 +30,6 @@ from synclips.progress import Progress, silent
 
 WINDOW, STEP = 3 * FPS, FPS // 2
 """Frames over which sync is measured at a time, and from one such time to the next."""
-CONFIDENT = 0.15
-"""Confidence from which a window's offset is believed; below it nobody speaks, or not these lips."""
 SENTENCE = 10 * FPS
 """Frames up to which a video may be one GRID sentence."""
 SLIP = 1
