@@ -141,7 +141,6 @@ def test_the_reader_learns_and_a_resumed_run_equals_an_uninterrupted_one(store: 
     device = torch.device("cpu")
 
     def stage() -> LipReaderStage:
-        torch.manual_seed(0)
         return LipReaderStage(store, recipe, device, config)
 
     whole = run_stage(stage(), recipe, tmp_path / "whole")
