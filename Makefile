@@ -22,7 +22,7 @@ check: gate
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest
 
 runtime:
 	@PYTHON="$(PYTHON)" scripts/set_up.sh
