@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from synclips import __version__
-from synclips.errors import InputError, OutputError
+from synclips.errors import InputError
 from synclips.features.landmarks import MediaPipeDetector
 from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.tracked_video import TrackedVideo, track_video
+from synclips.files import check_output
 from synclips.media.audio import Waveform, loudness, normalise_loudness, read_audio
 from synclips.media.timebase import SAMPLE_RATE, frames_in
 from synclips.media.video import VideoInfo, VideoWriter, frames_in_order, is_image, probe, read_frames
@@ -22,6 +23,7 @@ from synclips.rendering.still import still_as_video
 from synclips.rendering.timeline import SyncMode, plan_timeline
 from synclips.runtime import choose_device
 from synclips.speech.speaking import speak
+from synclips.speech.text import spoken_sentences
 
 LEAD, TAIL = 0.2, 0.5
 """Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
@@ -75,8 +77,9 @@ def dub(
     options, started = options or DubOptions(), time.monotonic()
     if (text is None) == (audio is None):
         raise InputError("give either a text or an audio file")
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output} exists already; pass --overwrite to replace it")
+    check_output(output, overwrite=overwrite)
+    if text is not None:
+        spoken_sentences(text)
     with ExitStack() as stack:
         source = stack.enter_context(still_as_video(video)) if is_image(video) else video
         info = probe(source)

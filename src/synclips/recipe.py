@@ -8,6 +8,7 @@ from synclips.config import RecipeConfig
 from synclips.data.dataset import ClipStore
 from synclips.data.preprocess import preprocess
 from synclips.data.shards import Manifest
+from synclips.errors import CheckpointError
 from synclips.evaluation.sync import measure_offsets
 from synclips.features.mfcc import N_FEATURES
 from synclips.files import atomic_path
@@ -62,10 +63,16 @@ def pretrain(
 def finetune(
     shards: Path, outputs: Path, recipe: RecipeConfig, *, device: str = "auto", on_progress: Progress = silent
 ) -> Path:
-    """Stage 2: the whole model with its discriminator. Returns outputs/checkpoints/<preset>.safetensors."""
+    """Stage 2: the whole model with its discriminator. Returns outputs/checkpoints/<preset>.safetensors.
+
+    Raises:
+        CheckpointError: stage 1 has not been run, or `outputs` holds another recipe's run.
+    """
     place, store = choose_device(device), ClipStore(shards)
-    encoders = build_encoders(N_FEATURES, recipe.model)
-    load_into(outputs / recipe.model.preset / "pretrain" / "best.safetensors", encoders)
+    pretrained = outputs / recipe.model.preset / "pretrain" / "best.safetensors"
+    if not pretrained.is_file():
+        raise CheckpointError(f"no pretrained encoders at {pretrained}; run `synclips pretrain` first")
+    encoders = load_into(pretrained, build_encoders(N_FEATURES, recipe.model))
     if isinstance(encoders, SeedEncoders):
         stage: Stage = SeedFinetuneStage(store, recipe, encoders, place)
     else:

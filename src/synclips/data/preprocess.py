@@ -5,11 +5,14 @@ and a small .json beside it; a run that finds both, made with the same settings,
 """
 
 import json
+import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +34,8 @@ from synclips.progress import Progress, silent
 CLIPS_PER_SHARD = 40
 SHORTEST = 25
 """Frames (1 s): shorter clips are rejected."""
+PATIENCE = 1.0
+"""Seconds that an interrupted worker has to leave by itself."""
 MOST_UNSEEN = 0.1
 """Share of frames without a detected face beyond which a clip is rejected."""
 
@@ -147,18 +152,33 @@ def _run(jobs: list[Job], workers: int) -> Iterator[Job]:
             _make(job)
             yield job
         return
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), initializer=_begin_work)
+    # a process that has used MediaPipe cannot be forked: its threads are not there in the child
+    context = multiprocessing.get_context("spawn" if "mediapipe" in sys.modules else None)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_begin_work)
     try:
         running = {pool.submit(_work, job): job for job in jobs}
         for future in as_completed(running):
             future.result()
             yield running[future]
     except BaseException:
-        for process in list(pool._processes.values()):
-            process.terminate()
+        _stop(list(pool._processes.values()), jobs)
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _stop(processes: list[BaseProcess], jobs: list[Job]) -> None:
+    """End the workers, by force if they do not follow, and remove what they leave half-written."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(PATIENCE)
+        if process.is_alive():
+            process.kill()
+            process.join()
+    for job in jobs:
+        for left in job.path.parent.glob(f".{job.path.stem}.*.tmp.*"):
+            left.unlink(missing_ok=True)
 
 
 def _begin_work() -> None:
