@@ -116,9 +116,10 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _prepare_to_compute() -> None:
-    from synclips.runtime import tune_allocator
+    from synclips.runtime import share_cores, tune_allocator
 
     tune_allocator()
+    share_cores()
 
 
 def _fail(error: SyncLipsError | OSError | MemoryError) -> int:
