@@ -86,6 +86,13 @@ def test_av_offsets_are_measured_after_pretraining(trained: Path, shards: Path) 
     assert all(clip["av_offset"] is not None for clip in manifest["clips"])
 
 
+def test_another_preprocessing_keeps_the_measured_offsets(trained: Path, shards: Path, corpus: Path) -> None:
+    assert trained.is_dir()
+    before = json.loads((shards / "manifest.json").read_text())["clips"]
+    assert main(["preprocess", "--raw-dir", str(corpus), "--output-dir", str(shards), "--quiet"]) == 0
+    assert json.loads((shards / "manifest.json").read_text())["clips"] == before
+
+
 def test_the_trained_model_dubs_and_only_the_face_changes(trained: Path, corpus: Path, tmp_path: Path) -> None:
     video, output = next((corpus / "s2").glob("*.mp4")), tmp_path / "dubbed.mp4"
     checkpoint = trained / "checkpoints" / "base.safetensors"

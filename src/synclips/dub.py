@@ -15,7 +15,7 @@ from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.tracked_video import TrackedVideo, track_video
 from synclips.files import check_output
 from synclips.media.audio import Waveform, loudness, normalise_loudness, read_audio
-from synclips.media.timebase import SAMPLE_RATE, frames_in
+from synclips.media.timebase import FPS, SAMPLE_RATE, frames_in
 from synclips.media.video import VideoInfo, VideoWriter, frames_in_order, is_image, probe, read_frames
 from synclips.progress import Progress, silent
 from synclips.rendering.renderer import build_renderer, load_model
@@ -166,4 +166,4 @@ def _duration(tracked: TrackedVideo) -> float:
 
 
 def _frames(sound: Waveform, duration: float) -> int:
-    return max(frames_in(len(sound.samples)), int(duration * 25) + 1)
+    return max(frames_in(len(sound.samples)), int(duration * FPS) + 1)

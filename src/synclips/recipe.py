@@ -1,7 +1,7 @@
 """Story B: a raw corpus becomes a trained model. Every stage goes on where it was, and does nothing if it is done."""
 
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from synclips.config import RecipeConfig
@@ -12,12 +12,12 @@ from synclips.errors import CheckpointError
 from synclips.evaluation.sync import measure_offsets
 from synclips.features.mfcc import N_FEATURES
 from synclips.files import atomic_path
-from synclips.models.checkpoint import load_into, read_metadata, save_model
+from synclips.models.checkpoint import load_into, save_model
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.generator import Generator
 from synclips.models.seed import SeedEncoders
 from synclips.progress import Progress, silent
-from synclips.rendering.renderer import build_model
+from synclips.rendering.renderer import build_model, load_model
 from synclips.runtime import choose_device
 from synclips.training.finetune import FinetuneStage
 from synclips.training.loop import Stage, run_stage
@@ -101,12 +101,8 @@ def correct_offsets(shards: Path, store: ClipStore, encoders: BaseEncoders, on_p
 
 def ship(checkpoint: Path, target: Path) -> None:
     """Write a generator's checkpoint again in half precision, as the package carries it."""
-    from synclips.config import from_dict
-
-    metadata = read_metadata(checkpoint)
-    config = from_dict(RecipeConfig, metadata["recipe"], str(checkpoint))
-    metadata["recipe"] = asdict(config)
-    save_model(target, load_into(checkpoint, build_model(config.model)), metadata, half=True)
+    model, metadata = load_model(checkpoint, choose_device("cpu"))
+    save_model(target, model, metadata, half=True)
 
 
 def _folder(outputs: Path, recipe: RecipeConfig, stage: Stage) -> Path:

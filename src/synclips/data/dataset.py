@@ -3,7 +3,7 @@
 import tarfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,13 +64,6 @@ class ClipStore:
             self._room += self._cache.popitem(last=False)[1].crops.nbytes
         return clip
 
-    def speakers(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        """The keys of each speaker, in order."""
-        groups: dict[str, list[str]] = {}
-        for key in keys:
-            groups.setdefault(key.split(".")[0], []).append(key)
-        return groups
-
     def offset(self, key: str) -> int:
         """Frames by which the clip's sound lags its picture; 0 where that has not been measured."""
         return self.entries[key].av_offset or 0
@@ -78,7 +71,7 @@ class ClipStore:
     def rest(self, speaker: str) -> Float32[np.ndarray, "m 3"]:
         """The speaker's lower face at rest, in canonical units, from up to 12 of their clips."""
         if speaker not in self._rest:
-            keys = [key for key in self.entries if key.split(".")[0] == speaker]
+            keys = by_speaker(self.entries)[speaker]
             keys = [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, 12).astype(int))]
             meshes = np.concatenate([self[key].meshes() for key in keys])
             self._rest[speaker] = rest_shape(meshes)[lower_points()]
@@ -103,10 +96,7 @@ class BalancedSampler:
     def __init__(self, keys: Sequence[str], seed: int, stage: str) -> None:
         if not keys:
             raise DataError("no clip to train on; the corpus needs speakers of the training split (s1-s5, s30-s32)")
-        groups: dict[str, list[str]] = {}
-        for key in keys:
-            groups.setdefault(key.split(".")[0], []).append(key)
-        self._groups = list(groups.values())
+        self._groups = list(by_speaker(keys).values())
         share = np.sqrt([len(group) for group in self._groups])
         self._share = share / share.sum()
         self._seed = (seed, zlib.crc32(stage.encode()))
@@ -119,6 +109,14 @@ class BalancedSampler:
         """Keys of `count` clips."""
         speakers = rng.choice(len(self._groups), count, p=self._share)
         return [self._groups[s][int(rng.integers(len(self._groups[s])))] for s in speakers]
+
+
+def by_speaker(keys: Iterable[str]) -> dict[str, list[str]]:
+    """The keys of each speaker, in order."""
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        groups.setdefault(key.split(".")[0], []).append(key)
+    return groups
 
 
 def _index(path: Path) -> dict[str, _Place]:

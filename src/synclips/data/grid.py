@@ -67,6 +67,10 @@ class WordSpan:
     word: str
 
 
+CLIP_FRAMES: Final = 75
+"""Frames of a clip: 3 s at 25 a second (six clips have one less)."""
+
+
 def speaker_name(number: int) -> str:
     """The speaker's folder name: 7 -> s7."""
     return f"s{number}"

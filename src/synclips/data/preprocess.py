@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,7 @@ import numpy as np
 
 from synclips.data.grid import Utterance, find_utterances, parse_alignment
 from synclips.data.shards import VERSION, Clip, ClipEntry, Manifest, Reject, sha256_of, write_shard
-from synclips.errors import DataError, MediaError, NoFaceError
+from synclips.errors import DataError, MediaError, NoFaceError, ShardError
 from synclips.features.alignment import crop_face, fit_alignment
 from synclips.features.face_mesh import fit_pose, lower_points
 from synclips.features.landmarks import FaceTrack, LandmarkDetector, MediaPipeDetector, track_face
@@ -38,6 +38,10 @@ PATIENCE = 1.0
 """Seconds that an interrupted worker has to leave by itself."""
 MOST_UNSEEN = 0.1
 """Share of frames without a detected face beyond which a clip is rejected."""
+
+
+State = dict[str, Any]
+"""What a finished shard says of itself: settings, utterances, sha256, clips, rejects."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,15 @@ def preprocess(
             f"no utterance below {raw}; expected {raw}/s1/bbaf2n.mpg and so on (`synclips download` makes it)"
         )
     jobs = list(_jobs(utterances, output, settings))
-    open_jobs = [job for job in jobs if _finished(job) is None]
+    states = {job.path.name: _finished(job) for job in jobs}
+    open_jobs = [job for job in jobs if states[job.path.name] is None]
     done = len(utterances) - sum(len(job.utterances) for job in open_jobs)
     on_progress("preprocess", done, len(utterances))
-    for job in _run(open_jobs, workers or min(len(os.sched_getaffinity(0)), 16)):
+    for job, state in _run(open_jobs, workers or min(len(os.sched_getaffinity(0)), 16)):
+        states[job.path.name] = state
         done += len(job.utterances)
         on_progress("preprocess", done, len(utterances))
-    manifest = _manifest(jobs, settings)
+    manifest = _with_offsets(_manifest(states, settings), output)
     if not manifest.clips:
         reasons = "; ".join(sorted({reject.reason for reject in manifest.rejects})[:3])
         raise DataError(f"none of the {len(utterances)} clips below {raw} can be used: {reasons}")
@@ -146,11 +152,10 @@ def _jobs(utterances: list[Utterance], output: Path, settings: Settings) -> Iter
             yield Job(output / f"{speaker}-{number:03d}.tar", tuple(clips[start : start + size]), settings)
 
 
-def _run(jobs: list[Job], workers: int) -> Iterator[Job]:
+def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, State]]:
     if workers == 1 or len(jobs) <= 1:
         for job in jobs:
-            _make(job)
-            yield job
+            yield job, _make(job)
         return
     # a process that has used MediaPipe cannot be forked: its threads are not there in the child
     context = multiprocessing.get_context("spawn" if "mediapipe" in sys.modules else None)
@@ -158,8 +163,7 @@ def _run(jobs: list[Job], workers: int) -> Iterator[Job]:
     try:
         running = {pool.submit(_work, job): job for job in jobs}
         for future in as_completed(running):
-            future.result()
-            yield running[future]
+            yield running[future], future.result()
     except BaseException:
         _stop(list(pool._processes.values()), jobs)
         raise
@@ -193,16 +197,16 @@ def _end_work(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _work(job: Job) -> None:
+def _work(job: Job) -> State:
     """`_make` in a worker process. Interrupted, it must not go on to the next shard that the pool has for it."""
     try:
-        _make(job)
+        return _make(job)
     except SystemExit:
         os._exit(1)
 
 
-def _make(job: Job) -> None:
-    """Make one shard and, last, the .json that says it is complete."""
+def _make(job: Job) -> State:
+    """Make one shard and, last, the .json that says it is complete; returns what that says."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -220,7 +224,7 @@ def _make(job: Job) -> None:
                 detector.close()
 
     entries = write_shard(job.path, clips())
-    state = {
+    state: State = {
         "settings": asdict(job.settings),
         "utterances": [utterance.key for utterance in job.utterances],
         "sha256": sha256_of(job.path),
@@ -229,27 +233,27 @@ def _make(job: Job) -> None:
     }
     with atomic_path(_state_path(job.path)) as temporary:
         temporary.write_text(json.dumps(state) + "\n")
+    return state
 
 
 def _state_path(shard: Path) -> Path:
     return shard.with_suffix(".json")
 
 
-def _finished(job: Job) -> dict[str, Any] | None:
+def _finished(job: Job) -> State | None:
     """The state that a complete shard left, or None if it must be made."""
     path = _state_path(job.path)
     if not path.is_file() or not job.path.is_file():
         return None
     try:
-        state: dict[str, Any] = json.loads(path.read_text())
+        state: State = json.loads(path.read_text())
         same = state["settings"] == asdict(job.settings) and state["utterances"] == [u.key for u in job.utterances]
         return state if same and state["sha256"] == sha256_of(job.path) else None
     except (ValueError, KeyError):
         return None
 
 
-def _manifest(jobs: list[Job], settings: Settings) -> Manifest:
-    states = {job.path.name: _finished(job) for job in jobs}
+def _manifest(states: dict[str, State | None], settings: Settings) -> Manifest:
     complete = {name: state for name, state in states.items() if state is not None}
     return Manifest(
         tuple(ClipEntry(**clip) for state in complete.values() for clip in state["clips"]),
@@ -257,3 +261,14 @@ def _manifest(jobs: list[Job], settings: Settings) -> Manifest:
         {name: state["sha256"] for name, state in complete.items()},
         asdict(settings),
     )
+
+
+def _with_offsets(manifest: Manifest, output: Path) -> Manifest:
+    """The manifest with the AV offsets that an earlier one of the same shards holds: they cost minutes to measure."""
+    try:
+        earlier = Manifest.read(output)
+    except ShardError:
+        return manifest
+    same = {name for name, digest in manifest.sha256.items() if earlier.sha256.get(name) == digest}
+    measured = {clip.key: clip for clip in earlier.clips if clip.shard in same}
+    return replace(manifest, clips=tuple(measured.get(clip.key, clip) for clip in manifest.clips))

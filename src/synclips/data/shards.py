@@ -12,7 +12,7 @@ import io
 import json
 import lzma
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,7 @@ class Clip:
 
     def to_crop(self, canonical: Float32[np.ndarray, "n p 3"]) -> Float32[np.ndarray, "n p 2"]:
         """Canonical points to crop pixels, frame by frame."""
-        return (np.einsum("nij,npj->npi", self.pose[:, :2, :3], canonical) + self.pose[:, None, :2, 3]).astype(
-            np.float32
-        )
+        return project(self.pose, canonical)
 
 
 @dataclass(frozen=True)
@@ -140,6 +138,14 @@ class Manifest:
             raise ShardError(f"{path} is damaged; preprocess the corpus again") from error
 
 
+def project(
+    pose: Float64[np.ndarray, "n 3 4"], canonical: Float32[np.ndarray, "n p 3"]
+) -> Float32[np.ndarray, "n p 2"]:
+    """Canonical points to crop pixels by a pose a frame."""
+    turned = np.einsum("nij,npj->npi", pose[:, :2, :3], canonical)
+    return (turned + pose[:, None, :2, 3]).astype(np.float32)
+
+
 def write_shard(path: Path, clips: Iterable[Clip]) -> list[ClipEntry]:
     """Write clips to one tar, atomically. Equal clips give equal bytes."""
     entries = []
@@ -151,28 +157,6 @@ def write_shard(path: Path, clips: Iterable[Clip]) -> list[ClipEntry]:
                 tar.addfile(info, io.BytesIO(data))
             entries.append(ClipEntry(clip.key, len(clip), path.name))
     return entries
-
-
-def read_shard(path: Path) -> Iterator[Clip]:
-    """The clips of one tar, in order.
-
-    Raises:
-        ShardError: absent or damaged.
-    """
-    try:
-        with tarfile.open(path) as tar:
-            members: dict[str, bytes] = {}
-            for info in tar:
-                suffix = info.name.split(".", 2)[2]
-                stream = tar.extractfile(info)
-                members[suffix] = stream.read() if stream else b""
-                if suffix == "json":  # the last member of a clip
-                    yield clip_from_members(members, path)
-                    members = {}
-    except FileNotFoundError as error:
-        raise ShardError(f"no such shard: {path}; preprocess the corpus again") from error
-    except (tarfile.TarError, EOFError, IndexError, OSError) as error:
-        raise ShardError(f"{path} is damaged ({error}); delete it and run `synclips preprocess` again") from error
 
 
 def verify(folder: Path) -> Manifest:

@@ -109,9 +109,9 @@ def triangles() -> Int32[np.ndarray, "t 3"]:
 def lower_weight() -> Float32[np.ndarray, " 468"]:
     """How far each point takes part in speech: 1 on lips, jaw and chin, fading to 0 at the nose and upper cheeks."""
     x, y = template()[:, 0] - MOUTH_CENTRE[0], template()[:, 1]
-    weight = _smoothstep((y - 62) / 22)
+    weight = smoothstep((y - 62) / 22)
     beside_nose = np.maximum(np.abs(x) / 14, (y - 62) / 15)
-    weight *= _smoothstep((beside_nose - 0.9) / 0.35)
+    weight *= smoothstep((beside_nose - 0.9) / 0.35)
     weight[RIGID] = 0
     weight[LIPS] = 1
     return weight.astype(np.float32)
@@ -142,7 +142,8 @@ def flipped_triangles(
     return area <= 0
 
 
-def _smoothstep(x: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
+def smoothstep(x: Float32[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:
+    """0 below 0, 1 above 1, and without a corner between."""
     t = np.clip(x, 0, 1)
     return t * t * (3 - 2 * t)
 

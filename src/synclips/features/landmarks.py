@@ -34,10 +34,6 @@ class FaceTrack:
     def __len__(self) -> int:
         return len(self.points)
 
-    def part(self, start: int, stop: int) -> "FaceTrack":
-        """The frames from `start` up to, not including, `stop`."""
-        return FaceTrack(self.points[start:stop], self.visible[start:stop], self.width, self.height)
-
 
 @runtime_checkable
 class LandmarkDetector(Protocol):

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_weight, template, triangles
+from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_weight, smoothstep, template, triangles
 
 RING = 24
 RING_CENTRE, RING_RADII, RING_DEPTH = (64.0, 66.0), (84.0, 104.0), 25.0
@@ -110,8 +110,7 @@ def lip_masks(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Fl
 def face_mask(raster: Raster) -> Float32[np.ndarray, "h w"]:
     """Where the made face replaces the frame: 1 on the lower face, 0 where nothing moves, smooth between."""
     weight = raster.interpolate(moving_weight()[:, None])[..., 0]
-    t = np.clip(weight * 2.5, 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return smoothstep(weight * 2.5)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 from synclips.config import ModelConfig
 from synclips.models.audio_encoder import AudioEncoder
 from synclips.models.seed import SeedEncoders
-from synclips.models.syncnet import SyncNet
+from synclips.models.syncnet import STEPS, SyncNet
+from synclips.models.video_encoder import FRAMES
 
 Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
 """Unit vectors of lips and of sound, row by row of one moment, and the logarithm of their inverse temperature."""
@@ -31,7 +33,7 @@ class Encoders(Protocol):
 class BaseEncoders(nn.Module):
     """SyncNet and the generator's audio encoder, trained against the same lips."""
 
-    window = 5
+    window = FRAMES
 
     def __init__(self, features: int, config: ModelConfig) -> None:
         super().__init__()
@@ -64,15 +66,7 @@ def stack_frames(pictures: Float[Tensor, "b t h w 3"]) -> Float[Tensor, "b c h w
 
 def sound_windows(features: Float[Tensor, "c steps f"], index: Tensor) -> Float[Tensor, "c m 20 f"]:
     """The 20 steps under the five frames around each frame of `index` (c, m); the ends repeat."""
-    from synclips.models.syncnet import STEPS
-
     start = 4 * index - (STEPS - 4) // 2
-    at = (start[..., None] + _arange(STEPS, index)).clamp(0, features.shape[1] - 1)
+    at = (start[..., None] + torch.arange(STEPS, device=index.device)).clamp(0, features.shape[1] - 1)
     picked = features.gather(1, at.flatten(1)[..., None].expand(-1, -1, features.shape[2]))
     return picked.unflatten(1, at.shape[1:])
-
-
-def _arange(count: int, like: Tensor) -> Tensor:
-    import torch
-
-    return torch.arange(count, device=like.device)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
-from synclips.features.face_mesh import INNER_LIPS, MOUTH_CENTRE, lower_points, lower_weight, template
+from synclips.features.face_mesh import INNER_LIPS, MOUTH_CENTRE, lower_points, lower_weight, smoothstep, template
 from synclips.features.mesh_raster import extend
 from synclips.features.neutral import person_rest
 from synclips.features.tracked_video import TrackedVideo
@@ -161,8 +161,7 @@ def _frontal() -> Float32[np.ndarray, " 468"]:
     At the sides lie the outline against the background and, on a turned head, folds of the mesh: nothing that speech
     moves, and everything that a warp could tear.
     """
-    aside = np.clip((np.abs(template()[:, 0] - MOUTH_CENTRE[0]) - 30) / 22, 0, 1)
-    return (1 - aside * aside * (3 - 2 * aside)).astype(np.float32)
+    return 1 - smoothstep((np.abs(template()[:, 0] - MOUTH_CENTRE[0]) - 30) / 22)
 
 
 def _fade(height: int, width: int, border: int = 6) -> Float32[np.ndarray, "h w"]:

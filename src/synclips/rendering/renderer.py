@@ -48,17 +48,13 @@ def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Generator
     Raises:
         CheckpointError: missing, damaged, or not a generator.
     """
-    if checkpoint is None:
-        with model_path(None) as path:
-            return load_model(path, device)
-    metadata = read_metadata(checkpoint)
-    try:
-        config = from_dict(RecipeConfig, metadata["recipe"], str(checkpoint)).model
-    except KeyError as error:
-        raise CheckpointError(
-            f"{checkpoint} does not say what model it holds; name a checkpoint of SyncLips"
-        ) from error
-    return load_into(checkpoint, build_model(config)).to(device).eval(), metadata
+    with model_path(checkpoint) as path:
+        metadata = read_metadata(path)
+        try:
+            config = from_dict(RecipeConfig, metadata["recipe"], str(path)).model
+        except KeyError as error:
+            raise CheckpointError(f"{path} does not say what model it holds; name a checkpoint of SyncLips") from error
+        return load_into(path, build_model(config)).to(device).eval(), metadata
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
+from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import SEED_VIEW, crop_face
 from synclips.features.mesh_raster import extend
 from synclips.features.tracked_video import TrackedVideo
@@ -14,9 +15,6 @@ from synclips.media.video import frames_in_order
 from synclips.models.seed import WINDOW, SeedModel
 from synclips.rendering.compositor import paste_back
 from synclips.rendering.mesh_warp import prepare_warp
-
-CHUNK = 75
-"""Frames of sound given at once: what the model was trained on."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,10 @@ class SeedLipSync:
         del source
         frames = len(features) // STEPS_PER_FRAME
         made = []
-        for start in range(0, frames, CHUNK):
-            part = torch.from_numpy(features[start * STEPS_PER_FRAME : min(start + CHUNK, frames) * STEPS_PER_FRAME])
+        for start in range(0, frames, CLIP_FRAMES):
+            part = torch.from_numpy(
+                features[start * STEPS_PER_FRAME : min(start + CLIP_FRAMES, frames) * STEPS_PER_FRAME]
+            )
             made.append(self.model(part[None].to(self.device), self.reference[None].to(self.device))[0].float().cpu())
         pictures = ((torch.cat(made).permute(0, 2, 3, 1) + 1) * 127.5).numpy()
         return SeedPlan(pictures[np.clip(np.round(times * FPS).astype(int), 0, len(pictures) - 1)].astype(np.float32))

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 from synclips.data.portrait import still_to_video
@@ -31,14 +32,9 @@ def still_as_video(path: Path) -> Iterator[Path]:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     with tempfile.TemporaryDirectory(prefix="synclips-") as folder:
         target = Path(folder) / f"{path.stem}.mkv"
-        writer: VideoWriter | None = None
-        try:
-            for frame in still_to_video(image, SECONDS):
-                if writer is None:
-                    height, width = frame.shape[:2]
-                    writer = VideoWriter(target, width, height, Fraction(FPS), codec="ffv1").__enter__()
+        frames = still_to_video(image, SECONDS)
+        first = next(frames)
+        with VideoWriter(target, first.shape[1], first.shape[0], Fraction(FPS), codec="ffv1") as writer:
+            for frame in chain([first], frames):
                 writer.write(frame)
-        finally:
-            if writer is not None:
-                writer.__exit__(None, None, None)
         yield target

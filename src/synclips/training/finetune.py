@@ -1,6 +1,6 @@
 """Stage 2, second part: the whole model, from sound to picture, together with the discriminator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from synclips.config import RecipeConfig
 from synclips.data.augment import SoundChange, draw_sound_change
 from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW
 from synclips.models.discriminator import Discriminator, feature_matching, hinge_discriminator, hinge_generator
 from synclips.models.encoders import sound_windows, stack_frames
 from synclips.models.generator import Generator
 from synclips.models.losses import gradient_loss, pixel_loss, structure_loss
 from synclips.models.syncnet import SyncNet
-from synclips.training.loop import autocast
+from synclips.training.loop import AgainstDiscriminator, autocast
 from synclips.training.motion import MotionLosses
 from synclips.training.motion_data import displacement_of
 from synclips.training.scenes import LENGTH, Made, Scene, draw_scene, make_frames, scene_at
@@ -47,10 +48,11 @@ class Batch:
     present: Tensor
 
 
-class FinetuneStage:
+class FinetuneStage(AgainstDiscriminator):
     """Joint training as `run_stage` wants it. `expert` judges the sync and is not trained."""
 
     name = "finetune"
+    model: Generator
 
     def __init__(
         self, store: ClipStore, recipe: RecipeConfig, generator: Generator, expert: SyncNet, device: torch.device
@@ -69,18 +71,6 @@ class FinetuneStage:
         parts = store.split()
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
         self.held_out = {"seen": (parts["seen"] or parts["train"])[:8], "unseen": parts["unseen"][:8]}
-
-    def networks(self) -> dict[str, nn.Module]:
-        """Saved in last.pt."""
-        return {"model": self.model, "discriminator": self.discriminator}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Saved in last.pt."""
-        return {"model": self.optimizer, "discriminator": self.judge_optimizer}
-
-    def averaged(self) -> nn.Module:
-        """The generator."""
-        return self.model
 
     def step(self, step: int) -> dict[str, float]:
         """One step of the generator and one of the discriminator, over `batch` scenes in `accumulate` parts."""
@@ -150,8 +140,7 @@ class FinetuneStage:
         features, true, mouths, shapes = (list[Tensor]() for _ in range(4))
         for key in keys:
             scene = draw_scene(self.store, key, rng)
-            bent = draw_sound_change(self.recipe.augment, rng)
-            sound = SoundChange(bent.snr, bent.noise_colour, bent.formant, 1.0, bent.strength, bent.seed)
+            sound = replace(draw_sound_change(self.recipe.augment, rng), speed=1.0)
             parts = self._arrays(scene, sound, rng.permutation(scene.lenders)[:BANK])
             for group, part in zip((features, true, mouths, shapes), parts, strict=True):
                 group.append(part)
@@ -170,8 +159,8 @@ class FinetuneStage:
         """Sound features and true components over 75 frames, bank mouths (n, 5, 48, 96, 3) and their components."""
         clip, motion = scene.clip, self.model.motion
         offset = self.store.offset(clip.key)
-        frames = np.arange(_FRAMES)
-        features = sound.features(clip.waveform, _FRAMES + abs(offset))
+        frames = np.arange(CLIP_FRAMES)
+        features = sound.features(clip.waveform, CLIP_FRAMES + abs(offset))
         # features on the pictures' clock: picture i is heard at i + offset
         steps = (4 * (frames + offset)[:, None] + np.arange(4)).ravel().clip(0, len(features) - 1)
         bank = np.resize(bank, BANK)
@@ -263,10 +252,6 @@ class FinetuneStage:
             "sync": agreement[0],
             "real_sync": agreement[1],
         }
-
-
-_FRAMES = 75
-"""Frames of sound given to the motion model: GRID's length."""
 
 
 def _psnr(made: Tensor, real: Tensor) -> float:

@@ -17,19 +17,19 @@ from torch import Tensor, nn
 from synclips.config import RecipeConfig, StageConfig
 from synclips.data.augment import draw_picture_change
 from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.data.grid import CLIP_FRAMES
 from synclips.data.shards import Clip
 from synclips.errors import DataError
 from synclips.evaluation.intelligibility import STAGE, read_lips, vocabulary, word_error_rate
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.media.timebase import FPS
 from synclips.models.lip_reader import BLANK, LipReader, ctc
+from synclips.training.loop import OneNetwork
 
 LIP_READER = StageConfig(
     steps=3000, batch=8, rate=1e-3, warmup=100, weight_decay=0.02, clip=5.0, ema=0.995, validate=250
 )
 """The stage's settings."""
-FRAMES = 75
-"""Frames of a clip that are learned from: GRID's length."""
 SPEED = 0.15
 """Largest change of speed, as a share."""
 DROPPED = 0.05
@@ -38,7 +38,7 @@ ALIGNED = 0.5
 """Weight of the alignment's cross-entropy beside CTC: the corpus says when each word is spoken."""
 
 
-class LipReaderStage:
+class LipReaderStage(OneNetwork):
     """The lip reader as `run_stage` wants it.
 
     Raises:
@@ -46,6 +46,7 @@ class LipReaderStage:
     """
 
     name = STAGE
+    model: LipReader
 
     def __init__(
         self, store: ClipStore, recipe: RecipeConfig, device: torch.device, config: StageConfig = LIP_READER
@@ -62,18 +63,6 @@ class LipReaderStage:
         self.augment = replace(recipe.augment, rotation=recipe.augment.rotation * 1.5, shift=recipe.augment.shift * 1.5)
         self.held_out = {"seen": parts["seen"] or parts["train"][:10], "unseen": parts["unseen"]}
 
-    def networks(self) -> dict[str, nn.Module]:
-        """Saved in last.pt."""
-        return {"model": self.model}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Saved in last.pt."""
-        return {"model": self.optimizer}
-
-    def averaged(self) -> nn.Module:
-        """The lip reader."""
-        return self.model
-
     def step(self, step: int) -> dict[str, float]:
         """CTC over the sentence, and cross-entropy with the corpus's own alignment."""
         rng = self.sampler.rng(step)
@@ -83,7 +72,7 @@ class LipReaderStage:
             torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*batch, strict=True)
         )
         log_probs = self.model(mouths.float() / 127.5 - 1)
-        frames = torch.full((len(mouths),), FRAMES, dtype=torch.long)
+        frames = torch.full((len(mouths),), CLIP_FRAMES, dtype=torch.long)
         losses = {"ctc": ctc(log_probs, classes, frames), "aligned": aligned(log_probs, labels)}
         loss = losses["ctc"] + ALIGNED * losses["aligned"]
         self.optimizer.zero_grad(set_to_none=True)
@@ -113,10 +102,10 @@ class LipReaderStage:
         """A changed clip at a changed speed: pictures, each frame's class, and the sentence's classes."""
         clip = self.store[key]
         speed = float(np.exp(rng.uniform(-SPEED, SPEED)))
-        start = (len(clip) - FRAMES * speed) / 2
-        at = np.round(start + np.arange(FRAMES) * speed).astype(int).clip(0, len(clip) - 1)
+        start = (len(clip) - CLIP_FRAMES * speed) / 2
+        at = np.round(start + np.arange(CLIP_FRAMES) * speed).astype(int).clip(0, len(clip) - 1)
         shown = at.copy()
-        for i in np.flatnonzero(rng.random(FRAMES - 1) < DROPPED) + 1:
+        for i in np.flatnonzero(rng.random(CLIP_FRAMES - 1) < DROPPED) + 1:
             shown[i] = shown[i - 1]
         used, inverse = np.unique(shown, return_inverse=True)
         change = draw_picture_change(self.augment, rng)

@@ -56,6 +56,40 @@ class Stage(Protocol):
         """Something to look at, or None."""
 
 
+class OneNetwork:
+    """What a stage says of itself that trains `model` by `optimizer`."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Saved in last.pt."""
+        return {"model": self.model}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Saved in last.pt."""
+        return {"model": self.optimizer}
+
+    def averaged(self) -> nn.Module:
+        """What is validated and kept: the model."""
+        return self.model
+
+
+class AgainstDiscriminator(OneNetwork):
+    """The same of a stage whose `model` is trained against `discriminator`."""
+
+    discriminator: nn.Module
+    judge_optimizer: torch.optim.Optimizer
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Saved in last.pt."""
+        return super().networks() | {"discriminator": self.discriminator}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Saved in last.pt."""
+        return super().optimizers() | {"discriminator": self.judge_optimizer}
+
+
 def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: Progress = silent) -> Path:
     """Train `stage` to its end, going on from `folder`/last.pt if that is there. Returns the best checkpoint's path.
 

@@ -6,13 +6,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from synclips.config import LossConfig, RecipeConfig
-from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.data.dataset import BalancedSampler, ClipStore, by_speaker
 from synclips.evaluation.shapes import correlation, largest_lip_error, opening_of
 from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
 from synclips.features.mfcc import N_FEATURES
 from synclips.models.encoders import BaseEncoders
 from synclips.models.motion import MotionModel
-from synclips.training.loop import autocast
+from synclips.training.loop import OneNetwork, autocast
 from synclips.training.motion_data import VARIANTS, MotionData, fit_population
 
 WINDOW = 48
@@ -29,10 +29,11 @@ def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
     return model
 
 
-class MotionStage:
+class MotionStage(OneNetwork):
     """Motion as `run_stage` wants it. The video encoder rests: its embeddings are computed once."""
 
     name = "motion"
+    model: MotionModel
 
     def __init__(self, store: ClipStore, recipe: RecipeConfig, encoders: BaseEncoders, device: torch.device) -> None:
         self.config, self.recipe, self.store, self.device = recipe.motion, recipe, store, device
@@ -40,24 +41,12 @@ class MotionStage:
         self.model = build_motion(recipe, encoders).to(device)
         self.model.set_basis(*fit_population(store, parts["train"], recipe.model.motion.components))
         self.data = MotionData(store, self.model, recipe.augment, recipe.seed)
-        self.speakers = store.speakers(parts["train"])
+        self.speakers = by_speaker(parts["train"])
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
         self.losses = MotionLosses(self.model, recipe.loss)
         trained = [p for name, p in self.model.named_parameters() if not name.startswith("video_encoder.")]
         self.optimizer = torch.optim.AdamW(trained, weight_decay=self.config.weight_decay)
         self.held_out = {"seen": parts["seen"][:30] or parts["train"][:10], "unseen": parts["unseen"][:12]}
-
-    def networks(self) -> dict[str, nn.Module]:
-        """Saved in last.pt."""
-        return {"model": self.model}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Saved in last.pt."""
-        return {"model": self.optimizer}
-
-    def averaged(self) -> nn.Module:
-        """The motion model."""
-        return self.model
 
     def step(self, step: int) -> dict[str, float]:
         """L1 of components, their velocities, the lips, and the mouth's opening."""
@@ -112,7 +101,7 @@ class MotionStage:
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Made and true displacements (n, m, 3) of a clip, with a bank of another moment of the same speaker."""
         speaker = key.split(".")[0]
-        others = [k for k in self.store.entries if k.split(".")[0] == speaker and k != key] or [key]
+        others = [k for k in by_speaker(self.store.entries)[speaker] if k != key] or [key]
         plain, other = self.data.plain(key), others[0]
         take = np.linspace(0, len(self.data.plain(other).components) - 1, BANK).astype(int)
         bank = [

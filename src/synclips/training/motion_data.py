@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32
 
 from synclips.config import AugmentConfig
 from synclips.data.augment import SoundChange, draw_sound_change
-from synclips.data.dataset import ClipStore
+from synclips.data.dataset import ClipStore, by_speaker
 from synclips.data.shards import Clip
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.features.face_mesh import lower_points, mirror_points
@@ -22,7 +22,8 @@ from synclips.models.video_encoder import FRAMES, VideoEncoder
 VARIANTS = 6
 """Differently bent copies of each clip, half of them mirrored."""
 NEAREST = 5
-"""Frames that bank entries stay away from the window being learned, so that the answer is not among them."""
+"""Frames between what is being learned or made and any frame that lends a mouth or pixels, so that the answer is not
+among them."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def fit_population(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """`fit_basis` over the keys' clips, at most 30 a speaker, each with its mirror image."""
     displacements = []
-    for group in store.speakers(keys).values():
+    for group in by_speaker(keys).values():
         for key in group[:30]:
             displacements += [displacement_of(store, store[key], mirror=mirror)[::2] for mirror in (False, True)]
     return fit_basis(torch.from_numpy(np.concatenate(displacements)), components)
@@ -67,16 +68,14 @@ class MotionData:
 
     def __init__(self, store: ClipStore, model: MotionModel, augment: AugmentConfig, seed: int) -> None:
         self.store, self.augment, self.seed = store, augment, seed
-        self._mean = model.mean.cpu().numpy()
-        self._basis = model.basis.cpu().numpy() / model.spread.cpu().numpy()[:, None, None]
-        self._encoder = model.video_encoder
+        self._model = model
         self.variant = lru_cache(maxsize=20_000)(self._variant)
         self.plain = lru_cache(maxsize=4_000)(self._plain)
         self.embeddings = lru_cache(maxsize=20_000)(self._embeddings)
 
     def components(self, displacement: Float32[np.ndarray, "n m 3"]) -> Float32[np.ndarray, "n k"]:
         """As MotionModel.components."""
-        return np.einsum("nmc,kmc->nk", displacement - self._mean, self._basis).astype(np.float32)
+        return self._model.components(torch.from_numpy(displacement).to(self._model.mean.device)).cpu().numpy()
 
     def _plain(self, key: str) -> Variant:
         """The clip as it is."""
@@ -102,7 +101,7 @@ class MotionData:
 
     def _embeddings(self, key: str) -> Float32[np.ndarray, "n v"]:
         """The video encoder's view of each frame of the clip."""
-        return embed_mouths(self._encoder, self.store[key])
+        return embed_mouths(self._model.video_encoder, self.store[key])
 
     def bank(
         self,

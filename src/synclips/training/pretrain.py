@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from synclips.config import AugmentConfig, RecipeConfig
 from synclips.data.augment import PictureChange, SoundChange, draw_picture_change, draw_sound_change
 from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import MOUTH_VIEW, SEED_VIEW, View
 from synclips.features.mfcc import N_FEATURES
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.seed import SeedEncoders
 from synclips.models.syncnet import contrastive_loss
-from synclips.training.loop import autocast
+from synclips.training.loop import OneNetwork, autocast
 
 MOMENTS = 10
 """Moments taken from one clip."""
@@ -59,7 +60,7 @@ def draw_moments(
         clip = store[key]
         sound = draw_sound_change(augment, rng) if augment else SoundChange()
         picture = draw_picture_change(augment, rng) if augment else PictureChange()
-        count = _FRAMES
+        count = CLIP_FRAMES  # shorter clips end in silence, longer ones are cut
         index = _moments(rng, count, window)
         offset = store.offset(key)
         shown = np.round((index[:, None] + np.arange(window) - window // 2) * sound.speed).astype(int) - offset
@@ -71,31 +72,20 @@ def draw_moments(
     return Moments(np.stack(pictures), np.stack(features), np.stack(indices))
 
 
-class PretrainStage:
+class PretrainStage(OneNetwork):
     """Stage 1 as `run_stage` wants it."""
 
     name = "pretrain"
+    model: BaseEncoders | SeedEncoders
 
     def __init__(self, store: ClipStore, recipe: RecipeConfig, device: torch.device) -> None:
         self.config, self.recipe, self.store, self.device = recipe.pretrain, recipe, store, device
-        self.model: BaseEncoders | SeedEncoders = build_encoders(N_FEATURES, recipe.model).to(device)
+        self.model = build_encoders(N_FEATURES, recipe.model).to(device)
         self.view = MOUTH_VIEW if recipe.model.preset == "base" else SEED_VIEW
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=self.config.weight_decay)
         parts = store.split()
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
         self.held_out = parts["seen"] or parts["train"]
-
-    def networks(self) -> dict[str, nn.Module]:
-        """Saved in last.pt."""
-        return {"model": self.model}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Saved in last.pt."""
-        return {"model": self.optimizer}
-
-    def averaged(self) -> nn.Module:
-        """The encoders."""
-        return self.model
 
     def step(self, step: int) -> dict[str, float]:
         """Symmetric InfoNCE over all moments of the step."""
@@ -140,10 +130,6 @@ class PretrainStage:
         return np.concatenate(
             [np.concatenate([np.concatenate(list(m), axis=1) for m in clip[:4]]) for clip in batch.pictures]
         )
-
-
-_FRAMES = 75
-"""Frames of features a clip gives: 3 s, GRID's length; shorter clips end in silence, longer ones are cut."""
 
 
 def _moments(rng: np.random.Generator, frames: int, window: int) -> np.ndarray:

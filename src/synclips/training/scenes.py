@@ -12,16 +12,15 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from synclips.data.dataset import ClipStore
-from synclips.data.shards import Clip
+from synclips.data.shards import Clip, project
 from synclips.features.alignment import LOWER_VIEW
 from synclips.features.face_mesh import LIPS, lower_points
 from synclips.features.mesh_raster import extend, face_mask, lip_masks, rasterise
 from synclips.models.generator import Generator
 from synclips.models.losses import sample_pixels
 from synclips.models.refiner import blend
+from synclips.training.motion_data import NEAREST
 
-NEAREST = 5
-"""Frames between a frame being made and any frame that lends it pixels, at least."""
 LENGTH = 5
 """Frames made in a row: what the SyncNet sees at once."""
 
@@ -127,7 +126,7 @@ def make_frames(
         mesh = extend(mesh)
         pose = clip.pose[scene.index]
         points = project(pose, mesh) - origin
-        own = project(clip.pose, extend(clip.meshes()))
+        own = clip.to_crop(extend(clip.meshes()))
         for t in range(LENGTH):
             raster = rasterise(points[t], view.height, view.width)
             corners.append(raster.corners)
@@ -160,11 +159,6 @@ def make_frames(
     truth = tensor(real).permute(0, 3, 1, 2) / 127.5 - 1
     picture = blend(layers, chosen, residual)
     return Made(picture * face + truth * (1 - face), truth, layers, mask, face, chosen, residual)
-
-
-def project(pose: np.ndarray, points: np.ndarray) -> Float32[np.ndarray, "n v 2"]:
-    """Canonical points (n, v, 3) to crop pixels by poses (n, 3, 4)."""
-    return (np.einsum("nij,nvj->nvi", pose[:, :2, :3], points) + pose[:, None, :2, 3]).astype(np.float32)
 
 
 def _move(meshes: Tensor, shapes: Tensor, poses: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Stage 2 of the `seed` preset: the author's generator and discriminator, trained together."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,20 +11,20 @@ from torch import Tensor, nn
 from synclips.config import RecipeConfig
 from synclips.data.augment import SoundChange, draw_sound_change
 from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import SEED_VIEW
 from synclips.models.seed import SIZE, WINDOW, Discriminator, SeedEncoders, SeedModel
-from synclips.training.loop import autocast
+from synclips.training.loop import AgainstDiscriminator, autocast
 
 LENGTH = 10
 """Frames painted of each clip a step."""
-FRAMES = 75
-"""Frames of sound given at once."""
 
 
-class SeedFinetuneStage:
+class SeedFinetuneStage(AgainstDiscriminator):
     """L1 and the adversary, as `run_stage` wants it. Starts from stage 1's encoders."""
 
     name = "finetune"
+    model: SeedModel
 
     def __init__(self, store: ClipStore, recipe: RecipeConfig, encoders: SeedEncoders, device: torch.device) -> None:
         self.config, self.recipe, self.store, self.device = recipe.finetune, recipe, store, device
@@ -35,18 +37,6 @@ class SeedFinetuneStage:
         parts = store.split()
         self.sampler = BalancedSampler(parts["train"], recipe.seed, "seed-finetune")
         self.held_out = (parts["seen"] or parts["train"])[:16]
-
-    def networks(self) -> dict[str, nn.Module]:
-        """Saved in last.pt."""
-        return {"model": self.model, "discriminator": self.discriminator}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Saved in last.pt."""
-        return {"model": self.optimizer, "discriminator": self.judge_optimizer}
-
-    def averaged(self) -> nn.Module:
-        """The generator."""
-        return self.model
 
     def step(self, step: int) -> dict[str, float]:
         """One step of the generator and one of the discriminator, over `batch` clips in `accumulate` parts."""
@@ -99,14 +89,13 @@ class SeedFinetuneStage:
             clip = self.store[key]
             sound = SoundChange()
             if rng is not None:
-                bent = draw_sound_change(self.recipe.augment, rng)
-                sound = SoundChange(bent.snr, bent.noise_colour, bent.formant, 1.0, bent.strength, bent.seed)
+                sound = replace(draw_sound_change(self.recipe.augment, rng), speed=1.0)
             last = max(0, len(clip) - LENGTH)
             start = int(rng.integers(last + 1)) if rng is not None else min(20, last)
             index = np.minimum(np.arange(start, start + LENGTH), len(clip) - 1)
             away = (start + len(clip) // 2) % max(1, len(clip) - WINDOW)
-            heard = (index + self.store.offset(key)).clip(0, FRAMES - 1)
-            features.append(sound.features(clip.waveform, FRAMES))
+            heard = (index + self.store.offset(key)).clip(0, CLIP_FRAMES - 1)
+            features.append(sound.features(clip.waveform, CLIP_FRAMES))
             references.append(SEED_VIEW.show(clip.crops[away : away + WINDOW]))
             real.append(SEED_VIEW.show(clip.crops[index]))
             chosen.append(heard)
