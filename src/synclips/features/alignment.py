@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
-from synclips.features.face_mesh import RIGID, smooth, template
+from synclips.features.face_mesh import RIGID, template
+from synclips.features.smoothing import steady
 
 CROP = 144
 """Width and height of a face crop in pixels."""
@@ -19,8 +20,6 @@ CROP_SCALE = 1.125
 """Crop pixels for one canonical unit."""
 CROP_TOP = 16.0
 """Canonical y at the crop's upper edge."""
-ALIGNMENT_SMOOTHING = 5
-"""Frames averaged before the crop is placed."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,12 @@ SEED_VIEW = View(48, 144, 24, 120, 32, 32)
 """What the `seed` preset sees and paints."""
 
 
-def fit_alignment(points: Float32[np.ndarray, "n 468 3"]) -> Float64[np.ndarray, "n 2 3"]:
-    """For each frame the 2-D similarity from image pixels to crop pixels, from rigid points averaged over 5 frames."""
-    source = smooth(points[:, RIGID, :2].astype(np.float64), ALIGNMENT_SMOOTHING)
+def fit_alignment(
+    points: Float32[np.ndarray, "n 468 3"], cuts: Int64[np.ndarray, " k"] | None = None
+) -> Float64[np.ndarray, "n 2 3"]:
+    """For each frame the 2-D similarity from image pixels to crop pixels, from rigid points kept steady within each
+    shot (`cuts`: frames that begin one)."""
+    source = steady(points[:, RIGID, :2].astype(np.float64), cuts)
     target = canonical_to_crop(template()[RIGID, :2].astype(np.float64))
     s, t = source - source.mean(axis=1, keepdims=True), target - target.mean(axis=0)
     norm = (s**2).sum(axis=(1, 2))

@@ -11,7 +11,9 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
+
+from synclips.features.smoothing import steady
 
 RIGID = np.array([33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 98, 327, 70, 300, 105, 334, 10, 151, 9, 8, 127, 356])
 """Points that speech hardly moves: eye corners, nose, brows, forehead, temples."""
@@ -24,8 +26,6 @@ INNER_TOP, INNER_BOTTOM = 13, 14
 CORNERS = (61, 291)
 EYE_CENTRE = (64.0, 38.0)
 MOUTH_CENTRE = (64.0, 92.0)
-POSE_SMOOTHING = 3
-"""Frames averaged before the pose is fitted."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +66,11 @@ def fit_similarity(source: Float64[np.ndarray, "n p 3"], target: Float64[np.ndar
     return Pose(scale, rotation, translation)
 
 
-def fit_pose(points: Float32[np.ndarray, "n 468 3"], smoothing: int = POSE_SMOOTHING) -> Pose:
-    """The head pose in each frame, from rigid points averaged over `smoothing` frames (an odd number)."""
-    rigid = smooth(points[:, RIGID].astype(np.float64), smoothing)
+def fit_pose(points: Float32[np.ndarray, "n 468 3"], cuts: Int64[np.ndarray, " k"] | None = None) -> Pose:
+    """The head pose in each frame, from rigid points kept steady within each shot (`cuts`: frames that begin one)."""
+    rigid = steady(points[:, RIGID].astype(np.float64), cuts)
     canonical = np.broadcast_to(template()[RIGID].astype(np.float64), rigid.shape)
     return fit_similarity(canonical, rigid)
-
-
-def smooth(values: Float64[np.ndarray, "n *rest"], width: int) -> Float64[np.ndarray, "n *rest"]:
-    """Centred moving average over `width` (odd) frames; the ends repeat."""
-    if width == 1 or len(values) == 1:
-        return values
-    half = width // 2
-    padded = np.concatenate([np.repeat(values[:1], half, 0), values, np.repeat(values[-1:], half, 0)])
-    total = np.cumsum(np.concatenate([np.zeros_like(padded[:1]), padded]), axis=0)
-    return (total[width:] - total[:-width]) / width
 
 
 def mouth_opening(points: Float32[np.ndarray, "n 468 3"]) -> Float32[np.ndarray, " n"]:
