@@ -680,7 +680,7 @@ def test_what_is_not_a_still_is_told_apart(tmp_path: Path) -> None:
         ("empty.jpg", "is empty"),
         ("missing.png", "no such file"),
         ("cut.png", "damaged"),
-        ("phone.heic", "HEIC"),
+        ("phone.heic", "HEIC|not a picture"),
         ("a.mp4", "not a picture"),
         (".", "is a folder"),
     ):

@@ -101,7 +101,7 @@ class ResumableWriter:
         overwrite: bool = False,
         part_seconds: float = PART_SECONDS,
     ) -> None:
-        check_format(path, pictures.codec, pictures.quality)
+        check_format(path, pictures.codec, pictures.quality, pictures.like)
         self.path, self.folder = path, path.with_name(f".{path.name}.parts")
         self.left_out: tuple[str, ...] = ()
         self._pictures, self._beside, self._overwrite = pictures, beside, overwrite

@@ -1,6 +1,8 @@
 """A still picture as upright RGB."""
 
+import importlib
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,7 @@ _HEIC: Final = (".heic", ".heif")
 
 
 def is_image(path: Path) -> bool:
-    """The file is a still picture: by its content, or by its suffix for HEIC, which `read_image` explains."""
+    """The file is a still picture: by its content, or by its suffix for HEIC, which not every machine can read."""
     if not path.is_file():
         return False
     if path.suffix.lower() in _HEIC:
@@ -32,8 +34,10 @@ def is_image(path: Path) -> bool:
 def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     """Read a still as RGB, upright by its EXIF orientation, 8 bits a channel; transparent parts become white.
 
+    HEIC, which iPhones take, needs the package pillow-heif.
+
     Raises:
-        MediaError: no such file, a folder, empty, not a picture, damaged, or HEIC.
+        MediaError: no such file, a folder, empty, not a picture, damaged, or HEIC without pillow-heif.
     """
     if not path.exists():
         raise MediaError(f"no such file: {path}")
@@ -41,12 +45,13 @@ def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
         raise MediaError(f"{path} is a folder; name a file")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes); copy it again")
-    if path.suffix.lower() in _HEIC:
-        raise MediaError(f"{path} is a HEIC picture, which cannot be read here; save it as JPEG or PNG")
+    heic = path.suffix.lower() in _HEIC
+    if heic and not _reads_heic():
+        raise MediaError(f"{path} is a HEIC picture; save it as JPEG or PNG, or run: pip install pillow-heif")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
+            with Image.open(path, formats=("HEIF", *FORMATS) if heic else FORMATS) as picture:
                 picture.load()
                 return np.array(_as_rgb(ImageOps.exif_transpose(picture)), np.uint8)
     except UnidentifiedImageError as error:
@@ -55,6 +60,16 @@ def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
         raise MediaError(f"{path} has too many pixels; make it smaller") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise MediaError(f"{path} is a damaged picture ({str(error).lower()}); save it again") from error
+
+
+@cache
+def _reads_heic() -> bool:
+    """Whether the package that reads HEIC is there; then Pillow knows it from now on."""
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        return False
+    return True
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:

@@ -105,21 +105,25 @@ class VideoSource:
     def duration(self) -> float:
         """Seconds of the picture track: as the headers say, or by its last packet (then rewinds the file)."""
         base = self.stream.time_base or Fraction(1, 90_000)
-        if self.stream.duration:
+        guessed = bool({"mpeg", "mpegts"} & set(self.container.format.name.split(",")))  # from a few late packets
+        if self.stream.duration and not guessed:
             return float(self.stream.duration * base)
         tag = _DURATION.fullmatch(self.stream.metadata.get("DURATION", ""))
         if tag:
             return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) - float((self.stream.start_time or 0) * base)
-        if self.container.duration:
+        if self.container.duration and not guessed:
             return self.container.duration / av.time_base
-        first, end = None, 0
+        self.reopen()
+        first, end, count = None, 0, 0
         with contextlib.suppress(av.FFmpegError):
             for packet in self.container.demux(self.stream):
+                count += bool(packet.size)
                 if packet.pts is not None:
                     first = packet.pts if first is None else min(first, packet.pts)
                     end = max(end, packet.pts + (packet.duration or round(1 / self.rate / base)))
         self.reopen()
-        return float((end - (first or 0)) * base)
+        by_times = (end - (first or 0)) * base
+        return float(max(by_times, count / self.rate) if guessed else by_times)  # there, not each packet has its time
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Frames from the present position, in order of display; damaged packets are passed over."""

@@ -63,12 +63,13 @@ class ColorTags:
         return cls(color_range, info.colorspace, info.color_primaries, info.color_transfer)
 
 
-def check_format(path: Path, codec: str, quality: int) -> None:
-    """Fail before anything is written where suffix, codec and quality do not go together.
+def check_format(path: Path, codec: str, quality: int, like: VideoInfo | None = None) -> None:
+    """Fail before anything is written where suffix, codec, quality and the source do not go together.
 
     Raises:
         OutputError: a suffix that names no container written here.
-        ConfigError: a codec or quality that does not exist, or does not go into that container.
+        ConfigError: a codec or quality that does not exist, or does not go into that container, or pixels that are
+            not square where they could not be kept so (PyAV tells Matroska nothing of them; H.264 and HEVC do).
     """
     suffix = path.suffix.lower()
     if suffix not in _CONTAINERS:
@@ -80,6 +81,8 @@ def check_format(path: Path, codec: str, quality: int) -> None:
         raise ConfigError(f"codec {codec} does not go into a {suffix} file; use {fitting} there, or an .mkv file")
     if not 0 <= quality <= 51:
         raise ConfigError(f"quality {quality} is outside 0 (lossless) .. 51 (worst)")
+    if like is not None and like.sample_aspect_ratio != 1 and suffix in (".mkv", ".webm") and codec in ("vp9", "ffv1"):
+        raise ConfigError(f"{like.path} has pixels that are not square, which {codec} in {suffix} loses; write an .mp4")
 
 
 class PictureEncoder:

@@ -62,7 +62,7 @@ class VideoWriter:
     ) -> None:
         if width < 1 or height < 1 or fps <= 0:
             raise ValueError(f"a video of {width} x {height} pixels at {fps} frames a second")
-        check_format(path, codec, quality)
+        check_format(path, codec, quality, like)
         self.path, self.width, self.height, self.fps = path, width, height, Fraction(fps)
         self._like, self._codec, self._quality = like, codec, quality
         self._file = OutputFile(path, Beside(audio, duration, metadata, keep), overwrite=overwrite)
