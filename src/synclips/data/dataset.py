@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float32
@@ -24,6 +25,19 @@ CACHE_BYTES = 6 << 30
 class _Place:
     shard: Path
     members: tuple[tuple[str, int, int], ...]  # suffix, offset, size
+
+
+class Clips(Protocol):
+    """Clips by key, and what is known of their speakers."""
+
+    def __getitem__(self, key: str) -> Clip:
+        """The clip."""
+
+    def offset(self, key: str) -> int:
+        """Frames by which its sound lags its picture."""
+
+    def rest(self, speaker: str) -> Float32[np.ndarray, "m 3"]:
+        """The speaker's lower face at rest, in canonical units."""
 
 
 class ClipStore:

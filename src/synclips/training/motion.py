@@ -1,8 +1,11 @@
 """Stage 2, first part: the audio encoder, cross-attention and motion head learn to move the mesh."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
 from synclips.config import LossConfig, RecipeConfig
@@ -17,8 +20,11 @@ from synclips.training.motion_data import VARIANTS, MotionData, fit_population
 
 WINDOW = 48
 """Frames learned at a time."""
-BANK = 24
-"""Places of the mouth bank in training."""
+BANK = 48
+"""Places of the mouth bank in training, as many as rendering attends to."""
+STYLE, STYLE_DETAIL = 0.2, 0.1
+"""Spread of the logarithm of how much more or less than in truth a clip's speaker is made to move: of the whole motion,
+and of each component. The bank moves alike, so the model must read from it how much this person moves."""
 
 
 def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
@@ -64,13 +70,16 @@ class MotionStage(OneNetwork):
             target.append(variant.components[index])
             window = (start, start + WINDOW)
             keys = self.speakers[key.split(".")[0]]
-            banks.append(self.data.bank(keys, key, window, BANK, rng, mirror=number % 2 == 1))
-        bank = [
+            bank = self.data.bank(keys, key, window, BANK, rng, mirror=number % 2 == 1)
+            style = draw_style(self.model, rng)
+            target[-1] = style(target[-1])
+            banks.append(replace(bank, shapes=style(bank.shapes)))
+        tensors = [
             torch.from_numpy(np.stack(part)).to(self.device)
             for part in zip(*((b.embeddings, b.shapes, b.present) for b in banks), strict=True)
         ]
         with autocast(self.recipe, self.device):
-            made, _ = self.model(torch.from_numpy(np.stack(features)).to(self.device), *bank)
+            made, _ = self.model(torch.from_numpy(np.stack(features)).to(self.device), *tensors)
         losses = self.losses(made.float(), torch.from_numpy(np.stack(target)).to(self.device))
         loss = torch.stack([getattr(self.recipe.loss, name) * value for name, value in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -124,6 +133,15 @@ class MotionStage(OneNetwork):
             made, true = self.predict(model, key)
             rows.append(_traces(opening_of(true), opening_of(made)))
         return np.concatenate(rows)
+
+
+def draw_style(
+    model: MotionModel, rng: np.random.Generator
+) -> Callable[[Float32[np.ndarray, "n k"]], Float32[np.ndarray, "n k"]]:
+    """How another person would move, as a map of components: more or less of each, measured from rest."""
+    rest = model.components(torch.zeros_like(model.mean)).cpu().numpy()
+    gain = np.exp(rng.normal(0, STYLE) + rng.normal(0, STYLE_DETAIL, len(rest))).astype(np.float32)
+    return lambda components: rest + gain * (components - rest)
 
 
 class MotionLosses:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32
 
 from synclips.config import AugmentConfig
 from synclips.data.augment import SoundChange, draw_sound_change
-from synclips.data.dataset import ClipStore, by_speaker
+from synclips.data.dataset import Clips, by_speaker
 from synclips.data.shards import Clip
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.features.face_mesh import lower_points, mirror_points
@@ -43,7 +43,7 @@ class Bank:
     present: Bool[np.ndarray, " n"]
 
 
-def displacement_of(store: ClipStore, clip: Clip, *, mirror: bool = False) -> Float32[np.ndarray, "n m 3"]:
+def displacement_of(store: Clips, clip: Clip, *, mirror: bool = False) -> Float32[np.ndarray, "n m 3"]:
     """The lower face's offset from the speaker's rest in each frame, in canonical units; mirrored if asked."""
     rest = clip.mesh.copy()
     rest[lower_points()] = store.rest(clip.speaker)
@@ -53,7 +53,7 @@ def displacement_of(store: ClipStore, clip: Clip, *, mirror: bool = False) -> Fl
 
 
 def fit_population(
-    store: ClipStore, keys: Sequence[str], components: int
+    store: Clips, keys: Sequence[str], components: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """`fit_basis` over the keys' clips, at most 30 a speaker, each with its mirror image."""
     displacements = []
@@ -66,7 +66,7 @@ def fit_population(
 class MotionData:
     """Variants and banks of clips, made when first asked for and kept."""
 
-    def __init__(self, store: ClipStore, model: MotionModel, augment: AugmentConfig, seed: int) -> None:
+    def __init__(self, store: Clips, model: MotionModel, augment: AugmentConfig, seed: int) -> None:
         self.store, self.augment, self.seed = store, augment, seed
         self._model = model
         self.variant = lru_cache(maxsize=20_000)(self._variant)
