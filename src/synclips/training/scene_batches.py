@@ -1,4 +1,4 @@
-"""Batches for the whole model: scenes with their sound, true motion and a bank of mouths; and the frames made of them."""
+"""Batches for the whole model: scenes with their sound, true motion and a bank of mouths; and their made frames."""
 
 from dataclasses import dataclass, replace
 
