@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TEXT: Final = frozenset({"srt", "subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
 _WRITTEN_TEXT: Final = {".mp4": "mov_text", ".mov": "mov_text", ".mkv": "ass", ".webm": "webvtt"}
 """The text subtitles of each container that take what the source's own container had in another form."""
+_PRIMING: Final = Fraction(1, 10)
+"""Seconds before the start that a sound decoder may need to have heard (AAC: 1024 samples or more)."""
 _MILLISECOND: Final = Fraction(1, 1000)
 
 
@@ -67,7 +69,7 @@ class KeptStreams:
             if at >= time:
                 self._held = packet
                 return
-            if at >= 0:
+            if at >= (-_PRIMING if packet.stream.type == "audio" else 0):
                 yield from self._tracks[packet.stream.index].packets(packet, self._origin)
 
     def _next(self) -> "av.Packet[Any] | None":

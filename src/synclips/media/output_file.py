@@ -94,11 +94,11 @@ class OutputFile:
                 self.left_out = self._kept.left_out
 
     def mux(self, packets: "Iterable[av.Packet[Any]]", shown: float) -> None:
-        """Write picture packets, and what lies beside them up to just after `shown` seconds."""
+        """Write picture packets, the sound to just after `shown` seconds, and the kept streams up to there."""
         with output_errors(self.path):
             for packet in packets:
                 self.container.mux(packet)
-            self._mux_beside(shown + SOUND_AHEAD, shown + SOUND_AHEAD)
+            self._mux_beside(shown + SOUND_AHEAD, shown)
 
     def finish(self, packets: "Iterable[av.Packet[Any]]", end: float) -> None:
         """Write the last picture packets, the rest of the sound, and the kept streams up to `end` seconds."""
