@@ -22,7 +22,7 @@ import numpy as np
 from synclips.data.grid import Utterance, find_utterances, parse_alignment
 from synclips.data.shards import VERSION, Clip, ClipEntry, Manifest, Reject, sha256_of, write_shard
 from synclips.errors import DataError, MediaError, NoFaceError, ShardError
-from synclips.features.alignment import crop_face, fit_alignment
+from synclips.features.alignment import crop_face, crop_pose, fit_alignment
 from synclips.features.face_mesh import fit_pose, lower_points
 from synclips.features.landmarks import FaceTrack, LandmarkDetector, MediaPipeDetector, track_face
 from synclips.files import atomic_path
@@ -135,11 +135,8 @@ def clip_of(
     canonical = pose.to_canonical(track.points)
     alignment = fit_alignment(track.points)
     crops = np.stack([crop_face(image, matrix) for image, matrix in zip(images, alignment, strict=True)])
-    image_pose = np.concatenate([pose.scale[:, None, None] * pose.rotation, pose.translation[..., None]], axis=2)
-    to_crop = image_pose.copy()
-    to_crop[:, :2] = alignment[:, :, :2] @ image_pose[:, :2]
-    to_crop[:, :2, 3] += alignment[:, :, 2]
-    return Clip(speaker, name, crops, canonical[:, lower_points()], canonical.mean(axis=0), to_crop, waveform, words)
+    lower, mesh = canonical[:, lower_points()], canonical.mean(axis=0)
+    return Clip(speaker, name, crops, lower, mesh, crop_pose(pose, alignment), waveform, words)
 
 
 def _jobs(utterances: list[Utterance], output: Path, settings: Settings) -> Iterator[Job]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from synclips.features.face_mesh import RIGID, template
+from synclips.features.face_mesh import RIGID, Pose, template
 from synclips.features.smoothing import steady
 
 CROP = 144
@@ -89,6 +89,15 @@ def fit_alignment(
 def canonical_to_crop(points: Float64[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 2"]:
     """Canonical x, y to crop pixels."""
     return (points - [0.0, CROP_TOP]) * CROP_SCALE
+
+
+def crop_pose(pose: Pose, alignment: Float64[np.ndarray, "n 2 3"]) -> Float64[np.ndarray, "n 3 4"]:
+    """Canonical points to crop pixels (and depth in the image's unit), as one affine map a frame."""
+    image = np.concatenate([pose.scale[:, None, None] * pose.rotation, pose.translation[..., None]], axis=2)
+    crop = image.copy()
+    crop[:, :2] = alignment[:, :, :2] @ image[:, :2]
+    crop[:, :2, 3] += alignment[:, :, 2]
+    return crop
 
 
 def transform(
