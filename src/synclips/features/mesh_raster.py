@@ -11,7 +11,7 @@ from functools import cache
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_weight, smoothstep, template, triangles
 
@@ -27,10 +27,14 @@ WIDENING = 0.2
 
 @dataclass(frozen=True)
 class Raster:
-    """For each pixel the three corners of its triangle and their weights; weights are 0 where no triangle lies."""
+    """For each pixel the three corners of its triangle and their weights; weights are 0 where no triangle lies.
+
+    `turned`: the triangle is seen from behind, and shows nothing that belongs there.
+    """
 
     corners: Int32[np.ndarray, "h w 3"]
     weights: Float32[np.ndarray, "h w 3"]
+    turned: Bool[np.ndarray, "h w"]
 
     def interpolate(self, values: Float32[np.ndarray, "v c"]) -> Float32[np.ndarray, "h w c"]:
         """Values at the mesh's points, spread over the pixels; 0 where no triangle lies."""
@@ -65,7 +69,8 @@ def moving_weight() -> Float32[np.ndarray, " v"]:
 def rasterise(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Raster:
     """Fill the extended mesh's triangles. `points` are pixels of the raster, pixel centres at whole numbers.
 
-    Triangles that lie mirrored (turned away, or torn) are drawn first: they show only where no other covers them.
+    Triangles that lie mirrored (turned away, or torn) are drawn first, then those of the ring, then the face's: what
+    is drawn first shows only where nothing else covers it.
     """
     corners = extended_triangles()
     a, b, c = (points[corners[:, k]].astype(np.float64) for k in range(3))
@@ -73,7 +78,7 @@ def rasterise(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Ra
     low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
     inside = (np.abs(area) > 1e-6) & (high >= -1).all(axis=1) & (low[:, 0] <= width) & (low[:, 1] <= height)
     used = np.flatnonzero(inside)
-    used = used[np.argsort(area[used] > 0, kind="stable")]
+    used = used[np.argsort(np.where(area[used] > 0, 1 + (used < len(triangles())), 0), kind="stable")]
     label = np.full((height, width), -1, np.int32)
     fixed = np.round(points[corners] * (1 << SUBPIXEL)).astype(np.int32)
     for number in used:
@@ -90,7 +95,7 @@ def rasterise(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Ra
     beyond = np.where(size > 4, 0.35, 0.0)[..., None]
     weights = np.clip(np.stack([first, second, 1 - first - second], axis=2), -beyond, 1 + beyond)
     weights *= (covered / np.maximum(weights.sum(axis=2), 1e-6))[..., None]
-    return Raster(corners[index], weights.astype(np.float32))
+    return Raster(corners[index], weights.astype(np.float32), covered & (area[index] < 0))
 
 
 def lip_masks(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Float32[np.ndarray, "2 h w"]:
@@ -107,10 +112,13 @@ def lip_masks(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Fl
     return np.stack([widened, inner]).astype(np.float32) / 255
 
 
-def face_mask(raster: Raster) -> Float32[np.ndarray, "h w"]:
-    """Where the made face replaces the frame: 1 on the lower face, 0 where nothing moves, smooth between."""
-    weight = raster.interpolate(moving_weight()[:, None])[..., 0]
-    return smoothstep(weight * 2.5)
+def face_mask(raster: Raster, weight: Float32[np.ndarray, " v"] | None = None) -> Float32[np.ndarray, "h w"]:
+    """Where the made face replaces the frame: 1 on the lower face, 0 where nothing moves, smooth between.
+
+    `weight`: how far each point takes part; `moving_weight` if not given.
+    """
+    weight = moving_weight() if weight is None else weight
+    return smoothstep(raster.interpolate(weight[:, None])[..., 0] * 2.5)
 
 
 @cache

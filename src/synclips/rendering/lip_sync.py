@@ -7,16 +7,19 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
-from synclips.features.face_mesh import INNER_LIPS, MOUTH_CENTRE, lower_points, lower_weight, smoothstep, template
+from synclips.features.face_mesh import INNER_LIPS, lower_points
 from synclips.features.mesh_raster import extend
 from synclips.features.neutral import person_rest
+from synclips.features.smoothing import settle
 from synclips.features.tracked_video import TrackedVideo
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
 from synclips.rendering.compositor import match_colour, paste_back
+from synclips.rendering.gate import visibility_gate
 from synclips.rendering.mesh_warp import Warp, fetch, keep_lips_apart, prepare_warp
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
+from synclips.rendering.moving import moving_share, without_folds
 
 ATTENDED = 48
 """Mouths of the bank that the motion model attends to, evenly over the bank."""
@@ -24,13 +27,24 @@ CHUNK, OVERLAP = 500, 50
 """Frames of motion predicted at once, and those on either side that only give context."""
 
 
+NEAR = 2
+"""Frames on either side that steady a frame's own mesh."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What each output frame needs: wanted lower face (canonical), sound embedding, mouths of the bank."""
+    """What each output frame needs.
+
+    lower:   wanted lower face, canonical
+    sound:   embedding
+    mouths:  of the bank
+    gate:    how far the made mouth replaces the original, in [0, 1] (see gate.visibility_gate)
+    """
 
     lower: Float32[np.ndarray, "n m 3"]
     sound: Float32[np.ndarray, "n d"]
     mouths: Int64[np.ndarray, "n k"]
+    gate: Float32[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.lower)
@@ -51,7 +65,7 @@ class LipSync:
         self.bank = bank if bank is not None else build_bank(video)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
-        self._weight = (lower_weight() * _frontal())[lower_points(), None]
+        self.gate = visibility_gate(video)
         self._inner = np.searchsorted(lower_points(), INNER_LIPS)
 
     @torch.no_grad()
@@ -71,9 +85,14 @@ class LipSync:
         lower = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
         wanted = lower.cpu().numpy() + self.rest
         wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in wanted])
+        gate = self.gate[source]
+        # fading out, the made lips first take the original's shape, and then its pixels
+        for step in np.flatnonzero((gate > 0) & (gate < 1)):
+            own = self._own(int(source[step]))[lower_points()]
+            wanted[step] = own + max(0.0, 2 * gate[step] - 1) * (wanted[step] - own)
         turn = turns(self.video.pose.rotation[source])
         mouths = choose_mouths(self.bank, wanted, turn, self.model.refiner.layers - 1)
-        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths)
+        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, gate)
 
     @torch.no_grad()
     def render(
@@ -82,24 +101,26 @@ class LipSync:
         """Output frame `step` of the plan, made on the video's frame number `source`.
 
         `skin`: a place of the bank that lends the skin in the frame's stead; for measuring, where the frame must not
-        lend its own face. Frames without a usable face are returned as they are.
+        lend its own face. Frames whose gate is 0 are returned as they are.
         """
-        if not self.video.track.visible[source]:
+        weight = min(1.0, 2 * float(plan.gate[step]))
+        if weight == 0:
             return frame
         index = np.array([source])
         pose, alignment = self.video.pose[index], self.video.alignment[source]
-        own = self.video.canonical(index)
+        own = self._own(source)[None]
         wanted = own.copy()
-        lower = lower_points()
-        wanted[0, lower] += self._weight * (plan.lower[step] - own[0, lower])
+        lower, share = lower_points(), moving_share(pose.rotation[0])
+        wanted[0, lower] += share[lower, None] * (plan.lower[step] - own[0, lower])
         height, width = frame.shape[:2]
-        warp = prepare_warp(pose.to_image(extend(wanted))[0, :, :2], alignment, width, height)
+        here = pose.to_image(extend(own))[0, :, :2]
+        there = without_folds(here, pose.to_image(extend(wanted))[0, :, :2])
+        warp = prepare_warp(there, alignment, width, height, share)
         if warp is None:
             return frame
         left, top, right, bottom = warp.box
         if skin is None:
-            here = pose.to_image(extend(own))[0, :, :2] - [left, top]
-            skin_layer = fetch(warp, frame[top:bottom, left:right], here.astype(np.float32))
+            skin_layer = fetch(warp, frame[top:bottom, left:right], (here - [left, top]).astype(np.float32))
         else:
             skin_layer = fetch(warp, self.bank.mouths[skin].picture, self.bank.mouths[skin].points)
         lips = warp.to_native(warp.lips[0])
@@ -108,7 +129,13 @@ class LipSync:
             mouth = self.bank.mouths[int(number)]
             layers.append(match_colour(fetch(warp, mouth.picture, mouth.points), skin_layer, lips))
         made = self._refine(warp, layers, plan.sound[step])
-        return paste_back(frame, made, warp.to_native(warp.face), warp.box)
+        return paste_back(frame, made, warp.to_native(warp.face) * weight, warp.box)
+
+    def _own(self, source: int) -> Float32[np.ndarray, "468 3"]:
+        """The frame's own canonical mesh, without the detector's jitter."""
+        near = np.arange(max(0, source - NEAR), min(len(self.video), source + NEAR + 1))
+        near = near[self.video.track.visible[near]]
+        return settle(self.video.canonical(near), int(np.flatnonzero(near == source)[0]))
 
     def _refine(self, warp: Warp, layers: list[np.ndarray], sound: np.ndarray) -> Float32[np.ndarray, "y x 3"]:
         rows = slice(LOWER_VIEW.top - WARP_VIEW.top, LOWER_VIEW.bottom - WARP_VIEW.top)
@@ -153,15 +180,6 @@ class LipSync:
             components.append(made[0, kept].float().cpu().numpy())
             tokens.append(token[0, kept].float().cpu().numpy())
         return np.concatenate(components), np.concatenate(tokens)
-
-
-def _frontal() -> Float32[np.ndarray, " 468"]:
-    """1 around mouth and chin, falling to 0 towards the sides of the face.
-
-    At the sides lie the outline against the background and, on a turned head, folds of the mesh: nothing that speech
-    moves, and everything that a warp could tear.
-    """
-    return 1 - smoothstep((np.abs(template()[:, 0] - MOUTH_CENTRE[0]) - 30) / 22)
 
 
 def _fade(height: int, width: int, border: int = 6) -> Float32[np.ndarray, "h w"]:

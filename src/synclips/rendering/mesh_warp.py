@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, WARP_VIEW, View, invert
 from synclips.features.face_mesh import INNER_LIPS
@@ -55,15 +55,22 @@ class Warp:
 
 
 def prepare_warp(
-    points: Float32[np.ndarray, "v 2"], alignment: Float64[np.ndarray, "2 3"], width: int, height: int
+    points: Float32[np.ndarray, "v 2"],
+    alignment: Float64[np.ndarray, "2 3"],
+    width: int,
+    height: int,
+    share: Float32[np.ndarray, " v"] | None = None,
 ) -> Warp | None:
-    """Raster and masks for the wanted mesh `points` (pixels of the frame); None if the face lies outside the frame."""
+    """Raster and masks for the wanted mesh `points` (pixels of the frame); None if the face lies outside the frame.
+
+    `share`: how far each point takes part (see moving.moving_share). Where a triangle lies turned over the frame stays.
+    """
     view = WARP_VIEW
     origin = np.array([view.left, view.top])
     crop = points @ alignment[:, :2].T + alignment[:, 2] - origin
     raster = rasterise(crop.astype(np.float32), view.height, view.width)
     lips = lip_masks(crop.astype(np.float32), view.height, view.width)
-    face = face_mask(raster)
+    face = face_mask(raster, share) * _soft(~raster.turned)
     face[[0, -1]] = 0
     face[:, [0, -1]] = 0
     outward = invert(alignment[None])[0]
@@ -98,3 +105,8 @@ def keep_lips_apart(lower: Float32[np.ndarray, "m 3"], position: np.ndarray) -> 
     result[upper, 1] -= overlap
     result[below, 1] += overlap
     return result
+
+
+def _soft(allowed: Bool[np.ndarray, "h w"], reach: int = 3) -> Float32[np.ndarray, "h w"]:
+    """1 within, falling to 0 at the border: nothing outside is touched."""
+    return np.clip(cv2.distanceTransform(allowed.astype(np.uint8), cv2.DIST_L2, 3) / reach, 0, 1)
