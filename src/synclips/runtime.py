@@ -53,3 +53,8 @@ def choose_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"no device {name!r} on this machine; use --device auto or cpu") from error
     return device
+
+
+def device_of(network: torch.nn.Module) -> torch.device:
+    """The device that a network's weights lie on."""
+    return next(network.parameters()).device

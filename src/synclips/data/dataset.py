@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -27,6 +27,7 @@ class _Place:
     members: tuple[tuple[str, int, int], ...]  # suffix, offset, size
 
 
+@runtime_checkable
 class Clips(Protocol):
     """Clips by key, and what is known of their speakers."""
 

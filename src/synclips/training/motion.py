@@ -1,11 +1,8 @@
 """Stage 2, first part: the audio encoder, cross-attention and motion head learn to move the mesh."""
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from synclips.config import LossConfig, RecipeConfig
@@ -16,7 +13,7 @@ from synclips.features.mfcc import N_FEATURES
 from synclips.models.encoders import BaseEncoders
 from synclips.models.motion import MotionModel
 from synclips.training.loop import OneNetwork, autocast
-from synclips.training.motion_data import VARIANTS, MotionData, fit_population
+from synclips.training.motion_data import MotionData, Style, draw_windows, fit_population
 
 WINDOW = 48
 """Frames learned at a time."""
@@ -59,28 +56,14 @@ class MotionStage(OneNetwork):
         rng = self.sampler.rng(step)
         self.model.train()
         self.model.video_encoder.eval()
-        features, target, banks = [], [], []
-        for key in self.sampler.draw(rng, self.config.batch):
-            number = int(rng.integers(VARIANTS))
-            variant = self.data.variant(key, number)
-            start = int(rng.integers(max(1, len(variant.components) - WINDOW + 1)))
-            index = np.minimum(np.arange(start, start + WINDOW), len(variant.components) - 1)
-            steps = (4 * index[:, None] + np.arange(4)).ravel()
-            features.append(variant.features[steps])
-            target.append(variant.components[index])
-            window = (start, start + WINDOW)
-            keys = self.speakers[key.split(".")[0]]
-            bank = self.data.bank(keys, key, window, BANK, rng, mirror=number % 2 == 1)
-            style = draw_style(self.model, rng)
-            target[-1] = style(target[-1])
-            banks.append(replace(bank, shapes=style(bank.shapes)))
-        tensors = [
-            torch.from_numpy(np.stack(part)).to(self.device)
-            for part in zip(*((b.embeddings, b.shapes, b.present) for b in banks), strict=True)
-        ]
+        keys = self.sampler.draw(rng, self.config.batch)
+        batch = draw_windows(
+            self.data, self.speakers, keys, rng, self.device, window=WINDOW, bank=BANK,
+            style=lambda rng: draw_style(self.model, rng),
+        )  # fmt: skip
         with autocast(self.recipe, self.device):
-            made, _ = self.model(torch.from_numpy(np.stack(features)).to(self.device), *tensors)
-        losses = self.losses(made.float(), torch.from_numpy(np.stack(target)).to(self.device))
+            made, _ = self.model(batch.features, *batch.bank)
+        losses = self.losses(made.float(), batch.true)
         loss = torch.stack([getattr(self.recipe.loss, name) * value for name, value in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -135,10 +118,8 @@ class MotionStage(OneNetwork):
         return np.concatenate(rows)
 
 
-def draw_style(
-    model: MotionModel, rng: np.random.Generator
-) -> Callable[[Float32[np.ndarray, "n k"]], Float32[np.ndarray, "n k"]]:
-    """How another person would move, as a map of components: more or less of each, measured from rest."""
+def draw_style(model: MotionModel, rng: np.random.Generator) -> Style:
+    """A random person's style: more or less of each component, measured from rest."""
     rest = model.components(torch.zeros_like(model.mean)).cpu().numpy()
     gain = np.exp(rng.normal(0, STYLE) + rng.normal(0, STYLE_DETAIL, len(rest))).astype(np.float32)
     return lambda components: rest + gain * (components - rest)

@@ -1,7 +1,7 @@
 """What the motion model learns from: sound features, motion components and mouth embeddings of whole clips."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,15 +15,21 @@ from synclips.data.dataset import Clips, by_speaker
 from synclips.data.shards import Clip
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.features.face_mesh import lower_points, mirror_points
+from synclips.media.timebase import STEPS_PER_FRAME
 from synclips.models.encoders import stack_frames
 from synclips.models.motion import MotionModel, fit_basis
 from synclips.models.video_encoder import FRAMES, VideoEncoder
+from synclips.runtime import device_of
 
 VARIANTS = 6
 """Differently bent copies of each clip, half of them mirrored."""
 NEAREST = 5
 """Frames between what is being learned or made and any frame that lends a mouth or pixels, so that the answer is not
 among them."""
+
+
+Style = Callable[[Float32[np.ndarray, "n k"]], Float32[np.ndarray, "n k"]]
+"""How another person would make the same motion, as a map of components."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +138,56 @@ class MotionData:
         return bank
 
 
+@dataclass(frozen=True)
+class MotionBatch:
+    """Windows of clips: features (b, 4 t, 39), true components (b, t, k), and banks as MotionModel takes them."""
+
+    features: torch.Tensor
+    true: torch.Tensor
+    bank: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def draw_windows(
+    data: MotionData,
+    speakers: Mapping[str, Sequence[str]],
+    keys: Sequence[str],
+    rng: np.random.Generator,
+    device: torch.device,
+    *,
+    window: int,
+    bank: int,
+    style: Callable[[np.random.Generator], Style] | None = None,
+) -> MotionBatch:
+    """One window of `window` frames of each clip, with a bank of `bank` places; `style` draws how it is restyled."""
+    features, true, banks = [], [], []
+    for key in keys:
+        number = int(rng.integers(VARIANTS))
+        variant = data.variant(key, number)
+        start = int(rng.integers(max(1, len(variant.components) - window + 1)))
+        index = np.minimum(np.arange(start, start + window), len(variant.components) - 1)
+        steps = (STEPS_PER_FRAME * index[:, None] + np.arange(STEPS_PER_FRAME)).ravel()
+        span = (start, start + window)
+        mouths = data.bank(speakers[key.split(".")[0]], key, span, bank, rng, mirror=number % 2 == 1)
+        restyle = style(rng) if style else _as_it_is
+        features.append(variant.features[steps])
+        true.append(restyle(variant.components[index]))
+        banks.append((mouths.embeddings, restyle(mouths.shapes), mouths.present))
+
+    def tensor(parts: Sequence[np.ndarray]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(parts)).to(device)
+
+    embeddings, shapes, present = zip(*banks, strict=True)
+    return MotionBatch(tensor(features), tensor(true), (tensor(embeddings), tensor(shapes), tensor(present)))
+
+
+def _as_it_is(components: Float32[np.ndarray, "n k"]) -> Float32[np.ndarray, "n k"]:
+    return components
+
+
 @torch.no_grad()
 def embed_mouths(encoder: VideoEncoder, clip: Clip) -> Float32[np.ndarray, "n v"]:
     """Embeddings of the five frames around each frame; the ends repeat."""
-    device = next(encoder.parameters()).device
+    device = device_of(encoder)
     mouths = torch.from_numpy(clip.crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns].copy()).to(device).float() / 127.5 - 1
     index = (torch.arange(len(clip))[:, None] + torch.arange(FRAMES) - FRAMES // 2).clamp(0, len(clip) - 1)
     training = encoder.training
