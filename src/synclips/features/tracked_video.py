@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Int64
 
 from synclips.errors import NoFaceError
 from synclips.features.alignment import fit_alignment
 from synclips.features.face_mesh import Pose, fit_pose
 from synclips.features.landmarks import FaceTrack, LandmarkDetector, bridge_gaps
+from synclips.features.sightings import Sightings, sight_faces
 from synclips.media.video import TimedFrame, VideoInfo
 from synclips.progress import Progress, silent
 
 
 @dataclass(frozen=True)
 class TrackedVideo:
-    """A video's first frames, their times in seconds, and the face in them.
+    """A video's first frames, their times in seconds, and one face in them.
 
-    The points of `track` lie in a temporary file, not in memory; pose and alignment are small.
+    The points of `track` lie in a temporary file, not in memory; pose and alignment are small. `cuts`: the frames
+    that begin a shot, except the first; nothing is bridged or smoothed across them.
     """
 
     info: VideoInfo
@@ -28,6 +30,7 @@ class TrackedVideo:
     track: FaceTrack
     pose: Pose
     alignment: Float64[np.ndarray, "n 2 3"]
+    cuts: Int64[np.ndarray, " k"]
 
     def __len__(self) -> int:
         return len(self.times)
@@ -50,27 +53,35 @@ def track_video(
     expected: int = 0,
     on_progress: Progress = silent,
 ) -> TrackedVideo:
-    """Find the face in `frames`. Gaps of up to half a second are bridged; frames in longer ones stay invisible.
+    """Find the largest face in each of `frames`, taken for one person's: for videos of one person.
 
     Raises:
         NoFaceError: no frame shows a face.
     """
+    sightings = sight_faces(frames, detector, expected=expected, on_progress=on_progress)
+    largest = np.unique(sightings.frame, return_index=True)[1]  # a frame's faces are sorted by size
+    return follow(info, sightings, largest)
+
+
+def follow(info: VideoInfo, sightings: Sightings, rows: Int64[np.ndarray, " r"]) -> TrackedVideo:
+    """The video with the face that these sightings are of. Gaps of up to half a second within a shot are bridged.
+
+    Raises:
+        NoFaceError: there is none.
+    """
+    count = len(sightings)
+    if len(rows) == 0:
+        raise NoFaceError(
+            f"no face was found in {info.path} ({count} frames); use a video that shows one from the front"
+        )
+    seen = np.zeros(count, bool)
+    seen[sightings.frame[rows]] = True
     with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
-        times, seen = [], []
-        for count, frame in enumerate(frames):
-            points = detector.detect(frame.image)
-            times.append(frame.time)
-            seen.append(points is not None)
-            spool.write(
-                np.zeros((468, 3), np.float32).tobytes() if points is None else points.astype(np.float32).tobytes()
-            )
-            on_progress("find the face", count + 1, max(expected, count + 1))
-        if not any(seen):
-            raise NoFaceError(
-                f"no face was found in {info.path} ({len(seen)} frames); use a video that shows one from the front"
-            )
-        spool.flush()
-        points = np.memmap(spool, np.float32, "r+", shape=(len(seen), 468, 3))
-    visible = bridge_gaps(points, np.array(seen))
+        points = np.memmap(spool, np.float32, "w+", shape=(count, 468, 3))
+    for row in rows:
+        points[sightings.frame[row]] = sightings.points[row]
+    visible = bridge_gaps(points, seen, sightings.cuts)
     track = FaceTrack(points, visible, info.width, info.height)
-    return TrackedVideo(info, np.array(times), track, fit_pose(points), fit_alignment(points))
+    breaks = np.union1d(sightings.cuts, np.flatnonzero(np.diff(visible)) + 1)  # after a long gap a head is elsewhere
+    pose, alignment = fit_pose(points, breaks), fit_alignment(points, breaks)
+    return TrackedVideo(info, sightings.times, track, pose, alignment, sightings.cuts)

@@ -23,8 +23,8 @@ LOUDNESS = -23.0
 """Programme loudness in LUFS that clips are normalised to (EBU R 128)."""
 PEAK = 10 ** (-1 / 20)
 """Largest sample magnitude that `normalise_loudness` leaves (-1 dBFS)."""
-_IN_MEMORY: Final = 64 << 20
-"""Bytes of sound from which it goes into a file: 17 minutes at 16 kHz."""
+_IN_MEMORY: Final = 8 << 20
+"""Bytes of sound from which it goes into a file: two minutes at 16 kHz."""
 
 
 @dataclass(frozen=True)

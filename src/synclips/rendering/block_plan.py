@@ -1,0 +1,78 @@
+"""What a renderer needs for its frames, worked out a block at a time: memory does not grow with the length."""
+
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from synclips.features.mfcc import audio_features, mfcc
+from synclips.media.audio import Waveform, loudness_gain
+from synclips.media.timebase import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME, frames_in
+from synclips.rendering.renderer import Renderer
+from synclips.rendering.timeline import Timeline
+
+BLOCK: Final = 750
+"""Output frames planned at once; a result that is not longer is planned in one piece."""
+PIECE: Final = 250
+"""Frames at 25 a second whose coefficients are computed at once."""
+CONTEXT: Final = 75
+"""Output frames on either side that a block is planned with, so that neighbours agree where they meet."""
+
+
+class BlockPlan:
+    """`renderer` saying `sound` (16 kHz) along `timeline`.
+
+    Ask for the frames in order: a block is planned when its first frame is asked for, and then forgotten.
+    """
+
+    def __init__(self, renderer: Renderer, sound: Waveform, timeline: Timeline) -> None:
+        self._renderer, self._sound, self._timeline = renderer, sound, timeline
+        self._gain = loudness_gain(sound)
+        self._mean = _mean_coefficients(sound, self._gain)
+        self._plan: Any = None
+        self._first = self._start = self._stop = 0
+
+    def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
+        """Output frame `step`, made on `frame`, which is the source frame that the timeline names."""
+        if not self._start <= step < self._stop:
+            self._plan_block(step)
+        source = int(self._timeline.source[step])
+        return self._renderer.render(frame, source, self._plan, step - self._first)
+
+    def _plan_block(self, step: int) -> None:
+        whole = len(self._timeline)
+        self._start = step // BLOCK * BLOCK
+        self._stop = min(self._start + BLOCK, whole)
+        self._first = max(0, self._start - CONTEXT)
+        steps = slice(self._first, min(self._stop + CONTEXT, whole))
+        times = self._timeline.times[steps]
+        # whole frames of 25 a second, with as much sound around the block as it has context
+        low = max(0, int(times[0] * FPS) - CONTEXT) if self._first else 0
+        high = int(times[-1] * FPS) + 2 + (CONTEXT if steps.stop < whole else 0)
+        features = self._features(low, high)
+        self._plan = self._renderer.plan(features, times - low / FPS, self._timeline.source[steps])
+
+    def _features(self, low: int, high: int) -> Float32[np.ndarray, "steps 39"]:
+        """Features of the sound's frames `low` to `high` at 25 a second, as the whole sound would give them."""
+        begin = max(0, low - 1)  # the differences look at the neighbours
+        features = audio_features(_coefficients(self._sound, self._gain, begin, high + 1), self._mean)
+        return features[(low - begin) * STEPS_PER_FRAME :][: (high - low) * STEPS_PER_FRAME]
+
+
+def _coefficients(sound: Waveform, gain: float, low: int, high: int) -> Float32[np.ndarray, "steps 13"]:
+    """The louder sound's MFCC over frames `low` to `high`, a piece at a time; beyond its end it is silent."""
+    pieces = []
+    for start in range(low, high, PIECE):
+        stop, before = min(start + PIECE, high), max(0, start - 1)
+        samples = sound.samples[before * SAMPLES_PER_FRAME : (stop + 1) * SAMPLES_PER_FRAME] * np.float32(gain)
+        piece = mfcc(Waveform(np.asarray(samples), sound.sample_rate), stop - before)
+        pieces.append(piece[(start - before) * STEPS_PER_FRAME :])
+    return np.concatenate(pieces)
+
+
+def _mean_coefficients(sound: Waveform, gain: float) -> Float32[np.ndarray, " 13"]:
+    """The mean over the sound: silence that a longer video adds to it does not count."""
+    frames = max(1, frames_in(len(sound.samples)))
+    blocks = [(start, min(start + BLOCK, frames)) for start in range(0, frames, BLOCK)]
+    total = sum(_coefficients(sound, gain, *block).sum(axis=0, dtype=np.float64) for block in blocks)
+    return np.asarray(total / (frames * STEPS_PER_FRAME), np.float32)
