@@ -194,6 +194,46 @@ def test_speak_takes_a_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (seen["strength"], seen["convert"], seen["synthesizer"]) == (0.3, False, "auto")
 
 
+@pytest.mark.parametrize(("words", "stdin"), [(["Hello."], ""), (["-"], "Hello."), (["--text", "-"], "Hello.")])
+def test_speak_takes_the_line_as_it_comes(
+    words: list[str], stdin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import synclips.speech.speaking
+
+    said: list[tuple[str, Waveform | None]] = []
+
+    def speak(text: str, reference: Waveform | None = None, **_: Any) -> synclips.speech.speaking.SpokenLine:
+        said.append((text, reference))
+        return synclips.speech.speaking.SpokenLine(Waveform(np.zeros(800, np.float32), 16_000), (), "espeak")
+
+    monkeypatch.setattr(synclips.speech.speaking, "speak", speak)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+    write_wav(tmp_path / "me.wav", Waveform(np.full(16_000, 0.1, np.float32), 16_000))
+    argv = ["speak", *words, "--like", str(tmp_path / "me.wav"), "--output", str(tmp_path / "a.wav")]
+    assert main(argv) == 0
+    ((text, reference),) = said
+    assert text == "Hello."
+    assert reference is not None
+
+
+@pytest.mark.parametrize(
+    "argv", [["speak", "--output", "a.wav"], ["speak", "Hi.", "--text", "Hi.", "--output", "a.wav"]]
+)
+def test_speak_wants_one_line(argv: list[str]) -> None:
+    assert main(argv) == 2
+
+
+@pytest.mark.parametrize("argv", [["dub", "--voice", "list"], ["speak", "--voice=list"]])
+def test_voice_list_needs_nothing_else(
+    argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from synclips.speech.tts import Voice
+
+    monkeypatch.setattr("synclips.speech.tts.list_voices", lambda: (Voice("espeak:en", "built in"),))
+    assert main(argv) == 0
+    assert capsys.readouterr().out == "espeak:en  built in\n"
+
+
 def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from synclips.speech.tts import Voice
 

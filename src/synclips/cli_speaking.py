@@ -5,14 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from synclips.cli_verb import Verb, add_json, add_text, add_voice, as_json, text_of
+from synclips.cli_verb import Verb, add_json, add_text, add_voice, as_json, text_of, voice_lines
 from synclips.errors import ConfigError
 from synclips.files import check_output
 from synclips.terminal import Terminal
 
 
 def _speak_arguments(parser: argparse.ArgumentParser) -> None:
-    add_text(parser.add_mutually_exclusive_group(required=True))
+    line = parser.add_mutually_exclusive_group(required=True)
+    line.add_argument("line", metavar="TEXT", nargs="?", help="the line to be spoken; - reads standard input")
+    add_text(line)
     parser.add_argument("--output", metavar="OUT.wav", type=Path, required=True, help="the sound, 16-bit PCM at 16 kHz")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT.wav if it is there")
     add_voice(parser)
@@ -27,6 +29,8 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
     if args.output.suffix.lower() != ".wav":
         raise ConfigError(f"{args.output} does not end in .wav; name a .wav file")
     check_output(args.output, overwrite=args.overwrite)
+    if args.line is not None:
+        args.text = args.line
     text = text_of(args) or ""
     spoken_sentences(text)
     reference = read_audio(args.voice_reference) if args.voice_reference else None
@@ -54,26 +58,23 @@ def _voices_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _voices(args: argparse.Namespace, terminal: Terminal) -> None:
-    from synclips.speech.tts import list_voices
-
-    voices = list_voices()
     if args.json:
-        terminal.result(as_json([asdict(voice) for voice in voices]))
+        from synclips.speech.tts import list_voices
+
+        terminal.result(as_json([asdict(voice) for voice in list_voices()]))
         return
-    width = max(len(voice.name) for voice in voices)
-    for voice in voices:
-        problem = f"; not here: {voice.problem}" if voice.problem else ""
-        terminal.result(f"{voice.name:<{width}}  {voice.about}{problem}")
+    for line in voice_lines():
+        terminal.result(line)
 
 
 VERBS: Final = (
     Verb(
         "speak",
         "speak a line as sound, without a video",
-        "Speak a line of text into a .wav file; with --voice-reference, in the voice heard in that recording.",
+        "Speak a line of text into a .wav file; with --like, in the voice heard in that recording or video.",
         (
-            'speak --text "Hello there." --output hello.wav',
-            "speak --text-file line.txt --voice-reference me.wav --output hello.wav",
+            'speak "Hello there." --like me.mp4 --output hello.wav',
+            "speak --text-file line.txt --voice flite:slt --output hello.wav",
         ),
         _speak_arguments,
         _speak,

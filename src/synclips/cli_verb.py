@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from synclips.cli_process import calm_process
 from synclips.errors import TextError
-from synclips.terminal import Terminal
+from synclips.terminal import Terminal, write_line
 
 RAW: Final = Path("data/raw")
 SHARDS: Final = Path("data/shards")
@@ -108,9 +109,20 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
     """--voice and what goes with it"""
     group = parser.add_argument_group("the voice")
     group.add_argument(
-        "--voice", metavar="V", default="auto", help="a voice of `synclips voices`; default auto, the best that works"
+        "--voice",
+        metavar="V",
+        default="auto",
+        action=_Voice,
+        help="a voice of `synclips voices`; default auto, the best that works; list prints them and ends",
     )
-    group.add_argument("--voice-reference", metavar="F", type=Path, help="a recording of the person, to sound like")
+    group.add_argument(
+        "--voice-reference",
+        "--like",
+        metavar="F",
+        type=Path,
+        dest="voice_reference",
+        help="a recording or video of the person, to sound like",
+    )
     group.add_argument(
         "--no-voice-conversion",
         dest="convert_voice",
@@ -133,6 +145,32 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         default="keep",
         help="keep the recording's own background noise under the speech, or none; default keep",
     )
+
+
+class _Voice(argparse.Action):
+    """--voice V; `--voice list` prints the voices and ends, whatever else is missing, as --help does."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _: str | None = None
+    ) -> None:
+        """Take the voice, or list them."""
+        if values == "list":
+            with calm_process():
+                lines = voice_lines()
+            for line in lines:
+                write_line(sys.stdout, line)
+            parser.exit()
+        setattr(namespace, self.dest, values)
+
+
+def voice_lines() -> list[str]:
+    """Every voice that --voice takes, and for those that do not work here, why."""
+    from synclips.speech.tts import list_voices
+
+    voices = list_voices()
+    width = max(len(voice.name) for voice in voices)
+    problems = (f"; not here: {voice.problem}" if voice.problem else "" for voice in voices)
+    return [f"{voice.name:<{width}}  {voice.about}{problem}" for voice, problem in zip(voices, problems, strict=True)]
 
 
 def text_of(args: argparse.Namespace) -> str | None:

@@ -107,7 +107,8 @@ def test_wrong_and_damaged_files(network: OpenVoiceNetwork, tmp_path: Path) -> N
         load_openvoice(path, sha256=None)
 
 
-def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(hub, "is_cached", lambda *_: False)
     monkeypatch.setattr(hub, "reachable", lambda *_: False)
     with pytest.raises(BackendError, match="cannot be reached"):

@@ -1,5 +1,6 @@
 """Pocket TTS through its real loading code, with a tiny random model made here, and every way it can be missing."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,23 @@ def test_no_network_is_said_at_once_and_auto_falls_back(monkeypatch: pytest.Monk
     engine, line = tts.choose_synthesizer("auto")
     assert engine.name in ("flite", "espeak")
     assert "for a better one" in line
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_a_failure_is_remembered_until_it_is_old_or_somebody_asks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(hub, "reachable", lambda host, _: bool(asked.append(host)))
+    for times in (1, 1):
+        assert any(voice.problem for voice in tts.list_voices())
+        assert len(asked) == times
+    os.utime(tmp_path / ".synclips-no-network", (0, 0))
+    tts.list_voices()
+    assert len(asked) == 2
+    with pytest.raises(BackendError):
+        tts.choose_synthesizer("pocket-tts")
+    assert len(asked) == 3
 
 
 @pytest.mark.usefixtures("no_weights")

@@ -5,11 +5,13 @@ import pytest
 
 from synclips.errors import ConfigError, TextError
 from synclips.media.audio import Waveform
+from synclips.speech import speaking
 from synclips.speech.espeak import EspeakSynthesizer
 from synclips.speech.level import TRUE_PEAK, true_peak
 from synclips.speech.reference import listen
 from synclips.speech.speaking import SpokenLine, nearest_voice, speak
 from synclips.speech.tts import Speech
+from synclips.speech.world import median_pitch
 
 RATE = 16_000
 LINE = "Place red at G 9 soon."
@@ -108,23 +110,38 @@ def test_arguments_out_of_range(options: dict[str, float]) -> None:
         speak(LINE, **options)
 
 
+class TwoVoices:
+    """eSpeak with the reference's own voice among its voices."""
+
+    name = "two"
+    voices = ("en-us+klatt4", "en-us+f2")
+
+    def __init__(self, voice: str = "en-us+klatt4") -> None:
+        self.voice = voice
+
+    def with_voice(self, voice: str) -> "TwoVoices":
+        return TwoVoices(voice)
+
+    def in_voice_of(self, speech: Waveform) -> None:
+        del speech
+
+    def synthesize(self, text: str) -> Speech:
+        return EspeakSynthesizer(self.voice).synthesize(text)
+
+
 def test_the_nearest_of_an_engine_s_voices_is_taken(reference: Waveform) -> None:
-    class TwoVoices:
-        """eSpeak with the reference's own voice among its voices."""
-
-        name = "two"
-        voices = ("en-us+klatt4", "en-us+f2")
-
-        def __init__(self, voice: str = "en-us+klatt4") -> None:
-            self.voice = voice
-
-        def with_voice(self, voice: str) -> "TwoVoices":
-            return TwoVoices(voice)
-
-        def in_voice_of(self, speech: Waveform) -> None:
-            del speech
-
-        def synthesize(self, text: str) -> Speech:
-            return EspeakSynthesizer(self.voice).synthesize(text)
-
     assert nearest_voice(TwoVoices(), listen(reference)).voice == "en-us+f2"
+
+
+def test_a_woman_is_not_given_a_man_s_voice(reference: Waveform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedding may prefer him a little: the pitch decides."""
+    monkeypatch.setattr(speaking, "similarity", lambda one, _: 0.1 * float(one[0]))
+
+    class Encoder:
+        def embed(self, sound: Waveform) -> np.ndarray:
+            return np.array([1.0 if (median_pitch(sound) or 0) < 150 else 0.0])
+
+    monkeypatch.setattr(speaking, "speaker_encoder", Encoder)
+    heard = listen(reference)
+    assert (median_pitch(heard.speech) or 0) > 150
+    assert nearest_voice(TwoVoices(), heard).voice == "en-us+f2"

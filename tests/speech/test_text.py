@@ -58,6 +58,14 @@ WRITTEN_AND_SPOKEN = [
     ("Wait... what?!", "Wait. what?"),
     ("bin blue by a seven now", "bin blue by eigh seven now"),
     ("a bin with a 2", "a bin with a two"),
+    ("Chapter IV, Act I. Part II", "Chapter four, Act one. Part two"),
+    ("Henry VIII's wives; Louis XIV", "Henry the Eighth's wives; Louis the Fourteenth"),
+    ("Elizabeth I and Henry V", "Elizabeth the First and Henry the Fifth"),
+    ("World War II and World War I were", "World War two and World War one were"),
+    ("Rocky II, Super Bowl LVIII, Apollo XI", "Rocky two, Super Bowl fifty eight, Apollo eleven"),
+    ("Chapter I wrote; Charles I think so", "Chapter I wrote; Charles I think so"),
+    ("It is I! In Part I'm right, I say", "It is I! In Part I'm right, I say"),
+    ("Give IV drugs, Malcolm x, a CD MIX", "Give IV drugs, Malcolm x, a CD MIX"),
     ("Hello\x00\x07 there\u200b!", "Hello there!"),
 ]
 

@@ -2,16 +2,19 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from synclips.errors import BackendError, SyncLipsError
 
 HOST: Final = "huggingface.co"
-_PATIENCE: Final = 3.0
+_PATIENCE: Final = 1.5
 """Seconds to find out whether the hub can be reached; its own client would try for minutes."""
+_REMEMBERED: Final = 600.0
+"""Seconds for which a failure is remembered, so that not every command waits for it."""
 
 
 def is_cached(repository: str, file: str, revision: str | None = None) -> bool:
@@ -29,7 +32,7 @@ def any_cached(repositories: tuple[str, ...]) -> bool:
 
 
 def check_hub(what: str) -> None:
-    """Say within seconds where `what` cannot be downloaded.
+    """Say within seconds where `what` cannot be downloaded, and at once where that failed minutes ago.
 
     Raises:
         BackendError: no network, or the user forbade its use.
@@ -38,8 +41,36 @@ def check_hub(what: str) -> None:
 
     if HF_HUB_OFFLINE:
         raise BackendError(f"{what}: no weights on this disk, and HF_HUB_OFFLINE forbids to download them")
-    if not reachable(HOST, 443):
+    if _failed_lately() or not reachable(HOST, 443):
+        _remember_failure()
         raise BackendError(f"{what}: no weights on this disk, and {HOST} cannot be reached; connect once to get them")
+
+
+def ask_again() -> None:
+    """Forget a remembered failure: somebody wants this now, and may just have connected."""
+    with suppress(OSError):
+        _failure().unlink()
+
+
+def _failure() -> Path:
+    """An empty file whose age is that of the failure."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return Path(HF_HUB_CACHE) / ".synclips-no-network"
+
+
+def _failed_lately() -> bool:
+    try:
+        return 0 <= time.time() - _failure().stat().st_mtime < _REMEMBERED
+    except OSError:
+        return False
+
+
+def _remember_failure() -> None:
+    if not _failed_lately():
+        with suppress(OSError):
+            _failure().parent.mkdir(parents=True, exist_ok=True)
+            _failure().touch()
 
 
 def reachable(host: str, port: int) -> bool:

@@ -20,6 +20,8 @@ from synclips.speech.world import median_pitch
 
 Background = Literal["keep", "none"]
 _TEST_SENTENCE: Final = "She had your dark suit in greasy wash water all year."
+_OCTAVE: Final = 0.3
+"""Similarity that an octave between synthesizer and reference outweighs: voices of one engine differ by .1."""
 _EDGE: Final = 0.04
 """Seconds of silence left before and after each sentence."""
 
@@ -147,14 +149,23 @@ def _reported(
 
 
 def nearest_voice(engine: Synthesizer, reference: Reference) -> Synthesizer:
-    """`engine` in that of its voices which sounds most like the reference before any conversion."""
+    """`engine` in that of its voices which lies nearest to the reference before any conversion.
+
+    Nearest by the embedding, less a penalty for every octave between the pitches: the embedding alone, which hears the
+    engine in everything it says, picks a man's voice for some women.
+    """
     if len(engine.voices) < 2:
         return engine
     encoder = speaker_encoder()
-    wanted = encoder.embed(reference.speech)
+    wanted, pitch = encoder.embed(reference.speech), median_pitch(reference.speech)
     choices = [engine.with_voice(voice) for voice in engine.voices]
-    likeness = [similarity(encoder.embed(choice.synthesize(_TEST_SENTENCE).waveform), wanted) for choice in choices]
-    return choices[int(np.argmax(likeness))]
+    nearness: list[float] = []
+    for choice in choices:
+        said = choice.synthesize(_TEST_SENTENCE).waveform.resampled(SAMPLE_RATE)
+        own = median_pitch(said)
+        octaves = abs(np.log2(own / pitch)) if own and pitch else 0.0
+        nearness.append(similarity(encoder.embed(said), wanted) - _OCTAVE * octaves)
+    return choices[int(np.argmax(nearness))]
 
 
 def speak_sentences(engine: Synthesizer, sentences: tuple[Sentence, ...], on_progress: Progress = silent) -> Speech:

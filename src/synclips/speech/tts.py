@@ -7,6 +7,7 @@ from typing import Final, Protocol, runtime_checkable
 from synclips.errors import BackendError, ConfigError
 from synclips.media.audio import Waveform
 from synclips.progress import Progress, silent
+from synclips.speech.hub import ask_again
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def choose_synthesizer(name: str = "auto", on_progress: Progress = silent) -> tu
     """
     if name == "auto":
         return _best_that_starts(on_progress)
+    ask_again()
     engine_name, _, voice = name.partition(":")
     for engine in ENGINES:
         if engine.name == engine_name:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from synclips.speech.roman_numbers import ROMAN_FORMS
 from synclips.speech.spoken_numbers import (
     cardinal,
     digits,
@@ -266,6 +267,7 @@ _FORMS: Final = (
     _form(r"(?<![\d.,])([1-9]\d{3})(?![\d,.]*\d)", _four_digits),
     _form(rf"(?:(?<=\s)|^)(-{_NUMBER})", lambda found: f" {number_words(found[1])} "),
     _form(_NUMBER, lambda found: f" {number_words(found[0])} "),
+    *ROMAN_FORMS,
     _form(r"\bSt\.", _street),
     _form(r"\be\.g\.,?", lambda _: "for example,", _IGNORE),
     _form(r"\bi\.e\.,?", lambda _: "that is,", _IGNORE),
