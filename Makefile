@@ -1,19 +1,20 @@
 # Each target sets up what it needs first (scripts/set_up.sh: nothing to do, nothing done).
 BIN := .venv/bin
 
-.PHONY: help demo test check train clean runtime gate
+.PHONY: help demo test check train-base clean runtime gate
 
 help:
-	@echo "make demo    dub a talking video from a line of text, into out/"
-	@echo "make test    the whole gate: format, lint, types, layers, tests (make check is the same)"
-	@echo "make train   the whole recipe: corpus, shards, pretraining, fine-tuning (data/, outputs/)"
-	@echo "make clean   remove the environment and the caches; never data/, outputs/ or out/"
+	@echo "make demo        dub a talking video from a line of text, into out/"
+	@echo "make test        the whole gate: format, lint, types, layers, tests (make check is the same)"
+	@echo "make train-base  the shipped model and its judges, from the corpus in data/raw (about 2 h on one CPU core)"
+	@echo "make clean       remove the environment and the caches; never data/, outputs/ or out/"
 
 demo: runtime
 	$(BIN)/synclips demo
 
-train: runtime
+train-base: runtime
 	$(BIN)/synclips recipe --config base
+	$(BIN)/synclips judges
 
 test: check
 

@@ -1,27 +1,20 @@
-"""The verbs that make a model and measure it: pretrain, finetune, recipe, evaluate."""
+"""The verbs that make a model: pretrain, finetune, recipe."""
 
 import argparse
-from collections.abc import Sequence
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from synclips.cli_verb import (
     OUTPUTS,
     RAW,
     Verb,
-    add_checkpoint,
     add_config,
     add_device,
     add_outputs,
     add_shards,
     add_workers,
-    whole_number,
 )
 from synclips.terminal import Terminal
-
-if TYPE_CHECKING:
-    from synclips.data.grid import Utterance
 
 
 def _stage_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +40,19 @@ def _finetune(args: argparse.Namespace, terminal: Terminal) -> None:
     recipe = load_recipe(args.config)
     best = finetune(args.shards, args.output_dir, recipe, device=args.device, on_progress=terminal.progress)
     terminal.result(f"the model is trained; the best by validation: {best}")
+
+
+def _judges_arguments(parser: argparse.ArgumentParser) -> None:
+    add_shards(parser)
+    add_outputs(parser)
+    add_device(parser)
+
+
+def _judges(args: argparse.Namespace, terminal: Terminal) -> None:
+    from synclips.recipe import train_judges
+
+    syncnet, reader = train_judges(args.shards, args.output_dir, device=args.device, on_progress=terminal.progress)
+    terminal.result(f"the judges are trained: {syncnet}, {reader}")
 
 
 def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,74 +86,6 @@ def _recipe(args: argparse.Namespace, terminal: Terminal) -> None:
     terminal.note(f'try it: synclips dub VIDEO --text "..." --output OUT.mp4 --checkpoint {best}')
 
 
-def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    add_checkpoint(parser)
-    parser.add_argument("--raw-dir", metavar="DIR", type=Path, default=RAW, help=f"the corpus; default {RAW}")
-    parser.add_argument(
-        "--output-dir",
-        metavar="DIR",
-        type=Path,
-        default=OUTPUTS / "evaluation",
-        help=f"the report: index.html, metrics.json, metrics.csv; default {OUTPUTS / 'evaluation'}",
-    )
-    parser.add_argument(
-        "--split",
-        action="append",
-        choices=("seen", "unseen"),
-        help="seen (clips of a known speaker that training left out), unseen (speakers that training never saw); "
-        "may be given twice; default both",
-    )
-    parser.add_argument(
-        "--clips", metavar="N", type=whole_number(1), default=12, help="at most N clips of each split; default 12"
-    )
-    parser.add_argument(
-        "--judge",
-        metavar="J",
-        type=Path,
-        default=OUTPUTS / "base" / "pretrain" / "best.safetensors",
-        help="encoders of `synclips pretrain`, whose SyncNet judges the lips; fairest if the model was trained beside "
-        f"another one; default {OUTPUTS / 'base' / 'pretrain' / 'best.safetensors'}",
-    )
-    add_device(parser)
-
-
-def _evaluate(args: argparse.Namespace, terminal: Terminal) -> None:
-    from synclips.data.grid import find_utterances, split
-    from synclips.data.shards import sha256_of
-    from synclips.evaluation.model_report import evaluate_model
-    from synclips.evaluation.scoring import Judges
-    from synclips.features.landmarks import MediaPipeDetector
-    from synclips.rendering.trial import load_judge, model_method
-    from synclips.runtime import choose_device
-
-    parts = split(find_utterances(args.raw_dir))
-    wanted = {name: _spread(parts[name], args.clips) for name in args.split or ("seen", "unseen")}
-    method = model_method(args.checkpoint, choose_device(args.device))
-    judges = Judges(load_judge(args.judge))
-    report = evaluate_model(
-        wanted,
-        [method],
-        judges,
-        sha256_of(args.judge)[:16],
-        args.output_dir,
-        MediaPipeDetector,
-        logs=sorted(OUTPUTS.glob("*/*/log.jsonl")) if args.checkpoint else (),
-        about={"checkpoint": str(args.checkpoint or "shipped"), "judge": str(args.judge)},
-        on_progress=terminal.progress,
-    )
-    terminal.result(f"report: {report.page}")
-
-
-def _spread(clips: "Sequence[Utterance]", most: int) -> "list[Utterance]":
-    """At most `most` clips, the speakers in turn."""
-    by_speaker: dict[str, list[Utterance]] = {}
-    for clip in clips:
-        by_speaker.setdefault(clip.speaker, []).append(clip)
-    in_turn = [clip for group in zip_longest(*by_speaker.values()) for clip in group if clip is not None]
-    chosen = {clip.key for clip in in_turn[:most]}
-    return [clip for clip in clips if clip.key in chosen]
-
-
 VERBS: Final = (
     Verb(
         "pretrain",
@@ -172,26 +110,23 @@ VERBS: Final = (
         resumable=True,
     ),
     Verb(
+        "judges",
+        "train those who only score: a SyncNet and a lip reader",
+        "Train a second SyncNet (another seed, order and augmentation than the one that training listens to) and a "
+        "lip reader, on real clips of the training speakers only. `synclips evaluate` scores by them.",
+        ("judges", "judges --shards data/shards --output-dir outputs"),
+        _judges_arguments,
+        _judges,
+        computes=True,
+        resumable=True,
+    ),
+    Verb(
         "recipe",
         "everything from the corpus to a model",
         "Preprocess, pretrain, fine-tune and report, each going on where it was.",
         ("recipe", "recipe --config tiny", "recipe --from-shards --config my.toml --device cuda"),
         _recipe_arguments,
         _recipe,
-        computes=True,
-        resumable=True,
-    ),
-    Verb(
-        "evaluate",
-        "measure a model on clips it was not trained on",
-        "Let a model re-make real clips, measure them beside baselines that need no model, and write a report with "
-        "tables, curves and pictures. Splits are taken from the corpus by name: clips that training never used.",
-        (
-            "evaluate --checkpoint outputs/checkpoints/base.safetensors",
-            "evaluate --split unseen --clips 4 --output-dir outputs/quick",
-        ),
-        _evaluate_arguments,
-        _evaluate,
         computes=True,
         resumable=True,
     ),

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from synclips.config import RecipeConfig
+from synclips.config import RecipeConfig, load_recipe
 from synclips.data.dataset import ClipStore
 from synclips.data.preprocess import preprocess
 from synclips.data.shards import Manifest
@@ -20,7 +20,8 @@ from synclips.progress import Progress, silent
 from synclips.rendering.renderer import build_model, load_model
 from synclips.runtime import choose_device
 from synclips.training.finetune import FinetuneStage
-from synclips.training.loop import Stage, run_stage
+from synclips.training.lip_reader import LipReaderStage
+from synclips.training.loop import Stage, from_seed, run_stage
 from synclips.training.motion import MotionStage
 from synclips.training.pretrain import PretrainStage
 from synclips.training.seed_finetune import SeedFinetuneStage
@@ -52,7 +53,8 @@ def pretrain(
     Returns the encoders' checkpoint.
     """
     place, store = choose_device(device), ClipStore(shards)
-    stage = PretrainStage(store, recipe, place)
+    with from_seed(recipe):
+        stage = PretrainStage(store, recipe, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
     if recipe.model.preset == "base" and any(entry.av_offset is None for entry in store.manifest.clips):
         encoders = load_into(best, BaseEncoders(N_FEATURES, recipe.model)).eval()
@@ -74,19 +76,40 @@ def finetune(
         raise CheckpointError(f"no pretrained encoders at {pretrained}; run `synclips pretrain` first")
     encoders = load_into(pretrained, build_encoders(N_FEATURES, recipe.model))
     if isinstance(encoders, SeedEncoders):
-        stage: Stage = SeedFinetuneStage(store, recipe, encoders, place)
+        with from_seed(recipe):
+            stage: Stage = SeedFinetuneStage(store, recipe, encoders, place)
     else:
-        motion = MotionStage(store, recipe, encoders, place)
+        with from_seed(recipe):
+            motion = MotionStage(store, recipe, encoders, place)
         best_motion = run_stage(motion, recipe, _folder(outputs, recipe, motion), on_progress=on_progress)
-        generator = build_model(recipe.model)
-        assert isinstance(generator, Generator)
-        load_into(best_motion, generator.motion)
-        stage = FinetuneStage(store, recipe, generator, encoders.syncnet, place)
+        with from_seed(recipe):
+            generator = build_model(recipe.model)
+            assert isinstance(generator, Generator)
+            load_into(best_motion, generator.motion)
+            stage = FinetuneStage(store, recipe, generator, encoders.syncnet, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
-    kept = outputs / "checkpoints" / f"{recipe.model.preset}.safetensors"
-    with atomic_path(kept) as temporary:
-        shutil.copyfile(best, temporary)
-    return kept
+    return _keep(best, outputs / "checkpoints" / f"{recipe.model.preset}.safetensors")
+
+
+def train_judges(
+    shards: Path, outputs: Path, *, device: str = "auto", on_progress: Progress = silent
+) -> tuple[Path, Path]:
+    """Those who score and have no part in training: a SyncNet by the `judge` recipe, and a lip reader.
+
+    Returns their checkpoints, outputs/judges/syncnet.safetensors and lip_reader.safetensors. Clips whose AV offset was
+    not measured are taken to have none, so train `base`'s encoders first.
+
+    Raises:
+        DataError: no clip says what is spoken in it.
+    """
+    place, store, recipe = choose_device(device), ClipStore(shards), load_recipe("judge")
+    kept = []
+    for name, make in (("syncnet", PretrainStage), ("lip_reader", LipReaderStage)):
+        with from_seed(recipe):
+            stage: Stage = make(store, recipe, place)
+        best = run_stage(stage, recipe, outputs / "judges" / stage.name, on_progress=on_progress)
+        kept.append(_keep(best, outputs / "judges" / f"{name}.safetensors"))
+    return kept[0], kept[1]
 
 
 def correct_offsets(shards: Path, store: ClipStore, encoders: BaseEncoders, on_progress: Progress = silent) -> None:
@@ -103,6 +126,12 @@ def ship(checkpoint: Path, target: Path) -> None:
     """Write a generator's checkpoint again in half precision, as the package carries it."""
     model, metadata = load_model(checkpoint, choose_device("cpu"))
     save_model(target, model, metadata, half=True)
+
+
+def _keep(best: Path, target: Path) -> Path:
+    with atomic_path(target) as temporary:
+        shutil.copyfile(best, temporary)
+    return target
 
 
 def _folder(outputs: Path, recipe: RecipeConfig, stage: Stage) -> Path:

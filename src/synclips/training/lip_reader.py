@@ -52,9 +52,7 @@ class LipReaderStage(OneNetwork):
         self, store: ClipStore, recipe: RecipeConfig, device: torch.device, config: StageConfig = LIP_READER
     ) -> None:
         self.config, self.recipe, self.store, self.device = config, recipe, store, device
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.model = LipReader(len(vocabulary())).to(device)
+        self.model = LipReader(len(vocabulary())).to(device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay)
         parts = {name: [key for key in keys if spoken(store[key])] for name, keys in store.split().items()}
         if not parts["train"]:

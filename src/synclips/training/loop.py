@@ -9,7 +9,8 @@ import json
 import math
 import pickle
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -164,6 +165,14 @@ class _State:
             raise
         except (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
             raise CheckpointError(f"{path} is damaged; delete it to start the stage anew") from error
+
+
+@contextmanager
+def from_seed(recipe: RecipeConfig) -> Iterator[None]:
+    """Networks that are built within start from weights that are a function of the recipe's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        yield
 
 
 def rate_at(step: int, config: StageConfig) -> float:
