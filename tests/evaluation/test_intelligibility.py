@@ -23,7 +23,7 @@ from synclips.evaluation.intelligibility import (
 from synclips.models.checkpoint import save_model
 from synclips.models.lip_reader import BLANK, LipReader, ctc
 from synclips.training.lip_reader import LIP_READER, LipReaderStage, frame_classes, spoken
-from synclips.training.loop import run_stage
+from synclips.training.loop import from_seed, run_stage
 
 SENTENCE = ("bin", "blue", "at", "f", "two", "now")
 TIMES = tuple((0.4 + 0.3 * i, 0.7 + 0.3 * i, word) for i, word in enumerate(SENTENCE))
@@ -141,7 +141,8 @@ def test_the_reader_learns_and_a_resumed_run_equals_an_uninterrupted_one(store: 
     device = torch.device("cpu")
 
     def stage() -> LipReaderStage:
-        return LipReaderStage(store, recipe, device, config)
+        with from_seed(recipe):
+            return LipReaderStage(store, recipe, device, config)
 
     whole = run_stage(stage(), recipe, tmp_path / "whole")
 
