@@ -68,6 +68,11 @@ def _dub_arguments(parser: argparse.ArgumentParser) -> None:
     picture.add_argument(
         "--codec", choices=("h264", "hevc", "vp9", "ffv1"), default="h264", help="of the picture; default h264"
     )
+    picture.add_argument(
+        "--keep-streams",
+        action="store_true",
+        help="carry over the video's further sound tracks, subtitles and chapters",
+    )
     add_json(parser)
 
 
@@ -96,6 +101,8 @@ def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
         return
     for note in report["speech"].get("notes", ()):
         terminal.note(str(note))
+    for name in report.get("streams_left_out", ()):
+        terminal.note(f"{name} does not go into {result.output.suffix}; write an .mkv to keep it")
     terminal.result(f"{result.output}: {summary(report)}")
     if report_file is not None:
         terminal.result(str(result.output))
@@ -135,6 +142,7 @@ def _options(args: argparse.Namespace) -> "DubOptions":
         voice_reference=args.voice_reference,
         quality=args.quality,
         codec=args.codec,
+        keep_streams=args.keep_streams,
     )
 
 

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,14 +11,18 @@ import numpy as np
 from synclips import __version__
 from synclips.errors import InputError
 from synclips.features.landmarks import MediaPipeDetector
-from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.tracked_video import TrackedVideo, track_video
 from synclips.files import check_output
-from synclips.media.audio import Waveform, loudness, normalise_loudness, read_audio
-from synclips.media.timebase import FPS, SAMPLE_RATE, frames_in
-from synclips.media.video import VideoInfo, VideoWriter, frames_in_order, is_image, probe, read_frames
+from synclips.media.audio import Waveform, loudness, read_audio
+from synclips.media.output_file import Beside
+from synclips.media.resumable import PictureFormat, open_writer
+from synclips.media.timebase import SAMPLE_RATE
+from synclips.media.video import VideoInfo, frames_in_order, is_image, probe, read_frames
+from synclips.media.video_encode import check_format
 from synclips.progress import Progress, silent
+from synclips.rendering.block_plan import BlockPlan
 from synclips.rendering.renderer import build_renderer, load_model
+from synclips.rendering.run_identity import run_identity
 from synclips.rendering.still import still_as_video
 from synclips.rendering.timeline import SyncMode, plan_timeline
 from synclips.runtime import choose_device
@@ -27,6 +31,8 @@ from synclips.speech.text import spoken_sentences
 
 LEAD, TAIL = 0.2, 0.5
 """Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
+REFERENCE_SECONDS = 180.0
+"""How much of a long recording is listened to for the voice."""
 BANK_SECONDS = 40.0
 """How much of a long video is looked through for mouths, beyond what is dubbed."""
 
@@ -47,6 +53,7 @@ class DubOptions:
     voice_reference: Path | None = None
     quality: int = 16
     codec: Literal["h264", "hevc", "vp9", "ffv1"] = "h264"
+    keep_streams: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,23 +90,23 @@ def dub(
     with ExitStack() as stack:
         source = stack.enter_context(still_as_video(video)) if is_image(video) else video
         info = probe(source)
+        check_format(output, options.codec, options.quality, info)
         model, metadata = load_model(options.checkpoint, choose_device(options.device))
         sound, speech = _sound(info, text, audio, options, on_progress)
         tracked = _track(info, sound.duration, options, on_progress)
         timeline = plan_timeline(
             tracked.times, _duration(tracked), sound.duration, options.sync_mode, keep_length=options.keep_length
         )
-        renderer = build_renderer(model, tracked)
-        features = audio_features(mfcc(normalise_loudness(sound), _frames(sound, timeline.duration)))
-        plan = renderer.plan(features, timeline.times, timeline.source)
+        plan = BlockPlan(build_renderer(model, tracked), sound, timeline)
         tags = {"comment": f"Speech and lips are synthetic: made by SyncLips {__version__}."}
-        with VideoWriter(
-            output, info.width, info.height, info.fps, like=info, codec=options.codec, quality=options.quality,
-            audio=sound.padded(round(timeline.duration * SAMPLE_RATE)), metadata=tags, overwrite=overwrite,
-        ) as writer:  # fmt: skip
-            frames = frames_in_order(source, timeline.source.tolist())
-            for step, (frame, index) in enumerate(zip(frames, timeline.source, strict=True)):
-                writer.write(renderer.render(frame, int(index), plan, step), float(timeline.times[step]))
+        like = replace(info, path=video)
+        pictures = PictureFormat(info.width, info.height, info.fps, like, options.codec, options.quality)
+        beside = Beside(sound, timeline.duration, tags, source if options.keep_streams else None)
+        identity = run_identity(video, sound, timeline, options, options.checkpoint)
+        with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
+            frames = frames_in_order(source, timeline.source[writer.done :].tolist())
+            for step, frame in enumerate(frames, writer.done):
+                writer.write(plan.render(frame, step), float(timeline.times[step]))
                 on_progress("render", step + 1, len(timeline))
     passed = np.flatnonzero(~tracked.track.visible[timeline.source])
     report = {
@@ -114,6 +121,7 @@ def dub(
         "height": info.height,
         "fps": float(info.fps),
         "sync_mode": options.sync_mode or "auto",
+        "streams_left_out": list(writer.left_out),
         "speech": speech,
         "seconds": round(time.monotonic() - started, 2),
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
@@ -131,7 +139,8 @@ def _sound(
         waveform = read_audio(audio)
         return waveform, {"loudness": round(loudness(waveform), 2), "duration": round(waveform.duration, 3)}
     assert text is not None
-    reference = read_audio(options.voice_reference or info.path) if options.voice_reference or info.has_audio else None
+    heard = options.voice_reference or (info.path if info.has_audio else None)
+    reference = read_audio(heard, stop=REFERENCE_SECONDS) if heard else None
     line = speak(
         text, reference, synthesizer=options.voice, convert=options.convert_voice, strength=options.strength,
         speed=options.speed, background=options.background, on_progress=on_progress,
@@ -163,7 +172,3 @@ def _track(info: VideoInfo, speech: float, options: DubOptions, on_progress: Pro
 def _duration(tracked: TrackedVideo) -> float:
     """Seconds that the tracked frames last."""
     return float(tracked.times[-1]) + 1 / float(tracked.info.fps)
-
-
-def _frames(sound: Waveform, duration: float) -> int:
-    return max(frames_in(len(sound.samples)), int(duration * FPS) + 1)

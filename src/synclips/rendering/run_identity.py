@@ -1,0 +1,23 @@
+"""All that a result's frames depend on, as one digest: an interrupted run goes on only where it would be the same."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from synclips import __version__
+from synclips.data.shards import sha256_of
+from synclips.media.audio import Waveform
+from synclips.rendering.renderer import model_path
+from synclips.rendering.timeline import Timeline
+
+
+def run_identity(video: Path, sound: Waveform, timeline: Timeline, options: object, checkpoint: Path | None) -> str:
+    """Digest of the video (path, size, time of change), sound, timeline, `options` (by their repr), model, version."""
+    stat = video.stat()
+    with model_path(checkpoint) as path:
+        words = repr((video.resolve(), stat.st_size, stat.st_mtime_ns, options, sha256_of(path), __version__))
+    digest = hashlib.sha256(words.encode())
+    for values in (sound.samples, timeline.source, timeline.times):
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
