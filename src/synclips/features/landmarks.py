@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from synclips.errors import NoFaceError
 
@@ -46,8 +46,23 @@ class LandmarkDetector(Protocol):
         """Free what the detector holds."""
 
 
+@runtime_checkable
+class FaceDetector(LandmarkDetector, Protocol):
+    """Finds every face of successive frames."""
+
+    def detect_all(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "k 468 3"]:
+        """Points in pixels of each face, the largest first."""
+
+    def forget(self) -> None:
+        """A new shot begins: the next frame has nothing to do with the last."""
+
+
 class MediaPipeDetector:
-    """MediaPipe Face Mesh (Kartynnik et al., "Real-time facial surface geometry from monocular video", 2019)."""
+    """MediaPipe Face Mesh (Kartynnik et al., "Real-time facial surface geometry from monocular video", 2019).
+
+    It looks for new faces in every frame in which it follows fewer than `faces`, and finds such as take up a tenth of
+    the picture's longer side, or more.
+    """
 
     def __init__(self, *, confidence: float = 0.5, faces: int = 2) -> None:
         import os
@@ -65,16 +80,37 @@ class MediaPipeDetector:
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "468 3"] | None:
         """Points in pixels of the largest face, or None."""
-        found = self._mesh.process(image).multi_face_landmarks
-        if not found:
-            return None
+        faces = self.detect_all(image)
+        return faces[0] if len(faces) else None
+
+    def detect_all(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "k 468 3"]:
+        """Points in pixels of each face, the largest first; two meshes on one face count once."""
+        found = self._mesh.process(image).multi_face_landmarks or []
         height, width = image.shape[:2]
-        faces = [np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark]) for face in found]
-        return max(faces, key=lambda face: float(np.prod(np.ptp(face[:, :2], axis=0)))).astype(np.float32)
+        faces = [
+            np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark], np.float32) for face in found
+        ]
+        return without_doubles(np.array(faces, np.float32).reshape(-1, N_POINTS, 3))
+
+    def forget(self) -> None:
+        """Look at the next frame as at a first one."""
+        self._mesh.reset()
 
     def close(self) -> None:
         """Free the graph."""
         self._mesh.close()
+
+
+def without_doubles(faces: Float32[np.ndarray, "k 468 3"]) -> Float32[np.ndarray, "m 468 3"]:
+    """The faces, the largest first, less those whose box lies mostly (IoU above a half) on a larger one's."""
+    low, high = faces[:, :, :2].min(axis=1), faces[:, :, :2].max(axis=1)
+    area = np.prod(high - low, axis=1)
+    kept: list[int] = []
+    for i in np.argsort(-area, kind="stable"):
+        shared = [np.prod(np.maximum(np.minimum(high[i], high[j]) - np.maximum(low[i], low[j]), 0)) for j in kept]
+        if all(s <= 0.5 * (area[i] + area[j] - s) for s, j in zip(shared, kept, strict=True)):
+            kept.append(int(i))
+    return faces[kept]
 
 
 def track_face(images: Iterable[UInt8[np.ndarray, "h w 3"]], detector: LandmarkDetector) -> FaceTrack:
@@ -104,13 +140,22 @@ def assemble_track(found: list[Float32[np.ndarray, "468 3"] | None], width: int,
     return FaceTrack(points, bridge_gaps(points, seen), width, height)
 
 
-def bridge_gaps(points: Float32[np.ndarray, "n 468 3"], seen: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-    """Fill the frames that are not `seen`, in place, linearly between their neighbours; returns which are usable."""
+def bridge_gaps(
+    points: Float32[np.ndarray, "n 468 3"], seen: Bool[np.ndarray, " n"], cuts: Int64[np.ndarray, " k"] | None = None
+) -> Bool[np.ndarray, " n"]:
+    """Fill the frames that are not `seen`, in place, linearly between their neighbours; returns which are usable.
+
+    Across `cuts` (frames that begin a shot) nothing is bridged: such frames take the nearest points as they are.
+    """
     known = np.flatnonzero(seen)
     visible = seen.copy()
+    shot = np.searchsorted(np.array([], np.int64) if cuts is None else cuts, np.arange(len(seen)), side="right")
     for i in np.flatnonzero(~seen):
         after = int(np.searchsorted(known, i))
         left, right = known[max(after - 1, 0)], known[min(after, len(known) - 1)]
+        if shot[left] != shot[right]:
+            own = [j for j in (left, right) if shot[j] == shot[i]]
+            left = right = own[0] if own else left
         share = 0.0 if left == right else float(np.clip((i - left) / (right - left), 0, 1))
         points[i] = points[left] * (1 - share) + points[right] * share
         visible[i] = left < i < right and right - left <= LONGEST_GAP

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from synclips.errors import NoFaceError
-from synclips.features.alignment import fit_alignment
-from synclips.features.face_mesh import Pose, fit_pose
+from synclips.features.face_mesh import Pose
+from synclips.features.fitting import fit_track
 from synclips.features.landmarks import FaceTrack, LandmarkDetector, bridge_gaps
 from synclips.features.sightings import Sightings, sight_faces
 from synclips.media.video import TimedFrame, VideoInfo
@@ -83,5 +83,4 @@ def follow(info: VideoInfo, sightings: Sightings, rows: Int64[np.ndarray, " r"])
     visible = bridge_gaps(points, seen, sightings.cuts)
     track = FaceTrack(points, visible, info.width, info.height)
     breaks = np.union1d(sightings.cuts, np.flatnonzero(np.diff(visible)) + 1)  # after a long gap a head is elsewhere
-    pose, alignment = fit_pose(points, breaks), fit_alignment(points, breaks)
-    return TrackedVideo(info, sightings.times, track, pose, alignment, sightings.cuts)
+    return TrackedVideo(info, sightings.times, track, *fit_track(points, breaks), cuts=sightings.cuts)
