@@ -19,7 +19,7 @@ WINDOW = 48
 """Frames learned at a time."""
 BANK = 48
 """Places of the mouth bank in training, as many as rendering attends to."""
-STYLE, STYLE_DETAIL = 0.2, 0.1
+STYLE, STYLE_DETAIL = 0.1, 0.05
 """Spread of the logarithm of how much more or less than in truth a clip's speaker is made to move: of the whole motion,
 and of each component. The bank moves alike, so the model must read from it how much this person moves."""
 
