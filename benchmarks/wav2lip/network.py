@@ -8,7 +8,6 @@ convolutions with leaky ReLU. The paper leaves the widths open; the model its au
 this one at `width` 16 has seven, which is what one core of a processor trains in minutes.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -110,7 +109,7 @@ class _Up(nn.Sequential):
 def _convolution(
     inputs: int,
     outputs: int,
-    kernel: int | Sequence[int],
+    kernel: int | tuple[int, int],
     stride: int | tuple[int, int] = 1,
     padding: int | None = None,
 ) -> nn.Sequential:

@@ -67,7 +67,7 @@ class Wav2LipStage(AgainstDiscriminator):
         self.expert = expert.to(device).eval().requires_grad_(False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.model = Wav2Lip(width).to(device, memory_format=torch.channels_last)
+            self.model = Wav2Lip(width).to(device).to(memory_format=torch.channels_last)
             self.discriminator = Discriminator(width).to(device)
         self.optimizer, self.judge_optimizer = (
             torch.optim.Adam(network.parameters(), betas=(0.5, 0.999)) for network in (self.model, self.discriminator)

@@ -62,3 +62,28 @@ def test_the_whole_paints_one_picture_a_frame_and_listens() -> None:
     quiet, loud = torch.zeros(1, 40, 39), torch.randn(1, 40, 39)
     assert model(quiet, reference).shape == (1, 10, 3, 32, 32)
     assert not torch.allclose(model(quiet, reference), model(loud, reference))
+
+
+def test_chosen_frames_are_painted_as_among_all() -> None:
+    torch.manual_seed(0)
+    model = seed.SeedModel().eval()
+    features, reference = torch.randn(2, 40, 39), torch.rand(2, 8, 32, 32, 3)
+    frames = torch.tensor([[3, 3, 9], [0, 5, 1]])
+    whole = model(features, reference)
+    chosen = torch.stack([whole[i, row] for i, row in enumerate(frames)])
+    torch.testing.assert_close(model(features, reference, frames), chosen)
+
+
+def test_gradients_in_bf16_are_not_taken_from_memory_never_written() -> None:
+    torch.manual_seed(0)
+    encoder, pictures = seed.VideoEncoder(), torch.rand(4, 3, 8, 32, 32)
+    for _ in range(2):
+        with torch.autocast("cpu", torch.bfloat16):
+            features = encoder(pictures)
+        del features  # its memory and this are what the next backward pass finds
+        stale = [torch.full((size,), torch.nan) for size in (1 << 10, 1 << 14, 1 << 18, 1 << 20, 1 << 22)]
+        with torch.autocast("cpu", torch.bfloat16):
+            features = encoder(pictures)
+        del stale
+        features.float().square().mean().backward()
+        assert all(torch.isfinite(p.grad).all() for p in encoder.parameters() if p.grad is not None)

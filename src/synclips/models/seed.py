@@ -14,7 +14,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 N_MFCC = 13
@@ -53,7 +53,9 @@ class VideoEncoder(nn.Module):
         """RGB in [-1, 1]."""
         x = self.pool(self.relu(self.conv1(pictures)))
         x = self.pool(self.relu(self.conv2(x)))
-        return self.pool(self.relu(self.conv3(x)))
+        # full precision: the weight gradient of oneDNN 3.x's bf16 convolution of two frames reads memory never written
+        with torch.autocast(x.device.type, enabled=False):
+            return self.pool(self.relu(self.conv3(x.float())))
 
 
 class CrossAttention(nn.Module):
@@ -139,12 +141,20 @@ class SeedModel(nn.Module):
         self.generator = Generator()
 
     def forward(
-        self, features: Float[Tensor, "b steps f"], reference: Float[Tensor, "b 8 32 32 3"]
-    ) -> Float[Tensor, "b frames 3 32 32"]:
-        """A picture in [-1, 1] for every four steps; features beyond the 13 MFCC are not used."""
+        self,
+        features: Float[Tensor, "b steps f"],
+        reference: Float[Tensor, "b 8 32 32 3"],
+        frames: Int[Tensor, "b k"] | None = None,
+    ) -> Float[Tensor, "b n 3 32 32"]:
+        """A picture in [-1, 1] for every four steps, or of `frames` only, which then is all that is painted.
+
+        Features beyond the 13 MFCC are not used.
+        """
         audio = frame_tokens(self.audio_encoder, features)
         video = self.video_encoder(reference.permute(0, 4, 1, 2, 3)).flatten(2).transpose(1, 2)
         answer = audio + self.cross_attention(audio, video)
+        if frames is not None:
+            answer = answer.gather(1, frames[..., None].expand(-1, -1, DIM))
         return self.generator(answer.flatten(0, 1)).unflatten(0, answer.shape[:2])
 
 

@@ -13,7 +13,7 @@ from synclips.data.augment import SoundChange, draw_sound_change
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import SEED_VIEW
-from synclips.models.seed import SIZE, WINDOW, Discriminator, SeedEncoders, SeedModel
+from synclips.models.seed import WINDOW, Discriminator, SeedEncoders, SeedModel
 from synclips.training.loop import AgainstDiscriminator, autocast
 
 LENGTH = 10
@@ -103,8 +103,7 @@ class SeedFinetuneStage(AgainstDiscriminator):
         def pictures(parts: list[np.ndarray]) -> Tensor:
             return torch.from_numpy(np.stack(parts)).to(self.device).float() / 127.5 - 1
 
+        frames = torch.from_numpy(np.stack(chosen)).to(self.device)
         with autocast(self.recipe, self.device):
-            made = model(torch.from_numpy(np.stack(features)).to(self.device), pictures(references)).float()
-        rows = torch.arange(len(keys))[:, None]
-        picked = made[rows, torch.from_numpy(np.stack(chosen))].flatten(0, 1)
-        return picked, pictures(real).flatten(0, 1).permute(0, 3, 1, 2).reshape(-1, 3, SIZE, SIZE)
+            made = model(torch.from_numpy(np.stack(features)).to(self.device), pictures(references), frames)
+        return made.float().flatten(0, 1), pictures(real).flatten(0, 1).permute(0, 3, 1, 2)
