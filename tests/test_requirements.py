@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[1]
 RUNTIME, GATE = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-dev.lock"
 
 LEFT_OUT = {
+    "c2pa-python": {"toml"},
     "mediapipe": {"jax", "jaxlib", "sounddevice", "opencv-contrib-python", "numpy"},
     "pocket-tts": {"einops", "fastapi", "python-multipart", "typer", "uvicorn"},
     "pocketsphinx": {"sounddevice"},

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,18 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path.parent} cannot be written ({folder} is a file); choose another folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path.parent} cannot be written (permission denied); choose another folder")
+
+
+def config_folder() -> Path:
+    """The user's own settings: XDG_CONFIG_HOME (or ~/.config), on macOS Application Support, on Windows APPDATA."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    return base / "synclips"
 
 
 def reason(error: OSError) -> str:
