@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from synclips.cli_verb import (
     UsageError,
     Verb,
+    add_cache,
     add_checkpoint,
     add_device,
     add_json,
@@ -56,6 +57,14 @@ def _dub_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--keep-length", action="store_true", help="show the whole video where the speech is shorter")
     add_voice(parser)
     picture = parser.add_argument_group("the picture")
+    picture.add_argument(
+        "--face",
+        metavar="F",
+        default="speaker",
+        help="whom to dub where there are several: speaker (whose lips fit the sound), largest, left, right, a number "
+        "of `synclips faces`, or a place and a time as X,Y@SECONDS; default speaker",
+    )
+    add_cache(picture)
     add_checkpoint(parser)
     add_device(parser)
     picture.add_argument(
@@ -99,7 +108,7 @@ def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
     if args.json:
         terminal.result(as_json(report))
         return
-    for note in report["speech"].get("notes", ()):
+    for note in (*report["face"]["notes"], *report["speech"].get("notes", ())):
         terminal.note(str(note))
     for name in report.get("streams_left_out", ()):
         terminal.note(f"{name} does not go into {result.output.suffix}; write an .mkv to keep it")
@@ -142,6 +151,8 @@ def _options(args: argparse.Namespace) -> "DubOptions":
         voice_reference=args.voice_reference,
         quality=args.quality,
         codec=args.codec,
+        face=args.face,
+        cache=args.cache,
         keep_streams=args.keep_streams,
     )
 

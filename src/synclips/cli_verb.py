@@ -52,6 +52,16 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_cache(parser: "argparse._ActionsContainer") -> None:
+    """--no-cache"""
+    parser.add_argument(
+        "--no-cache",
+        dest="cache",
+        action="store_false",
+        help="look for faces anew, and keep nothing; by default what was found in a video is kept for the next time",
+    )
+
+
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """--checkpoint"""
     parser.add_argument(

@@ -10,16 +10,18 @@ import numpy as np
 
 from synclips import __version__
 from synclips.errors import InputError
-from synclips.features.landmarks import MediaPipeDetector
-from synclips.features.tracked_video import TrackedVideo, track_video
+from synclips.features.face_choice import FaceChoice, parse_choice
+from synclips.features.track_cache import default_cache, sight_video
+from synclips.features.tracked_video import TrackedVideo, follow
 from synclips.files import check_output
 from synclips.media.audio import Waveform, loudness, read_audio
 from synclips.media.output_file import Beside
 from synclips.media.resumable import PictureFormat, open_writer
 from synclips.media.timebase import SAMPLE_RATE
-from synclips.media.video import VideoInfo, frames_in_order, is_image, probe, read_frames
+from synclips.media.video import VideoInfo, frames_in_order, is_image, probe
 from synclips.media.video_encode import check_format
 from synclips.progress import Progress, silent
+from synclips.rendering.active_speaker import Chosen, choose
 from synclips.rendering.block_plan import BlockPlan
 from synclips.rendering.renderer import build_renderer, load_model
 from synclips.rendering.run_identity import run_identity
@@ -39,7 +41,11 @@ BANK_SECONDS = 40.0
 
 @dataclass(frozen=True)
 class DubOptions:
-    """How to dub. `sync_mode` None: end with the speech, bounce if the video is the shorter."""
+    """How to dub. `sync_mode` None: end with the speech, bounce if the video is the shorter.
+
+    `face`: speaker, largest, left, right, a number of `synclips faces`, or X,Y@SECONDS. `cache`: what was found in a
+    video is kept for the next line.
+    """
 
     sync_mode: SyncMode | None = None
     keep_length: bool = False
@@ -54,6 +60,8 @@ class DubOptions:
     quality: int = 16
     codec: Literal["h264", "hevc", "vp9", "ffv1"] = "h264"
     keep_streams: bool = False
+    face: str = "speaker"
+    cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ def dub(
     if (text is None) == (audio is None):
         raise InputError("give either a text or an audio file")
     check_output(output, overwrite=overwrite)
+    choice = parse_choice(options.face)
     if text is not None:
         spoken_sentences(text)
     with ExitStack() as stack:
@@ -93,7 +102,7 @@ def dub(
         check_format(output, options.codec, options.quality, info)
         model, metadata = load_model(options.checkpoint, choose_device(options.device))
         sound, speech = _sound(info, text, audio, options, on_progress)
-        tracked = _track(info, sound.duration, options, on_progress)
+        tracked, chosen = _track(info, sound.duration, choice, options, on_progress, keep=source is video)
         timeline = plan_timeline(
             tracked.times, _duration(tracked), sound.duration, options.sync_mode, keep_length=options.keep_length
         )
@@ -122,6 +131,7 @@ def dub(
         "fps": float(info.fps),
         "sync_mode": options.sync_mode or "auto",
         "streams_left_out": list(writer.left_out),
+        "face": {"number": chosen.face.number, "of": len(chosen.faces), "notes": list(chosen.notes)},
         "speech": speech,
         "seconds": round(time.monotonic() - started, 2),
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
@@ -156,17 +166,16 @@ def _sound(
     return Waveform(samples, SAMPLE_RATE), said
 
 
-def _track(info: VideoInfo, speech: float, options: DubOptions, on_progress: Progress) -> TrackedVideo:
-    """Find the face in as much of the video as is needed."""
-    whole = options.keep_length or options.sync_mode in ("silence", "remap")
-    end = None if whole else max(speech, BANK_SECONDS)
-    length = info.duration if end is None else min(info.duration, end)
-    detector = MediaPipeDetector()
-    try:
-        frames = read_frames(info.path, stop=end)
-        return track_video(info, frames, detector, expected=round(length * float(info.fps)), on_progress=on_progress)
-    finally:
-        detector.close()
+def _track(
+    info: VideoInfo, speech: float, choice: FaceChoice, options: DubOptions, on_progress: Progress, *, keep: bool
+) -> tuple[TrackedVideo, Chosen]:
+    """Find the chosen face in as much of the video as is needed; numbers are those of the whole video."""
+    whole = options.keep_length or options.sync_mode in ("silence", "remap") or choice.kind == "number"
+    end = None if whole else max(speech, BANK_SECONDS, choice.time + 1)
+    cache = default_cache() if options.cache and keep else None
+    sightings = sight_video(info, stop=end, cache=cache, on_progress=on_progress)
+    chosen = choose(info, sightings, choice, choose_device(options.device), on_progress)
+    return follow(info, sightings, chosen.face.rows), chosen
 
 
 def _duration(tracked: TrackedVideo) -> float:

@@ -55,13 +55,11 @@ def parse_choice(text: str) -> FaceChoice:
 
 
 def choose_face(choice: FaceChoice, faces: list[Face], sightings: Sightings, boxes: Boxes) -> Face:
-    """The face that is meant; `speaker` is taken as `largest`: who speaks cannot be seen here.
+    """The one of `faces` (at least one) that is meant; `speaker` is taken as `largest`: sound is not known here.
 
     Raises:
         NoFaceError: there is no such face.
     """
-    if not faces:
-        raise NoFaceError("no face was found; use a video that shows one from the front")
     prominent = [face for face in faces if face.prominence >= _COUNTS * faces[0].prominence]
     match choice.kind:
         case "left":

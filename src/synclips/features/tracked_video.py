@@ -71,9 +71,7 @@ def follow(info: VideoInfo, sightings: Sightings, rows: Int64[np.ndarray, " r"])
     """
     count = len(sightings)
     if len(rows) == 0:
-        raise NoFaceError(
-            f"no face was found in {info.path} ({count} frames); use a video that shows one from the front"
-        )
+        raise no_face(info, count)
     seen = np.zeros(count, bool)
     seen[sightings.frame[rows]] = True
     with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
@@ -84,3 +82,8 @@ def follow(info: VideoInfo, sightings: Sightings, rows: Int64[np.ndarray, " r"])
     track = FaceTrack(points, visible, info.width, info.height)
     breaks = np.union1d(sightings.cuts, np.flatnonzero(np.diff(visible)) + 1)  # after a long gap a head is elsewhere
     return TrackedVideo(info, sightings.times, track, *fit_track(points, breaks), cuts=sightings.cuts)
+
+
+def no_face(info: VideoInfo, count: int) -> NoFaceError:
+    """What is said where none of `count` frames shows a face."""
+    return NoFaceError(f"no face was found in {info.path} ({count} frames); use a video that shows one from the front")
