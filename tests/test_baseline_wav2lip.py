@@ -14,7 +14,8 @@ from small_models import SMALL
 from synclips.config import RecipeConfig
 from synclips.data.dataset import ClipStore
 from synclips.data.grid import find_utterances
-from synclips.data.preprocess import preprocess
+from synclips.data.preprocess import Settings, prepare_clip
+from synclips.data.shards import Manifest, sha256_of, write_shard
 from synclips.data.synthetic import write_synthetic_corpus
 from synclips.evaluation.footage import Footage, load_footage
 from synclips.evaluation.protocol import KEEP_AWAY, Method
@@ -53,7 +54,9 @@ def footage(corpus: Path) -> Footage:
 @pytest.fixture(scope="module")
 def store(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     folder = tmp_path_factory.mktemp("shards")
-    preprocess(corpus, folder, workers=1)
+    shard = folder / "s2-000.tar"
+    entries = write_shard(shard, [prepare_clip(find_utterances(corpus)[0], MediaPipeDetector(), Settings())])
+    Manifest(tuple(entries), (), {shard.name: sha256_of(shard)}, {}).write(folder)
     return ClipStore(folder)
 
 
