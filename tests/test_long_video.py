@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 RATE = 25
-SHORT, LONG, HOUR = 1, 8, 60
+SHORT, LONG, HOUR = 1, 5, 60
 """Minutes."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
@@ -88,8 +88,9 @@ class DrawnDetector:
 
 
 def walk(minutes: int) -> None:
-    from synclips.config import RecipeConfig
-    from synclips.features.tracked_video import track_video
+    from synclips.features.face_tracks import boxes_of, link_faces
+    from synclips.features.sightings import sight_faces
+    from synclips.features.tracked_video import follow
     from synclips.media.audio import read_audio
     from synclips.media.video import TimedFrame, VideoInfo
     from synclips.rendering import mouth_bank
@@ -100,7 +101,6 @@ def walk(minutes: int) -> None:
     sys.path.insert(0, str(Path(__file__).parent))
     from small_models import SMALL
 
-    assert RecipeConfig(model=SMALL).model == SMALL
     peak = Peak()
     peak.start()
     count = minutes * 60 * RATE
@@ -110,7 +110,10 @@ def walk(minutes: int) -> None:
         1, 6, 6, 6, True, 0.0,
     )  # fmt: skip
     peak.stage = "track"
-    tracked = track_video(info, (TimedFrame(n / RATE, image) for n in range(count)), DrawnDetector())
+    sightings = sight_faces((TimedFrame(n / RATE, image) for n in range(count)), DrawnDetector())
+    peak.stage = "follow"
+    [face] = link_faces(sightings, boxes_of(sightings))
+    tracked = follow(info, sightings, face.rows)
     peak.stage = "sound"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
