@@ -227,6 +227,7 @@ VERBS: Final = (
         _dub_arguments,
         _dub,
         computes=True,
+        resumable=True,
     ),
     Verb(
         "demo",
