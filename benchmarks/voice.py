@@ -2,10 +2,13 @@
 
     OMP_NUM_THREADS=1 python benchmarks/voice.py [--data ../shared/data/grid] [--engines espeak flite] [--seconds 15]
 
-For each target speaker the reference is the first clips of that speaker (3 s each, up to --seconds); similarity is the
-cosine of the GE2E embedding of each spoken sentence with the centroid of the speaker's other clips; the rank is among
-all speakers there. Word accuracy is pocketsphinx's: six sentences with GRID's grammar, eight everyday ones with its
-general language model (few words: differences under .08 are noise). Prints a table.
+For each target speaker the reference is the first clips of that speaker (3 s each, up to --seconds, and as much longer
+as it takes to hold the 2 s of speech under which nothing is converted); similarity is the cosine of the GE2E embedding
+of each spoken sentence with the centroid of the speaker's other clips, also by kind of sentence; the rank is among all
+speakers there. Word accuracy is pocketsphinx's: six sentences with GRID's grammar, eight everyday ones with its
+general language model (few words: differences under .08 are noise). The distance is a second opinion that no speaker
+encoder has a say in: mel-cepstral distortion in dB (coefficients 1 to 24, voiced frames, after dynamic time warping)
+between what is spoken and two of the speaker's other clips with the same words. Prints a table.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import numpy as np
 
 from synclips.media.audio import Waveform, read_audio
 from synclips.media.timebase import SAMPLE_RATE
+from synclips.speech.mapper_pairs import align, grid_text, record
 from synclips.speech.reference import Reference, listen
 from synclips.speech.speaker_encoder import speaker_encoder
 from synclips.speech.speaking import nearest_voice, speak_sentences
@@ -25,6 +29,9 @@ from synclips.speech.tts import Synthesizer, choose_synthesizer
 from synclips.speech.voice_conversion import choose_converter
 from synclips.speech.world import median_pitch
 
+REFERENCE_CLIPS = 6
+"""The clips that references are taken from; the others are held out."""
+DISTANCE_CLIPS = 2
 SEEN_BY_THE_MAPPER = ("s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32")
 WOMEN = ("s4", "s7", "s22", "s31", "s33")
 GRID = (
@@ -89,15 +96,32 @@ def clips_of(folder: Path) -> list[Path]:
 
 
 def reference_of(clips: list[Path], seconds: float) -> Reference:
-    """The voice in the first `seconds` of the speaker's clips."""
-    samples = np.concatenate([read_audio(clip).samples for clip in clips[:6]])
-    return listen(Waveform(samples[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE))
+    """The voice in the first `seconds` of the speaker's clips, or in as little more as suffices."""
+    samples = np.concatenate([read_audio(clip).samples for clip in clips[:REFERENCE_CLIPS]])
+    while True:
+        heard = listen(Waveform(samples[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE))
+        if heard.usable or seconds * SAMPLE_RATE >= len(samples):
+            return heard
+        seconds += 0.25
+
+
+def distortion(sound: Waveform, clip: Path) -> float:
+    """Mel-cepstral distortion in dB between `sound` and a clip in which the same is said."""
+    one, other = (record(waveform) for waveform in (sound, read_audio(clip)))
+    values = [x.cepstra[x.active][:, 1:25] - x.cepstra[x.strong][:, 1:25].mean(axis=0) for x in (one, other)]
+    path = align(*values)
+    voiced = one.voiced[one.active] & other.voiced[other.active][path]
+    means = [x.cepstra[x.strong][:, 1:25].mean(axis=0) for x in (one, other)]
+    difference = values[0] + means[0] - (values[1] + means[1])[path]
+    # The cepstra are those of an orthonormal transform of 80 points: sqrt(2 / 80) of them is a usual cepstrum.
+    return float(10 / np.log(10) * np.sqrt(2 * 2 / 80 * (difference[voiced] ** 2).sum(axis=1)).mean())
 
 
 def measure(
     engine: Synthesizer,
     reference: Reference | None,
     own: str,
+    clips: list[Path],
     centroids: dict[str, np.ndarray],
     strength: float,
     listeners: tuple[Listener, Listener],
@@ -105,13 +129,17 @@ def measure(
     """One speaker's row: means over the fourteen sentences. Without a reference, the synthesizer's raw voice."""
     encoder, rows, spent, spoken = speaker_encoder(), [], 0.0, 0.0
     grid, everyday, pitch = [], [], []
-    for sentence in GRID + EVERYDAY:
-        begin = time.perf_counter()
+
+    def say(sentence: str) -> Waveform:
         sound = speak_sentences(engine, spoken_sentences(sentence)).waveform
-        if reference is not None:
-            converter = choose_converter("world", strength, f"{engine.name}:{engine.voice}")
-            sound = converter.convert(sound, reference.speech)
-        spent += time.perf_counter() - begin
+        if reference is None:
+            return sound
+        return choose_converter("world", strength, f"{engine.name}:{engine.voice}").convert(sound, reference.speech)
+
+    for sentence in GRID + EVERYDAY:
+        begin = time.process_time()
+        sound = say(sentence)
+        spent += time.process_time() - begin
         spoken += sound.duration
         vector = encoder.embed(sound)
         alike = {speaker: float(vector @ centroid) for speaker, centroid in centroids.items()}
@@ -120,11 +148,15 @@ def measure(
         (everyday if sentence in EVERYDAY else grid).append(listener.accuracy(sound, sentence))
         pitch.append(median_pitch(sound) or 0.0)
     target = median_pitch(reference.speech) if reference is not None else None
+    same_words = [(text, clip) for clip in clips if (text := grid_text(clip.stem))][-DISTANCE_CLIPS:]
     return {
         "similarity": float(np.mean([row[0] for row in rows])),
+        "of GRID": float(np.mean([row[0] for row in rows[: len(GRID)]])),
+        "of everyday": float(np.mean([row[0] for row in rows[len(GRID) :]])),
         "rank 1": float(np.mean([row[1] for row in rows])),
         "grid words": float(np.mean(grid)),
         "everyday words": float(np.mean(everyday)),
+        "distance": float(np.mean([distortion(say(text), clip) for text, clip in same_words])),
         "F0 error": abs(float(np.median(pitch)) / target - 1) if target else float("nan"),
         "RTF": spent / spoken,
     }
@@ -134,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "grid")
     parser.add_argument("--engines", nargs="+", default=["espeak", "flite"])
-    parser.add_argument("--seconds", nargs="+", type=float, default=[15.0])
+    parser.add_argument("--seconds", nargs="+", type=float, default=[2.0, 5.0, 15.0])
     parser.add_argument("--strength", nargs="+", type=float, default=[0.8])
     parser.add_argument("--speakers", nargs="+", default=None)
     options = parser.parse_args()
@@ -142,7 +174,9 @@ def main() -> None:
     clips = {folder.name: clips_of(folder) for folder in sorted(options.data.iterdir()) if folder.is_dir()}
     targets = options.speakers or [name for name, found in clips.items() if len(found) >= 10]
     embeddings = {
-        name: np.stack([encoder.embed(read_audio(clip)) for clip in (found[6:] if len(found) >= 10 else found)])
+        name: np.stack(
+            [encoder.embed(read_audio(clip)) for clip in (found[REFERENCE_CLIPS:] if len(found) >= 10 else found)]
+        )
         for name, found in clips.items()
         if len(found) >= 10 or name == "s22"
     }
@@ -151,7 +185,8 @@ def main() -> None:
     }
     real = [float(np.mean(vectors @ centroids[name])) for name, vectors in embeddings.items() if name in targets]
     show(f"{len(centroids)} speakers; a real clip and its speaker's centroid: {np.mean(real):.3f}\n")
-    columns = ["similarity", "rank 1", "grid words", "everyday words", "F0 error", "RTF"]
+    columns = ["similarity", "of GRID", "of everyday", "rank 1", "grid words", "everyday words"]
+    columns += ["distance", "F0 error", "RTF"]
     show(f"| engine | reference | strength | speakers | {' | '.join(columns)} |\n|{'---|' * (4 + len(columns))}")
     listeners = (Listener(GRAMMAR), Listener())
     for name in options.engines:
@@ -159,7 +194,7 @@ def main() -> None:
         groups: list[tuple[str, str, dict[str, dict[str, float]]]] = []
         references = {own: reference_of(clips[own], 15.0) for own in targets}
         nearest = {own: nearest_voice(engine, references[own]) for own in targets}
-        raw = {own: measure(nearest[own], None, own, centroids, 0, listeners) for own in targets}
+        raw = {own: measure(nearest[own], None, own, clips[own], centroids, 0, listeners) for own in targets}
         groups.append(("none", "raw", raw))
         for seconds in options.seconds:
             heard = {own: reference_of(clips[own], seconds) for own in targets}
@@ -168,7 +203,7 @@ def main() -> None:
                 for own in targets:
                     if not heard[own].usable:
                         continue
-                    rows[own] = measure(nearest[own], heard[own], own, centroids, strength, listeners)
+                    rows[own] = measure(nearest[own], heard[own], own, clips[own], centroids, strength, listeners)
                 groups.append((f"{seconds:g} s", f"{strength:g}", rows))
         for reference, strength_name, rows in groups:
             sets = {
@@ -179,14 +214,8 @@ def main() -> None:
             }
             for label, members in sets.items():
                 if members:
-                    means = [
-                        np.nanmean([rows[own][c] for own in members])
-                        for c in columns
-                        if c != "F0 error" or reference != "none"
-                    ]
-                    cells = [f"{mean:.3f}" for mean in means]
-                    if reference == "none":
-                        cells.insert(columns.index("F0 error"), "")
+                    means = [np.mean([rows[own][column] for own in members]) for column in columns]
+                    cells = ["" if np.isnan(mean) else f"{mean:.3f}" for mean in means]
                     show(f"| {name} | {reference} | {strength_name} | {label} ({len(members)}) | {' | '.join(cells)} |")
         show("")
 

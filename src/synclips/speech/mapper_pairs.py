@@ -39,14 +39,18 @@ class Recording:
     strong: np.ndarray
     log_pitch: np.ndarray
 
+    @classmethod
+    def of(cls, frames: Frames) -> "Recording":
+        """Every second frame of an analysis."""
+        strong = frames.strong()
+        return cls(
+            frames.cepstra[::2], frames.voiced[::2], frames.active()[::2], strong[::2], np.log(frames.f0[strong])
+        )
+
 
 def record(waveform: Waveform) -> Recording:
     """Analyse a waveform (any rate)."""
-    frames: Frames = analyse(waveform.resampled(16_000))
-    strong = frames.strong()
-    return Recording(
-        frames.cepstra[::2], frames.voiced[::2], frames.active()[::2], strong[::2], np.log(frames.f0[strong])
-    )
+    return Recording.of(analyse(waveform.resampled(16_000)))
 
 
 def grid_text(utterance: str) -> str | None:
@@ -128,7 +132,8 @@ def align(one: Float64[np.ndarray, "n d"], other: Float64[np.ndarray, "m d"]) ->
     return np.array(chosen, np.int64)
 
 
-def _for_alignment(recording: Recording, statistics: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def for_alignment(recording: Recording, statistics: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """What frames are compared by when two people say the same: `statistics` are the voice's mean and deviation."""
     normal = (recording.cepstra - statistics[0]) / statistics[1]
     level = recording.cepstra[:, :1] - recording.cepstra[:, 0].max()
     return np.concatenate([normal[:, 1:18], np.clip(level, -46, 0) * 0.12], axis=1)
@@ -148,8 +153,8 @@ class Pairs:
         """`count` batches: source, voiced, target, weight, reference, its voiced and present, and spread."""
         for _ in range(count):
             examples = [self._example() for _ in range(BATCH)]
-            columns = [_padded([example[k] for example in examples]) for k in range(6)]
-            present = _padded([np.ones(len(example[4])) for example in examples]) > 0
+            columns = [padded([example[k] for example in examples]) for k in range(6)]
+            present = padded([np.ones(len(example[4])) for example in examples]) > 0
             spread = torch.from_numpy(np.stack([example[6] for example in examples]).astype(np.float32))
             yield [*columns, present, spread]
 
@@ -199,8 +204,8 @@ class Pairs:
         key = (name, index, voice)
         if key not in self._paths:
             text, target = self.corpus.targets[name][index]
-            one = _for_alignment(self.corpus.spoken[voice][text], self.corpus.statistics[voice])
-            self._paths[key] = align(one, _for_alignment(target, self.corpus.statistics[name]))
+            one = for_alignment(self.corpus.spoken[voice][text], self.corpus.statistics[voice])
+            self._paths[key] = align(one, for_alignment(target, self.corpus.statistics[name]))
         return self._paths[key]
 
     def _reference(
@@ -213,14 +218,23 @@ class Pairs:
         frames = disguise(np.concatenate([r.cepstra[r.active] for r in chosen]))
         voiced = np.concatenate([r.voiced[r.active] for r in chosen])
         strong = disguise(np.concatenate([r.cepstra[r.strong] for r in chosen]))
-        count = len(strong)
-        variance = (count * strong.var(axis=0) + _PRIOR * self.corpus.average_deviation**2) / (count + _PRIOR)
+        mean, deviation = drawn_statistics(strong, self.corpus.average_deviation)
         start = int(self.random.integers(max(1, len(frames) - _LONGEST_REFERENCE + 1)))
         part = slice(start, start + _LONGEST_REFERENCE)
-        return frames[part], voiced[part], strong.mean(axis=0), np.sqrt(variance)
+        return frames[part], voiced[part], mean, deviation
 
 
-def _padded(arrays: list[np.ndarray]) -> torch.Tensor:
+def drawn_statistics(
+    strong: Float64[np.ndarray, "n 40"], average_deviation: Float64[np.ndarray, "40"]
+) -> tuple[Float64[np.ndarray, "40"], Float64[np.ndarray, "40"]]:
+    """Mean and deviation of frames, the deviation drawn to an average voice's where the frames are few."""
+    count = len(strong)
+    variance = (count * strong.var(axis=0) + _PRIOR * average_deviation**2) / (count + _PRIOR)
+    return strong.mean(axis=0), np.sqrt(variance)
+
+
+def padded(arrays: list[np.ndarray]) -> torch.Tensor:
+    """Arrays of different lengths as one float32 tensor, zeros behind the shorter ones."""
     longest = max(len(array) for array in arrays)
     sides = [(0, 0)] * (arrays[0].ndim - 1)
     rows = [np.pad(np.asarray(array, np.float32), [(0, longest - len(array)), *sides]) for array in arrays]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SIZE: Final = 256
 WEIGHTS: Final = Path(__file__).parent / "weights" / "ge2e.safetensors"
 _BANDS: Final = 40
-_STEPS: Final = 160
+STEPS: Final = 160
 """Steps (10 ms) of one window, as in training."""
 _STRIDE: Final = 77
 _LEVEL: Final = -30.0
@@ -57,11 +57,9 @@ class SpeakerEncoder:
         activity = find_speech(sound)
         if activity.speech.any():
             sound = only_speech(sound, activity)
-        samples = sound.samples.astype(np.float64)
-        power = float(np.mean(samples**2)) if len(samples) else 0.0
-        if power < 1e-12:
+        samples = _levelled(sound.samples)
+        if not samples.any():
             return np.zeros(SIZE, np.float32)
-        samples = samples * (10 ** (_LEVEL / 20) / np.sqrt(power))
         with torch.inference_mode():
             embeddings = self.embed_windows(torch.from_numpy(_windows(samples))).numpy()
         mean = embeddings.mean(axis=0)
@@ -87,14 +85,26 @@ def similarity(one: Float32[np.ndarray, "256"], other: Float32[np.ndarray, "256"
     return float(one @ other) / norms if norms > 0 else 0.0
 
 
+def level_mel(samples: np.ndarray) -> Float32[np.ndarray, "steps 40"]:
+    """The mel power spectrum that the encoder sees of 16 kHz samples, brought to its level; 100 steps a second."""
+    return _mel_spectrum(_levelled(samples))
+
+
+def _levelled(samples: np.ndarray) -> np.ndarray:
+    """At the level that the encoder expects; zeros where there is no sound."""
+    samples = samples.astype(np.float64)
+    power = float(np.mean(samples**2)) if len(samples) else 0.0
+    return samples * (10 ** (_LEVEL / 20) / np.sqrt(power)) if power >= 1e-12 else np.zeros(len(samples))
+
+
 def _windows(samples: np.ndarray) -> Float32[np.ndarray, "n 160 40"]:
     """Overlapping windows of the mel spectrum; the last one may be up to a quarter silence."""
     steps = -(-(len(samples) + 1) // HOP)
-    starts = list(range(0, max(1, steps - _STEPS + _STRIDE + 1), _STRIDE))
-    if len(starts) > 1 and (len(samples) - starts[-1] * HOP) / (_STEPS * HOP) < _COVERAGE:
+    starts = list(range(0, max(1, steps - STEPS + _STRIDE + 1), _STRIDE))
+    if len(starts) > 1 and (len(samples) - starts[-1] * HOP) / (STEPS * HOP) < _COVERAGE:
         starts.pop()
-    mel = _mel_spectrum(np.pad(samples, (0, max(0, (starts[-1] + _STEPS) * HOP - len(samples)))))
-    return np.stack([mel[start : start + _STEPS] for start in starts])
+    mel = _mel_spectrum(np.pad(samples, (0, max(0, (starts[-1] + STEPS) * HOP - len(samples)))))
+    return np.stack([mel[start : start + STEPS] for start in starts])
 
 
 def _mel_spectrum(samples: np.ndarray) -> Float32[np.ndarray, "steps 40"]:

@@ -20,13 +20,15 @@ from synclips.speech.world import FRAMES_PER_SECOND, Frames, analyse, envelope_o
 
 STRENGTH: Final = 0.8
 _FEWEST_FRAMES: Final = 40
-_UNVOICED_SHARE: Final = 0.3
+UNVOICED_SHARE: Final = 0.3
 """Part of the change that unvoiced frames get: they tell voices apart little, and words a lot."""
 _LIVELINESS: Final = (0.6, 1.8)
 """How far the pitch's spread may be scaled."""
-_LARGEST_LEVEL_CHANGE: Final = 18.0
+LARGEST_LEVEL_CHANGE: Final = 18.0
 _LARGEST_CHANGE: Final = 2.3
 """Log amplitude (20 dB) by which a band may change: a reference without treble must not silence the consonants."""
+SPREAD_SCALE: Final = (0.7, 2.0)
+"""How far the spread of the mapped cepstra may be scaled."""
 _EDGE: Final = 7
 """Frames over which the change fades between voiced and unvoiced."""
 
@@ -87,8 +89,8 @@ class WorldConverter:
         if wanted is None or len(speech.samples) < SAMPLE_RATE // 10:
             return speech
         frames = analyse(speech)
-        line = voice_statistics(frames, _average_deviation())
-        speaking = _known_voice(self.source) or line
+        line = voice_statistics(frames, average_deviation())
+        speaking = known_voice(self.source) or line
         if speaking is None:
             return speech
         if line is not None:
@@ -96,7 +98,7 @@ class WorldConverter:
         target, known, known_voiced = wanted
         normal = self._mapped(frames, speaking, target, known, known_voiced)
         envelope = frames.envelope + _gain(frames, normal * target.deviation + target.mean)
-        f0 = _moved_pitch(frames.f0, speaking, target)
+        f0 = moved_pitch(frames.f0, speaking, target)
         converted = synthesise(Frames(f0, envelope, frames.aperiodicity), len(speech.samples))
         return equalised(converted, reference.resampled(SAMPLE_RATE))
 
@@ -115,7 +117,7 @@ class WorldConverter:
 
         mapper, _ = load_voice_mapper()
         own = (frames.cepstra - speaking.mean) / speaking.deviation
-        spread = np.log(target.deviation / _average_deviation())
+        spread = np.log(target.deviation / average_deviation())
         inputs = (own[::2], frames.voiced[::2], known, known_voiced)
         with torch.inference_mode():
             source, voiced, reference, reference_voiced = (
@@ -140,7 +142,7 @@ def _as_varied(
     if strong.sum() < _FEWEST_FRAMES // 2:
         return mapped
     mean, deviation = mapped[strong].mean(axis=0), mapped[strong].std(axis=0)
-    scale = np.clip(1 / np.maximum(deviation, 1e-3), 0.7, 2.0)
+    scale = np.clip(1 / np.maximum(deviation, 1e-3), *SPREAD_SCALE)
     return np.asarray(mean + (mapped - mean) * scale)
 
 
@@ -159,9 +161,9 @@ def _gain(frames: Frames, wanted: Float64[np.ndarray, "n 40"]) -> Float64[np.nda
     strong = frames.strong()
     if strong.any():
         change[:, 0] -= change[strong, 0].mean()
-    change[:, 0] = np.clip(change[:, 0], -_LARGEST_LEVEL_CHANGE, _LARGEST_LEVEL_CHANGE)
+    change[:, 0] = np.clip(change[:, 0], -LARGEST_LEVEL_CHANGE, LARGEST_LEVEL_CHANGE)
     voiced = np.convolve(frames.voiced.astype(np.float64), np.ones(_EDGE) / _EDGE, "same")[:, None]
-    change = change * (voiced + (1 - voiced) * _UNVOICED_SHARE)
+    change = change * (voiced + (1 - voiced) * UNVOICED_SHARE)
     return np.clip(envelope_of(change), -2 * _LARGEST_CHANGE, 2 * _LARGEST_CHANGE)
 
 
@@ -171,7 +173,7 @@ def _at_pitch_of(voice: VoiceStatistics, line: VoiceStatistics, count: int) -> V
     return replace(voice, log_pitch=share * line.log_pitch + (1 - share) * voice.log_pitch)
 
 
-def _moved_pitch(
+def moved_pitch(
     f0: Float64[np.ndarray, " n"], speaking: VoiceStatistics, target: VoiceStatistics
 ) -> Float64[np.ndarray, " n"]:
     """Log F0 shifted to the wanted median and scaled to the wanted spread; unvoiced stays unvoiced."""
@@ -180,13 +182,13 @@ def _moved_pitch(
     return np.where(f0 > 0, np.clip(np.exp(log_pitch), 40, 800), 0.0)
 
 
-def _average_deviation() -> Float64[np.ndarray, "40"]:
+def average_deviation() -> Float64[np.ndarray, "40"]:
     from synclips.speech.voice_mapper import load_voice_mapper
 
     return np.asarray(load_voice_mapper()[1]["average.deviation"].double().numpy())
 
 
-def _known_voice(name: str) -> VoiceStatistics | None:
+def known_voice(name: str) -> VoiceStatistics | None:
     """The stored statistics of an engine's voice, or None."""
     from synclips.speech.voice_mapper import load_voice_mapper
 
@@ -211,7 +213,7 @@ def _reference_voice(
     if waveform.duration < 0.2:
         return None
     frames = analyse(waveform, for_synthesis=False)
-    statistics = voice_statistics(frames, _average_deviation())
+    statistics = voice_statistics(frames, average_deviation())
     if statistics is None:
         return None
     active = frames.active()
