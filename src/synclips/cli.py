@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Final
 
-from synclips import __version__, cli_corpus, cli_dubbing, cli_faces, cli_speaking, cli_training
+from synclips import __version__, cli_corpus, cli_dubbing, cli_evaluating, cli_faces, cli_speaking, cli_training
 from synclips.cli_process import Stopped, calm_process
 from synclips.cli_verb import UsageError, Verb
 from synclips.errors import SyncLipsError
@@ -25,6 +25,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *cli_speaking.VERBS,
     *cli_corpus.VERBS,
     *cli_training.VERBS,
+    *cli_evaluating.VERBS,
 )
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 from synclips.cli_verb import (
-    OUTPUTS,
     RAW,
     Verb,
     add_config,

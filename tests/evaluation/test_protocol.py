@@ -121,7 +121,7 @@ def test_every_method_is_tried_on_every_case_that_it_can_be(results: list[Result
     assert len([key for task, key in keys if task == "reconstruct"]) == 3
     assert {key for task, key in keys if task == "cross"} == {"s33.bbaf2n", "s33.lgwi4p"}
     assert {r.method for r in results} == {
-        *("real", "frozen", "shuffled", "perfect", "early", "blurred", "boxed", "copy-frame", "nearest-mouth")
+        *("real", "frozen", "shuffled", "silent", "perfect", "early", "blurred", "boxed", "copy-frame", "nearest-mouth")
     }
     assert {name for r in results for name in r.figures} <= MEASURES.keys()
 

@@ -47,11 +47,13 @@ def test_a_video_against_itself_is_perfect(real: VideoReport) -> None:
     assert figures["silence_motion"] < 0.02 < figures["speech_motion"]
     assert -60 < figures["loudness_lufs"] < 0
     assert real.slips == ()
+    # of forty lip points only two move in these drawings
+    assert ["hardly moves" in finding.text for finding in real.findings if not finding.good] == [True]
 
 
 def test_the_report_is_a_page_and_json(real: VideoReport) -> None:
     page = real.page.read_text()
-    assert "slips nowhere" in page
+    assert "in sync: the sound is on time" in page
     assert page.count("data:image/png") == 1
     value = json.loads((real.page.parent / "video.json").read_text())
     assert value["figures"] == real.figures
@@ -64,10 +66,10 @@ def test_sound_that_slips_half_way_is_found_there(
     crops, waveform = clip_crops
     video = write_video(tmp_path / "slips.mp4", crops, later(waveform, 5, start=75))
     report = evaluate_video(video, tmp_path / "report", syncnet, DrawnDetector)
-    assert [frames for _, frames in report.slips] == [5]
-    assert report.slips[0][0] == pytest.approx(3, abs=1.2)
+    assert [slip.frames for slip in report.slips] == [5]
+    assert report.slips[0].seconds == pytest.approx(3, abs=1.2)
     assert 20 < report.figures["in_sync_percent"] < 80
-    assert "+5 frames" in report.page.read_text()
+    assert "200 ms (5 frames) late" in report.page.read_text()
 
 
 @pytest.mark.parametrize("lag", [3])
@@ -78,7 +80,9 @@ def test_sound_that_is_late_throughout_measures_it(
     video = write_video(tmp_path / "late.mp4", crops[:75], later(waveform, lag).padded(75 * SAMPLES_PER_FRAME))
     report = evaluate_video(video, tmp_path / "report", syncnet, DrawnDetector)
     assert report.figures["av_offset"] == lag
-    assert report.slips[0][1] == lag
+    assert report.slips[0].frames == lag
+    assert not report.findings[0].good
+    assert f"{40 * lag} ms ({lag} frames) late against the lips throughout" in report.findings[0].text
 
 
 def test_blur_a_box_and_a_touched_background_are_seen(
@@ -168,6 +172,29 @@ def test_faces_that_are_away_take_no_part(
     assert figures["av_offset"] == 0
     with pytest.raises(NoFaceError, match="no face was found"):
         evaluate_video(hidden, tmp_path / "report", syncnet, Detector)
+
+
+def test_an_interrupted_report_goes_on_with_the_faces_it_found(
+    original: Path, syncnet: SyncNet, real: VideoReport, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    class Counting(DrawnDetector):
+        """Stopped by Ctrl-C at its sixtieth frame."""
+
+        def detect(self, image: np.ndarray) -> np.ndarray | None:
+            """See DrawnDetector."""
+            seen.append(1)
+            if len(seen) == 60:
+                raise KeyboardInterrupt
+            return super().detect(image)
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_video(original, tmp_path, syncnet, Counting, reference=original)
+    report = evaluate_video(original, tmp_path, syncnet, Counting, reference=original)
+    assert len(seen) == 60 + 3 + (150 - 59)
+    assert report.figures == real.figures
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "video.json"]
 
 
 def test_bad_input_is_one_clear_line(original: Path, syncnet: SyncNet, tmp_path: Path) -> None:

@@ -73,13 +73,25 @@ def training_curves(logs: Sequence[Path]) -> bytes | None:
 
 
 def timeline(
-    seconds: Sequence[float], rows: Sequence[tuple[str, Mapping[str, Sequence[float]]]], dots: Sequence[str] = ()
+    seconds: Sequence[float],
+    rows: Sequence[tuple[str, Mapping[str, Sequence[float]]]],
+    dots: Sequence[str] = (),
+    good: Mapping[str, tuple[float, float]] | None = None,
 ) -> bytes:
-    """Figures of one video over time, a row each; NaN leaves a gap. Rows named in `dots` show each value."""
+    """Figures of one video over time, a row each; NaN leaves a gap. Rows named in `dots` show each value.
+
+    `good` says between which values a row is as it should be. A few values far beyond the rest (cuts) are cut off.
+    """
     figure, axes = _figure(9.0, 1.5 * len(rows) + 0.5, rows=len(rows))
     for ax, (label, series) in zip(np.atleast_1d(axes), rows, strict=True):
         for colour, (name, values) in zip(_colours(len(series)), series.items(), strict=True):
             ax.plot(seconds, values, color=colour, linewidth=1.2, label=name, marker="." if label in dots else None)
+        if good and label in good:
+            ax.axhspan(*good[label], color=COLOURS[2], alpha=0.15, linewidth=0)
+        known = [value for values in series.values() for value in values if np.isfinite(value)]
+        usual = float(np.quantile(known, 0.98)) if known else 0.0
+        if usual > 0 and max(known) > 3 * usual:
+            ax.set_ylim(top=1.5 * usual)
         ax.set_ylabel(label, fontsize=7)
         ax.set_xlim(seconds[0], max(seconds[-1], seconds[0] + 0.04))
         if len(series) > 1:

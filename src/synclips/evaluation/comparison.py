@@ -28,26 +28,35 @@ class Difference:
     verdict: str
 
 
-def compare_reports(a: Path, b: Path, output: Path | None = None) -> list[Difference]:
+def compare_reports(
+    a: Path, b: Path, output: Path | None = None, methods: tuple[str, str] | None = None
+) -> list[Difference]:
     """Compare the models of two report folders, clip by clip; write index.html and comparison.json into `output`.
 
+    `methods` names the row of each that is compared (default: the one that the report is on); with it, `a` and `b` may
+    be one report.
+
     Raises:
-        DataError: a folder holds no report, or the two have no clip in common.
+        DataError: a folder holds no report, other judges judged them, or they have no clip in common.
         OutputError: `output` cannot be written.
     """
     one, two = _read(a), _read(b)
+    judges = one["about"].get("judges")
+    if judges != two["about"].get("judges"):
+        raise DataError(f"{a} and {b} were judged by different judges; evaluate both with the same --judge")
+    names = methods or (one["method"], two["method"])
     found = []
     for split in one["splits"]:
         if split in two["splits"]:
-            rows_a, rows_b = (read_results(folder / split / "results.jsonl") for folder in (a, b))
-            pairs = differences(rows_a, rows_b, one["method"], two["method"])
+            rows_a, rows_b = (read_results(folder / split / "results.jsonl", judges) for folder in (a, b))
+            pairs = differences(rows_a, rows_b, *names)
             found += [
                 Difference(split, *place, *values, _verdict(place[1], values[2])) for place, values in pairs.items()
             ]
     if not found:
-        raise DataError(f"{a} and {b} have no clip in common; evaluate both on the same split")
+        raise DataError(f"{a} and {b} have no clip of {names[0]} and {names[1]} in common; evaluate both on one split")
     if output is not None:
-        _write(output, found, (one["method"], two["method"]), (a, b))
+        _write(output, found, names, (a, b))
     return found
 
 
@@ -62,7 +71,8 @@ def _read(folder: Path) -> dict[str, Any]:
     path = folder / METRICS
     try:
         value: dict[str, Any] = json.loads(path.read_text())
-        if not isinstance(value["method"], str) or not isinstance(value["splits"], dict):
+        kinds = {"method": str, "splits": dict, "about": dict}
+        if not all(isinstance(value[name], kind) for name, kind in kinds.items()):
             raise TypeError
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} holds no report; name a folder that `synclips evaluate` wrote") from error

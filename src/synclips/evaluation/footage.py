@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from synclips.data.grid import Utterance
 from synclips.errors import DataError
@@ -42,6 +42,10 @@ class Look:
     def lower(self) -> Float32[np.ndarray, "n m 3"]:
         """Canonical positions of the points that speech moves."""
         return self.meshes[:, lower_points()]
+
+    def at(self, index: Int64[np.ndarray, " k"]) -> "Look":
+        """The frames of those numbers."""
+        return Look(self.points[index], self.visible[index], self.crops[index])
 
     def first(self, count: int) -> "Look":
         """The first `count` frames."""

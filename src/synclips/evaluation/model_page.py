@@ -8,7 +8,7 @@ import numpy as np
 from synclips.evaluation.charts import bars_by_speaker, opening_traces, sync_curves, training_curves
 from synclips.evaluation.measures import MEASURES
 from synclips.evaluation.page import Cell, Page
-from synclips.evaluation.protocol import FROZEN, KEEP_AWAY, REAL, SHUFFLED
+from synclips.evaluation.protocol import FROZEN, KEEP_AWAY, REAL, SHUFFLED, SILENT
 from synclips.evaluation.results import TASKS, Result
 from synclips.evaluation.summary import Estimate, Key, by_speaker, ranked
 
@@ -37,7 +37,9 @@ def model_page(
     page.text(
         "Means over clips with 95 % intervals from a bootstrap over speakers (over clips, where a split has one "
         "speaker). Everything is measured on finished frames at native resolution, as any stranger would look at them. "
-        f"`{REAL}`: the sound's own video. `{FROZEN}`: a still picture. `{SHUFFLED}`: real video under other sound."
+        f"`{REAL}`: the sound's own video. `{FROZEN}`: a still picture. `{SHUFFLED}`: the clip's own video under a "
+        f"sound that is not its own. `{SILENT}`: real video, its sound taken away. copy-frame: one mouth throughout. "
+        "nearest-mouth: the person's mouth nearest to the right one, which it is told."
     )
     for split, rows in results.items():
         page.heading(f"Split: {split}")
@@ -63,7 +65,7 @@ def model_page(
 def add_table(page: Page, summary: Mapping[Key, Estimate], task: str, own: str) -> None:
     """One task's table: a row a method, a column a measure."""
     methods = list(dict.fromkeys(m for t, m, _ in summary if t == task))
-    methods.sort(key=lambda m: (m == own, m == REAL, m not in (FROZEN, SHUFFLED)), reverse=True)
+    methods.sort(key=lambda m: (m == own, m == REAL, m not in (FROZEN, SHUFFLED, SILENT)), reverse=True)
     measures = [name for name in MEASURES if any((task, m, name) in summary for m in methods)]
     rows = []
     for name in methods:
@@ -129,9 +131,9 @@ def _add_cases(page: Page, rows: Sequence[Result], method: str, folder: Path) ->
             words = (
                 f"{name}: {r.key}, said as in {r.driver}; {label} {r.figures[measure]:.{MEASURES[measure].digits}f}. "
             )
-            stem = folder / "pictures" / f"{r.task}.{r.key}"
-            if stem.with_name(stem.name + ".jpg").is_file():
-                picture = stem.with_name(stem.name + ".jpg").read_bytes()
-                page.photo(picture, words + "Rows: made, real, and four times the change from frame to frame of each.")
-            if stem.with_name(stem.name + ".mp4").is_file():
-                page.video(stem.with_name(stem.name + ".mp4").read_bytes(), "Left: made. Right: real.")
+            picture, clip = (folder / "pictures" / f"{r.picture}.{suffix}" for suffix in ("jpg", "mp4"))
+            if picture.is_file():
+                words += "Rows: made, real, and four times the change from frame to frame of each."
+                page.photo(picture.read_bytes(), words)
+            if clip.is_file():
+                page.video(clip.read_bytes(), "Left: made. Right: real.")

@@ -3,7 +3,8 @@
 import csv
 import json
 import platform
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
@@ -21,7 +22,7 @@ from synclips.evaluation.baselines import baselines
 from synclips.evaluation.charts import changes, strip
 from synclips.evaluation.footage import Detectors
 from synclips.evaluation.model_page import model_page
-from synclips.evaluation.protocol import Made, Method, cases_of, run_protocol
+from synclips.evaluation.protocol import BUILT_IN, Made, Method, cases_of, run_protocol
 from synclips.evaluation.results import TASKS, Result, Task
 from synclips.evaluation.scoring import Judges
 from synclips.evaluation.summary import Estimate, Key, by_speaker, summarise
@@ -66,8 +67,12 @@ def evaluate_model(
         OutputError: `output` cannot be written.
     """
     names = [method.name for method in (*methods, *baselines())]
-    if not methods or len(set(names)) < len(names):
+    taken = {method.name for method in BUILT_IN}
+    if not methods or len(set(names)) < len(names) or taken & set(names):
         raise ConfigError("name at least one method to evaluate, each differently, and none like a baseline")
+    for name in names:
+        if not re.fullmatch(r"[\w .+-]+", name):
+            raise ConfigError(f"{name!r} is no name for a method; use letters, digits, spaces and . + - _ only")
     filled = {split: list(clips) for split, clips in splits.items() if clips}
     if not filled:
         raise DataError("there is no clip to evaluate; preprocess or download speakers of the splits asked for")
@@ -85,7 +90,7 @@ def evaluate_model(
             judges_identity,
             folder,
             detectors,
-            on_made=partial(_keep_pictures, names[0], folder),
+            on_made=partial(_keep_pictures, {method.name for method in methods}, folder),
             on_progress=on_progress,
         )
     facts = {"machine": _machine(), "judges": judges_identity, "SyncLips": __version__} | dict(about or {})
@@ -98,14 +103,14 @@ def evaluate_model(
     return ModelReport(output / PAGE, names[0], summary)
 
 
-def _keep_pictures(method: str, folder: Path, made: Made) -> None:
+def _keep_pictures(methods: Collection[str], folder: Path, made: Made) -> None:
     """Strips (made, real, and how each changes from frame to frame) and a side-by-side clip, for the page to choose."""
-    if made.result.method != method:
+    if made.result.method not in methods:
         return
     real = made.target or made.source
     count = min(len(made.look), len(real))
     crops, true = made.look.crops[:count], real.look.crops[:count]
-    name = picture_name(made.result)
+    name = made.result.picture
     with atomic_path(folder / "pictures" / f"{name}.jpg") as temporary:
         temporary.write_bytes(strip([crops, true, changes(crops), changes(true)]))
     if made.target is None:
@@ -114,11 +119,6 @@ def _keep_pictures(method: str, folder: Path, made: Made) -> None:
     with VideoWriter(path, 576, 288, Fraction(FPS), quality=24, audio=made.waveform, overwrite=True) as writer:
         for one, two in zip(crops, true, strict=True):
             writer.write(np.concatenate([_doubled(one), _doubled(two)], axis=1))
-
-
-def picture_name(result: Result) -> str:
-    """The name, without a suffix, of a result's pictures."""
-    return f"{result.task}.{result.key}"
 
 
 def _doubled(crop: UInt8[np.ndarray, "144 144 3"]) -> UInt8[np.ndarray, "288 288 3"]:

@@ -16,6 +16,9 @@ table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular
 th, td { padding: .3rem .6rem; border-bottom: 1px solid #8883; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
 td small { opacity: .65; } tr.own td { font-weight: 600; } td.better { color: #1a7f37; } td.worse { color: #cf222e; }
+ul.verdicts { list-style: none; padding: 0; } .verdicts li { padding: .15rem 0; }
+li.better::before { content: "\\2713\\00a0 "; color: #1a7f37; }
+li.worse::before { content: "\\2717\\00a0 "; color: #cf222e; }
 img, video { max-width: 100%; height: auto; margin: .4rem 0; display: block; } figure { margin: 1rem 0; }
 img.chart { background: white; border-radius: 4px; }
 figcaption, .note { opacity: .75; font-size: .86rem; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
@@ -62,6 +65,11 @@ class Page:
         """Names and what they mean."""
         inner = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in terms)
         self._parts.append(f"<dl>{inner}</dl>")
+
+    def verdicts(self, lines: Sequence[tuple[bool, str]]) -> None:
+        """Sentences, each marked as good news or bad."""
+        inner = "".join(f'<li class="{"better" if good else "worse"}">{html.escape(text)}</li>' for good, text in lines)
+        self._parts.append(f'<ul class="verdicts">{inner}</ul>')
 
     def chart(self, png: bytes, caption: str = "") -> None:
         """A PNG."""

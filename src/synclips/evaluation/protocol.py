@@ -5,8 +5,19 @@ reconstruct: a clip is given its own sound; nothing of a frame being made may co
 cross:       a clip is given the sound of another clip of the same speaker, whose lips are then the truth.
 silence:     a clip is given a second of silence.
 
-Beside the methods under test stand three that need no model: `real` (the sound's own video), `frozen` (a still
-picture) and `shuffled` (real video under another clip's sound). What a figure is worth shows in the gap between them.
+Beside the methods under test stand four that need no model: `real` (the sound's own video), `frozen` (a still
+picture), `shuffled` (the clip's own video under a sound that is not its own) and `silent` (real video, its sound taken
+away; in the task `silence` that is `shuffled`). What a figure is worth shows in the gap between them.
+
+Anything that can make frames is a method: a `Method` with a `Maker`, for instance
+
+    def make(footage: Footage, waveform: Waveform, task: Task) -> Iterator[np.ndarray]:
+        for frame in footage.frames[: frames_in(len(waveform.samples))]:
+            yield frame  # uint8 RGB, as large as it came, its mouth made to say `waveform`
+
+    evaluate_model({"unseen": clips}, [Method("mine", make, identity="weights 1")], ...)
+
+For the command line (`synclips evaluate --method mine=FILE.py`) see synclips.evaluation.foreign.
 """
 
 import time
@@ -18,7 +29,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclips.data.grid import Utterance
-from synclips.errors import DataError
+from synclips.errors import ConfigError, DataError
 from synclips.evaluation.footage import Detectors, Footage, Look, load_footage, look
 from synclips.evaluation.results import TASKS, KeptResults, Result, Task
 from synclips.evaluation.scoring import (
@@ -40,7 +51,7 @@ from synclips.progress import Progress, silent
 KEEP_AWAY = 5
 """Frames either side of the one being made that may not lend anything to it in `reconstruct`."""
 SILENCE = Waveform(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE)
-REAL, FROZEN, SHUFFLED = "real", "frozen", "shuffled"
+REAL, FROZEN, SHUFFLED, SILENT = "real", "frozen", "shuffled", "silent"
 
 Maker = Callable[[Footage, Waveform, Task], Iterable[UInt8[np.ndarray, "h w 3"]]]
 """Makes the frames of `Footage`, from its first on, say the sound; as many as there are, or as the sound needs."""
@@ -56,7 +67,7 @@ class Method:
     identity: str = ""
 
 
-BUILT_IN = (Method(REAL), Method(FROZEN), Method(SHUFFLED))
+BUILT_IN = (Method(REAL), Method(FROZEN), Method(SHUFFLED, identity="2"), Method(SILENT))
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,7 @@ def run_protocol(
 
     Raises:
         DataError, MediaError, NoFaceError: a clip cannot be used.
+        ConfigError: a method makes something else than frames.
         OutputError: `folder` cannot be written.
     """
     kept = KeptResults(folder / "results.jsonl", judges_identity)
@@ -133,7 +145,7 @@ def run_protocol(
     results = []
     for done, (case, method) in enumerate(((c, m) for c in cases for m in everything), start=1):
         result = kept.find(method.name, method.identity, case.task, case.key)
-        if result is None and (method.name != SHUFFLED or (case.task != "silence" and case.foreign)):
+        if result is None and _can(method, case):
             made = _try(method, case, judges, shelf)
             if on_made is not None:
                 on_made(made)
@@ -144,38 +156,61 @@ def run_protocol(
     return results
 
 
+def _can(method: Method, case: Case) -> bool:
+    if method.name == SHUFFLED:
+        return case.foreign is not None or case.driver is None
+    return method.name != SILENT or case.driver is not None
+
+
 def _try(method: Method, case: Case, judges: Judges, shelf: "_Shelf") -> Made:
     source = shelf[case.source]
     target = shelf[case.driver] if case.driver is not None else None
     waveform = target.waveform if target is not None else SILENCE
-    seen: Look | None = None
-    seconds = 0.0
-    if method.make is not None:
-        started = time.monotonic()
-        frames = np.stack(list(method.make(source, waveform, case.task)))
-        seconds = time.monotonic() - started
-    elif method.name == FROZEN:
-        count = min(len(source), frames_in(len(waveform.samples)))
-        frames = np.repeat(source.frames[:1], count, axis=0)
-        seen = Look(*(np.repeat(part[:1], count, axis=0) for part in _arrays(source.look)))
-    elif method.name == SHUFFLED and case.foreign is not None:
-        frames, seen, waveform = source.frames, source.look, shelf[case.foreign].waveform
+    speed = Score({})
+    if method.make is None:
+        foreign = shelf[case.foreign] if method.name == SHUFFLED and case.foreign is not None else None
+        frames, seen, waveform = _built_in(method.name, source, target, foreign, waveform)
     else:
-        shown = target or source
-        frames, seen = shown.frames, shown.look
-    if seen is None:
+        started = time.monotonic()
+        frames = _frames_of(method, method.make(source, waveform, case.task), source)
+        speed = Score({"speed": len(frames) / max(time.monotonic() - started, 1e-9)})
         seen = look(frames, shelf.detectors)
-    score = _score(method, case, frames, seen, waveform, source, target, judges)
-    if seconds:
-        score = together(score, Score({"speed": len(frames) / seconds}))
+    score = together(_score(method, case, frames, seen, waveform, source, target, judges), speed)
     driver = target.key if target is not None else ""
     figures = {name: round(float(value), 5) for name, value in score.figures.items()}
     result = Result(method.name, method.identity, case.task, source.key, driver, source.speaker, figures, score.traces)
     return Made(result, source, target, waveform, frames, seen)
 
 
-def _arrays(seen: Look) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return seen.points, seen.visible, seen.crops
+def _built_in(
+    name: str, source: Footage, target: Footage | None, foreign: Footage | None, waveform: Waveform
+) -> tuple[UInt8[np.ndarray, "n h w 3"], Look, Waveform]:
+    """The pictures, what is seen in them, and the sound of a method of this module."""
+    if name in (REAL, SILENT):
+        shown = target or source
+        return shown.frames, shown.look, waveform if name == REAL else SILENCE
+    count = min(len(source), frames_in(len(waveform.samples)))
+    if name == FROZEN:
+        still = np.zeros(count, int)
+        return source.frames[still], source.look.at(still), waveform
+    if target is not None and foreign is not None:
+        return source.frames, source.look, foreign.waveform
+    middle = np.arange(count) + (len(source) - count) // 2
+    return source.frames[middle], source.look.at(middle), waveform
+
+
+def _frames_of(
+    method: Method, made: Iterable[UInt8[np.ndarray, "h w 3"]], source: Footage
+) -> UInt8[np.ndarray, "n h w 3"]:
+    frames = list(made)
+    wrong = [f for f in frames if f.dtype != np.uint8 or f.shape != source.frames.shape[1:]]
+    if not frames or wrong:
+        height, width = source.frames.shape[1:3]
+        found = f"{wrong[0].dtype} {wrong[0].shape}" if wrong else "none"
+        raise ConfigError(
+            f"the method {method.name} must make uint8 frames of ({height}, {width}, 3) for {source.key}, not {found}"
+        )
+    return np.stack(frames)
 
 
 def _score(
@@ -191,9 +226,10 @@ def _score(
     if target is None:
         if method.name == REAL:
             return rest_score(seen, source.rest, silent_frames(source.waveform, len(seen)))
-        return together(rest_score(seen, source.rest, np.ones(len(seen), bool)), looks_score(frames, seen, source))
+        rest = rest_score(seen, source.rest, np.ones(len(seen), bool))
+        return rest if method.name == SHUFFLED else together(rest, looks_score(frames, seen, source))
     sync = sync_score(frames, seen, waveform.padded(len(frames) * SAMPLES_PER_FRAME), judges)
-    if method.name == SHUFFLED:
+    if method.name in (SHUFFLED, SILENT):
         return sync
     words = word_score(seen, target.words, judges)
     if method.name == REAL:

@@ -31,6 +31,11 @@ class Result:
         """Method, task and clip: unique in a run."""
         return self.method, self.task, self.key
 
+    @property
+    def picture(self) -> str:
+        """The name, without a suffix, of its pictures in a report's folder."""
+        return ".".join(self.place)
+
 
 class KeptResults:
     """Results on disk, one line each; a line that a killed run left half-written is dropped."""
@@ -44,7 +49,7 @@ class KeptResults:
                 if value.pop("judges") == judges_identity:
                     result = Result(**value)
                     found[result.place] = result
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         self._found = found
 
@@ -82,8 +87,8 @@ def _lines(path: Path) -> Iterator[str]:
         yield from path.read_text(errors="replace").splitlines()
 
 
-def read_results(path: Path) -> list[Result]:
-    """The results in a report's results.jsonl, whoever judged them; the last one of each place counts.
+def read_results(path: Path, judges_identity: str | None = None) -> list[Result]:
+    """The results in a report's results.jsonl, by those judges (None: whoever judged them); the last of each counts.
 
     Raises:
         DataError: the file is missing or holds none.
@@ -92,9 +97,10 @@ def read_results(path: Path) -> list[Result]:
     for line in _lines(path):
         try:
             value = json.loads(line)
-            value.pop("judges", None)
+            if value.pop("judges", None) != judges_identity and judges_identity is not None:
+                continue
             result = Result(**value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, AttributeError):
             continue
         found[result.place] = result
     if not found:

@@ -14,6 +14,8 @@ NEAR = 2.0
 """Pixels either side of an outline over which its step is taken."""
 CONTROLS = (-9.0, -6.0, 6.0, 9.0)
 """Pixels from the outline (inside is positive) of the outlines beside it that nothing was put in along."""
+BOXES = {"mouth box": MOUTH_VIEW, "lower-face box": LOWER_VIEW}
+"""Outlines that do not move with the words: seams along them can be told from other words in the reference."""
 SECTORS = 16
 """Parts of an outline, by angle about its middle: within one a seam steps one way, and texture both."""
 
@@ -94,7 +96,7 @@ def outlines(points: Float32[np.ndarray, "468 3"], width: int, height: int) -> d
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
     inverse = invert(fit_alignment(points[None]))
     found = {"lips": cv2.dilate(widened, disc) > 0}
-    for name, view in (("mouth box", MOUTH_VIEW), ("lower-face box", LOWER_VIEW)):
+    for name, view in BOXES.items():
         found[name] = _filled(transform(inverse, _corners(view)[None])[0], width, height) > 0
     return found
 

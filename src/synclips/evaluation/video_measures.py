@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from synclips.errors import InputError
 from synclips.evaluation.footage import Detectors
 from synclips.evaluation.quality import Box, flicker_energy, gradient_energy, mouth_boxes, psnr
-from synclips.evaluation.seams import outlines, seam_step, seam_visibility
+from synclips.evaluation.seams import BOXES, outlines, seam_step, seam_visibility
 from synclips.evaluation.shapes import inter_ocular, opening_of
 from synclips.evaluation.silence import lip_speed
 from synclips.evaluation.sync import embed_stream, mouths_of
@@ -169,7 +169,7 @@ def _measure(
             seen = [seam_visibility(now, mask) for mask in masks.values()]
             series["seam" + suffix][number] = np.nanmax([*seen, 0.0])
     if other is not None and with_seams:
-        series["seam_step"][number] = np.nanmax([*(seam_step(image, other, mask) for mask in masks.values()), 0.0])
+        series["seam_step"][number] = np.nanmax([*(seam_step(image, other, masks[name]) for name in BOXES), 0.0])
         [lower] = mouth_boxes(points, width, height, LOWER_VIEW)
         series["psnr_outside"][number] = min(100.0, psnr(_without(image, lower, other), other))
 

@@ -1,5 +1,6 @@
 """The page of one video's report."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,12 +9,12 @@ from jaxtyping import Float64
 
 from synclips.evaluation.charts import timeline
 from synclips.evaluation.page import Cell, Page
+from synclips.evaluation.slips import CONFIDENT, SLIP, SyncWindow
+from synclips.evaluation.video_findings import Finding
 from synclips.evaluation.video_measures import Along
 from synclips.media.timebase import FPS
 
 OFFSET = "AV offset"
-CONFIDENT = 0.15
-"""Confidence from which a window's offset is believed; below it nobody speaks, or not these lips."""
 POINTS = 1500
 """Most points that a curve is drawn with."""
 MEANINGS = {
@@ -39,6 +40,7 @@ MEANINGS = {
     "seam_ratio": "seam over the reference's: 1 is right",
     "no_face_percent": "% of frames in which no face was found",
     "loudness_lufs": "integrated loudness of the sound, LUFS",
+    "loudness_change": "LU by which the sound is louder than the reference's",
     "peak": "largest sample of the sound, 1 is full scale",
     "speaker_similarity": "likeness of the voice to the reference's: 1 is the same",
     "word_accuracy": "share of the text's words that a recogniser hears",
@@ -50,9 +52,9 @@ def video_page(
     video: Path,
     reference: Path | None,
     figures: dict[str, float],
-    slips: tuple[tuple[float, int], ...],
+    findings: Sequence[Finding],
     along: Along,
-    windows: dict[str, Float64[np.ndarray, " n"]],
+    windows: Sequence[SyncWindow],
 ) -> str:
     """The report as HTML."""
     page = Page(f"SyncLips video report: {video.name}")
@@ -60,34 +62,36 @@ def video_page(
         f"{len(along) / FPS:.2f} s, measured at {FPS} frames a second."
         + (f" Reference: {reference}." if reference else "")
     )
-    if "av_offset" not in figures:
-        page.text("There is no sound, or too little of face and sound together, to measure sync.")
-    elif slips:
-        places = ", ".join(f"{seconds:.1f} s ({frames:+d} frames)" for seconds, frames in slips[:20])
-        page.text(f"The sound slips at {places}. Positive: the sound lags the picture.")
-    else:
-        page.text("The sound slips nowhere by more than one frame, as far as the lips tell.")
+    page.verdicts([(finding.good, finding.text) for finding in findings])
+    page.heading("Figures")
     page.table(
         ["", "value", "what it is"],
         [[Cell(name), Cell(f"{figures[name]:.3f}"), Cell(MEANINGS[name])] for name in MEANINGS if name in figures],
     )
-    page.chart(timeline(*_curves(along, windows), dots=[OFFSET]), "Along the video")
+    caption = (
+        "AV offset: of the 3 s around each dot; above 0 the sound is late; unsure where the confidence is below "
+        f"{CONFIDENT}."
+    )
+    page.heading("Along the video")
+    page.chart(
+        timeline(*_curves(along, windows), dots=[OFFSET, "confidence"], good={OFFSET: (-float(SLIP), float(SLIP))}),
+        caption,
+    )
     return page.render()
 
 
 def _curves(
-    along: Along, windows: dict[str, Float64[np.ndarray, " n"]]
+    along: Along, windows: Sequence[SyncWindow]
 ) -> tuple[list[float], list[tuple[str, dict[str, list[float]]]]]:
     seconds = _thinned(np.arange(len(along)) / FPS)
     rows = []
     if windows:
-        sure = windows["confidence"] >= CONFIDENT
-        parts = {
-            "confident": np.where(sure, windows["offset"], np.nan),
-            "unsure": np.where(sure, np.nan, windows["offset"]),
-        }
-        rows += [(OFFSET, {name: _mean_of_known(values) for name, values in parts.items()})]
-        rows += [("confidence", {"confidence": _thinned(_between(windows["confidence"]))})]
+        for name, value in ((OFFSET, "offset"), ("confidence", "confidence")):
+            parts = {part: np.full(len(along), np.nan) for part in ("sure", "unsure")}
+            for window in windows:
+                at = min(round(window.seconds * FPS), len(along) - 1)
+                parts["sure" if window.sure else "unsure"][at] = getattr(window, value)
+            rows += [(name, {part: _mean_of_known(values) for part, values in parts.items()})]
     rows += [("opening, %", {"opening": _thinned(along.opening)})]
     for name in ("sharpness", "flicker", "seam"):
         series = {"this video": _thinned(_between(along.series[name]))}

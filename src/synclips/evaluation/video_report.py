@@ -6,18 +6,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
 
 from synclips.errors import OutputError
 from synclips.evaluation.footage import Detectors
 from synclips.evaluation.intelligibility import vocabulary, word_error_rate
+from synclips.evaluation.kept_detector import KeptDetector
 from synclips.evaluation.original_sync import field_crops, measure_field_sync
 from synclips.evaluation.quality import ratio
 from synclips.evaluation.scoring import LipReader
 from synclips.evaluation.silence import silent_frames
-from synclips.evaluation.sync import FEWEST, HALF, embed_sound, sync_figures
+from synclips.evaluation.slips import SLIP, Slip, SyncWindow, slips_of, sync_windows
+from synclips.evaluation.sync import embed_sound, sync_figures
+from synclips.evaluation.video_findings import Finding, findings
 from synclips.evaluation.video_measures import Along, check_reference, measure_along, track_at_rate
-from synclips.evaluation.video_page import CONFIDENT, video_page
+from synclips.evaluation.video_page import video_page
 from synclips.features.alignment import crop_face
 from synclips.features.tracked_video import TrackedVideo
 from synclips.files import atomic_path, reason
@@ -28,21 +30,20 @@ from synclips.models.original_syncnet import OriginalSyncNet
 from synclips.models.syncnet import SyncNet
 from synclips.progress import Progress, silent
 
-WINDOW, STEP = 3 * FPS, FPS // 2
-"""Frames over which sync is measured at a time, and from one such time to the next."""
+USUAL = 0.95
+"""Share of the frames that are set against the reference: a cut in it would outweigh all others."""
 SENTENCE = 10 * FPS
 """Frames up to which a video may be one GRID sentence."""
-SLIP = 1
-"""Largest offset, in frames, that is not a slip."""
 
 
 @dataclass(frozen=True)
 class VideoReport:
-    """The page, all figures by name, and the times (seconds) from which the sound slips, with their offsets."""
+    """The page, all figures by name, where the sound slips, and what there is to say, faults first."""
 
     page: Path
     figures: dict[str, float]
-    slips: tuple[tuple[float, int], ...]
+    slips: tuple[Slip, ...]
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def evaluate_video(
     """Measure `video` and write `output`/index.html and `output`/video.json.
 
     `reference` is the video it was made from: figures are then set against it, frame by frame. `text` is what is
-    said. Without sound in the video, or too little of it, there are no figures of sync.
+    said. Without sound in the video, or too little of it, there are no figures of sync. An interrupted report goes on
+    with the faces that it found.
 
     Raises:
         MediaError, NoFaceError: the video or the reference cannot be used.
@@ -85,22 +87,25 @@ def evaluate_video(
     if reference is not None:
         check_reference(reference, info)
     _make_folder(output)
-    tracked = track_at_rate(video, detectors, on_progress)
+    kept = output / "faces.part"
+    tracked = track_at_rate(video, lambda: KeptDetector(detectors(), kept, video), on_progress)
     along = measure_along(tracked, syncnet, reference, on_progress)
     figures = _picture_figures(along)
-    windows: dict[str, Float64[np.ndarray, " n"]] = {}
+    windows: tuple[SyncWindow, ...] = ()
     sound: Waveform | None = None
     if info.has_audio:
         sound = read_audio(video, SAMPLE_RATE).padded(len(along) * SAMPLES_PER_FRAME)
         found, windows = _sync(along, syncnet, sound)
-        figures |= found | _silence(along, silent_frames(sound, len(along))) | _sound(sound)
+        figures |= found | _silence(along, silent_frames(sound, len(along))) | _sound(sound, reference)
         if original is not None:
             figures |= _field(tracked, original, sound)
     figures |= _heard(sound, reference, text, tracked, listeners or Listeners())
     figures = {name: round(float(value), 4) for name, value in figures.items() if np.isfinite(value)}
-    slips = _slips(windows)
-    _write(output, video, reference, figures, slips, along, windows)
-    return VideoReport(output / "index.html", figures, slips)
+    slips = slips_of(windows)
+    report = VideoReport(output / "index.html", figures, slips, tuple(findings(figures, slips)))
+    _write(report, video, reference, along, windows)
+    kept.unlink(missing_ok=True)
+    return report
 
 
 def _make_folder(folder: Path) -> None:
@@ -114,43 +119,33 @@ def _picture_figures(along: Along) -> dict[str, float]:
     means = {name: float(np.nanmean(values)) for name, values in along.series.items() if np.isfinite(values).any()}
     figures = {name: value for name, value in means.items() if not name.endswith("_reference")}
     for name in ("sharpness", "flicker", "seam"):
-        both = np.isfinite(along.series[name]) & np.isfinite(along.series.get(f"{name}_reference", np.nan))
+        before = along.series.get(f"{name}_reference", np.full(len(along), np.nan))
+        both = np.isfinite(along.series[name]) & np.isfinite(before)
         if both.any():
+            both &= before <= np.quantile(before[both], USUAL)
             made, real = (float(along.series[n][both].mean()) for n in (name, f"{name}_reference"))
             figures[f"{name}_ratio"] = ratio(made, real)
     return figures | {"no_face_percent": 100 * float(1 - along.visible.mean())}
 
 
-def _sync(
-    along: Along, syncnet: SyncNet, sound: Waveform
-) -> tuple[dict[str, float], dict[str, Float64[np.ndarray, " n"]]]:
-    """Figures of the whole, and offset and confidence of each window at its middle frame (NaN elsewhere)."""
+def _sync(along: Along, syncnet: SyncNet, sound: Waveform) -> tuple[dict[str, float], tuple[SyncWindow, ...]]:
+    """Figures of the whole, and sync along it."""
     audio = embed_sound(syncnet, normalise_loudness(sound), len(along))
-    curves = {name: np.full(len(along), np.nan) for name in ("offset", "confidence")}
     try:
         whole = sync_figures(along.embeddings, audio, usable=along.visible)
     except ValueError:
-        return {}, curves
-    for start in range(0, max(1, len(along) - WINDOW + 1), STEP):
-        part = slice(start, min(start + WINDOW, len(along)))
-        if along.visible[part].sum() < FEWEST + 2 * HALF:
-            continue
-        try:
-            found = sync_figures(along.embeddings[part], audio[part], usable=along.visible[part])
-        except ValueError:
-            continue
-        middle = (part.start + part.stop) // 2
-        curves["offset"][middle], curves["confidence"][middle] = found.offset, found.confidence
-    sure = curves["confidence"] >= CONFIDENT
+        return {}, ()
+    windows = sync_windows(along.embeddings, audio, along.visible)
+    sure = [abs(window.offset) <= SLIP for window in windows if window.sure]
     figures = {
         "av_offset": float(whole.offset),
         "confidence": whole.confidence,
         "similarity": whole.at_zero,
         "lse_d": whole.lse_d,
         "lse_c": whole.lse_c,
-        "in_sync_percent": 100 * float((np.abs(curves["offset"][sure]) <= SLIP).mean()) if sure.any() else np.nan,
+        "in_sync_percent": 100 * float(np.mean(sure)) if sure else np.nan,
     }
-    return figures, curves
+    return figures, windows
 
 
 def _silence(along: Along, quiet: np.ndarray) -> dict[str, float]:
@@ -164,8 +159,11 @@ def _silence(along: Along, quiet: np.ndarray) -> dict[str, float]:
     return figures
 
 
-def _sound(sound: Waveform) -> dict[str, float]:
-    return {"loudness_lufs": loudness(sound), "peak": float(np.abs(sound.samples).max(initial=0))}
+def _sound(sound: Waveform, reference: Path | None) -> dict[str, float]:
+    figures = {"loudness_lufs": loudness(sound), "peak": float(np.abs(sound.samples).max(initial=0))}
+    if reference is not None and probe(reference).has_audio:
+        figures["loudness_change"] = figures["loudness_lufs"] - loudness(read_audio(reference, SAMPLE_RATE))
+    return figures
 
 
 def _field(tracked: TrackedVideo, original: OriginalSyncNet, sound: Waveform) -> dict[str, float]:
@@ -198,35 +196,23 @@ def _heard(
     return figures
 
 
-def _slips(windows: dict[str, Float64[np.ndarray, " n"]]) -> tuple[tuple[float, int], ...]:
-    """Times at which the sound begins to be off, or to be off by another amount, of the confident windows."""
-    slips: list[tuple[float, int]] = []
-    before = 0
-    for i in np.flatnonzero(windows["confidence"] >= CONFIDENT) if windows else ():
-        offset = int(windows["offset"][i])
-        if abs(offset) > SLIP and offset != before:
-            slips.append((round(int(i) / FPS, 2), offset))
-        before = offset
-    return tuple(slips)
-
-
 def _write(
-    output: Path,
+    report: VideoReport,
     video: Path,
     reference: Path | None,
-    figures: dict[str, float],
-    slips: tuple[tuple[float, int], ...],
     along: Along,
-    windows: dict[str, Float64[np.ndarray, " n"]],
+    windows: tuple[SyncWindow, ...],
 ) -> None:
     value = {
         "video": str(video),
         "reference": str(reference) if reference else None,
         "frames": len(along),
-        "figures": figures,
-        "slips": [{"seconds": seconds, "frames": frames} for seconds, frames in slips],
+        "findings": [asdict(finding) for finding in report.findings],
+        "figures": report.figures,
+        "slips": [asdict(slip) for slip in report.slips],
+        "windows": [asdict(window) for window in windows],
     }
-    with atomic_path(output / "video.json") as temporary:
+    with atomic_path(report.page.parent / "video.json") as temporary:
         temporary.write_text(json.dumps(value, indent=1) + "\n")
-    with atomic_path(output / "index.html") as temporary:
-        temporary.write_text(video_page(video, reference, figures, slips, along, windows))
+    with atomic_path(report.page) as temporary:
+        temporary.write_text(video_page(video, reference, report.figures, report.findings, along, windows))

@@ -8,20 +8,16 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from synclips.config import RecipeConfig, from_dict
 from synclips.data.shards import sha256_of
-from synclips.errors import CheckpointError
 from synclips.evaluation.footage import Footage
+from synclips.evaluation.judges import load_judge as load_judge
 from synclips.evaluation.protocol import KEEP_AWAY, Method
 from synclips.evaluation.results import Task
-from synclips.features.mfcc import N_FEATURES, audio_features, mfcc
+from synclips.features.mfcc import audio_features, mfcc
 from synclips.media.audio import Waveform, normalise_loudness
 from synclips.media.timebase import FPS, frames_in
-from synclips.models.checkpoint import load_into, read_metadata
-from synclips.models.encoders import BaseEncoders
 from synclips.models.generator import Generator
 from synclips.models.seed import SeedModel
-from synclips.models.syncnet import SyncNet
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.mouth_bank import build_bank, turns
 from synclips.rendering.renderer import build_renderer, load_model, model_path
@@ -30,35 +26,21 @@ BLOCK = 15
 """Frames of `reconstruct` made from one bank, which lacks them and their neighbours."""
 
 
-def model_method(checkpoint: Path | None, device: torch.device) -> Method:
-    """The model in a checkpoint (None: the shipped one), ready for the protocol, by the name of its file.
+def model_method(checkpoint: Path | None, device: torch.device, name: str | None = None) -> Method:
+    """The model in a checkpoint (None: the shipped one), ready for the protocol; by default named after its file.
 
     Raises:
         CheckpointError: missing, damaged, or not a generator.
     """
     model, _ = load_model(checkpoint, device)
     with model_path(checkpoint) as path:
-        return Method(path.stem, _Maker(model), sha256_of(path)[:16])
-
-
-def load_judge(checkpoint: Path) -> SyncNet:
-    """The SyncNet among the encoders that pretraining of `base` left in `checkpoint`.
-
-    Raises:
-        CheckpointError: missing, damaged, or not such encoders.
-    """
-    metadata = read_metadata(checkpoint)
-    try:
-        config = from_dict(RecipeConfig, metadata["recipe"], str(checkpoint)).model
-    except KeyError as error:
-        raise CheckpointError(f"{checkpoint} does not say what it holds; name one of `synclips pretrain`") from error
-    if config.preset != "base" or metadata.get("stage") != "pretrain":
-        raise CheckpointError(f"{checkpoint} holds no SyncNet; name outputs/base/pretrain/best.safetensors")
-    return load_into(checkpoint, BaseEncoders(N_FEATURES, config)).eval().syncnet
+        return Method(name or path.stem, ModelMaker(model), sha256_of(path)[:16])
 
 
 @dataclass(frozen=True)
-class _Maker:
+class ModelMaker:
+    """Makes the frames that the protocol asks of a model."""
+
     model: Generator | SeedModel
 
     def __call__(self, footage: Footage, waveform: Waveform, task: Task) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
