@@ -18,6 +18,7 @@ from scipy.signal import correlate
 from small_models import write_generator
 
 import synclips.dub
+import synclips.performance
 from synclips.data.synthetic import SyntheticSpeaker, draw_frames
 from synclips.data.synthetic_voice import Articulation
 from synclips.dub import DubOptions, DubResult, dub
@@ -64,7 +65,7 @@ def say(tmp_path: Path, model: Path) -> Any:
     ) -> DubResult:
         sound = tmp_path / "speech.wav"
         write_wav(sound, bursts(seconds))
-        chosen = {"codec": "ffv1" if name.endswith(".mkv") else "h264"} | options
+        chosen = {"codec": "ffv1" if name.endswith(".mkv") else "h264", "cache": False} | options
         choice = DubOptions(checkpoint=model, device="cpu", **chosen)
         return dub(video, tmp_path / name, audio=sound, options=choice, overwrite=True, on_progress=on_progress)
 
@@ -376,7 +377,7 @@ def test_every_video_at_hand_is_dubbed_and_keeps_what_it_is(
     shared_data: Path, say: Any, monkeypatch: pytest.MonkeyPatch, name: str,
     touched: list[tuple[np.ndarray, np.ndarray]],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(synclips.dub, "BANK_SECONDS", 0.3)
+    monkeypatch.setattr(synclips.performance, "BANK_SECONDS", 0.3)
     source = shared_data / "other" / name
     result = say(source, 0.12)
     before, after = probe(source), probe(result.output)

@@ -188,6 +188,7 @@ def test_wrong_use_is_named_and_what_exists_is_kept(tmp_path: Path) -> None:
         out.write(picture(0, 64, 96), 0.0)
     with pytest.raises(ValueError, match="after"):
         finish(path, [0.0, 0.0])
+    assert list(tmp_path.iterdir()) == []
     path.write_bytes(b"older")
     with pytest.raises(OutputError, match="overwrite"), writer(path, EVEN):
         pass

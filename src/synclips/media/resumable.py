@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -131,11 +130,14 @@ class ResumableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            self._close_part()
+        elif self._open is not None:
+            self._open.abandon(error)
+        if not self._parts:
+            shutil.rmtree(self.folder, ignore_errors=True)
         if error is not None:
-            if self._open is not None:
-                self._open.abandon(error)
             return
-        self._close_part()
         if not self._parts:
             raise OutputError(f"{self.path} would have no frames, so it was not written; check the input's length")
         self._join()
@@ -225,13 +227,17 @@ class _OpenPart:
     frames: int = 0
     _file: OutputFile = field(init=False)
     _encoder: PictureEncoder = field(init=False)
+    _exit: contextlib.ExitStack = field(init=False)
 
     def __post_init__(self) -> None:
-        self._file = OutputFile(self.path, Beside(), overwrite=True).__enter__()
         p = self.pictures
-        make = partial(PictureEncoder, self._file.container, p.width, p.height, p.fps, FINE_TIME_BASE)
-        with output_errors(self.path):
-            self._encoder = make(p.codec, p.quality, p.like)
+        with contextlib.ExitStack() as stack:
+            self._file = stack.enter_context(OutputFile(self.path, Beside(), overwrite=True))
+            with output_errors(self.path):
+                self._encoder = PictureEncoder(
+                    self._file.container, p.width, p.height, p.fps, FINE_TIME_BASE, p.codec, p.quality, p.like
+                )
+            self._exit = stack.pop_all()
 
     def write(self, image: np.ndarray, stamp: int) -> None:
         with output_errors(self.path):
@@ -241,8 +247,7 @@ class _OpenPart:
         self.frames += 1
 
     def finish(self) -> Part:
-        with contextlib.ExitStack() as stack:
-            stack.push(self._file)
+        with self._exit:
             with output_errors(self.path):
                 packets = self._encoder.stream.encode(None)
             self._file.finish(packets, 0.0)
@@ -250,7 +255,7 @@ class _OpenPart:
 
     def abandon(self, error: BaseException) -> None:
         with contextlib.suppress(type(error)):
-            self._file.__exit__(type(error), error, error.__traceback__)
+            self._exit.__exit__(type(error), error, error.__traceback__)
 
 
 def _is_whole(folder: Path, part: Part) -> bool:
