@@ -51,7 +51,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 @pytest.mark.parametrize(("name", "text"), [("a.srt", SRT), ("a.vtt", VTT), ("a.csv", CSV)])
 def test_the_three_formats_say_the_same(tmp_path: Path, name: str, text: str) -> None:
-    lines = read_script(write(tmp_path, name, text))
+    lines = read_script(write(tmp_path, name, text)).lines
     for line, wanted in zip(lines, WANTED, strict=True):
         assert (line.start, line.end, line.face) == (wanted.start, wanted.end, wanted.face)
         assert line.text.replace("\n", " ") == wanted.text
@@ -60,11 +60,11 @@ def test_the_three_formats_say_the_same(tmp_path: Path, name: str, text: str) ->
 @pytest.mark.parametrize("encoded", [SRT.replace("\n", "\r\n").encode(), b"\xef\xbb\xbf" + SRT.encode()])
 def test_line_ends_and_marks_of_windows_are_taken(tmp_path: Path, encoded: bytes) -> None:
     (tmp_path / "a.srt").write_bytes(encoded)
-    assert len(read_script(tmp_path / "a.srt")) == 2
+    assert len(read_script(tmp_path / "a.srt").lines) == 2
 
 
 def test_lines_are_sorted_and_keep_their_numbers(tmp_path: Path) -> None:
-    lines = read_script(write(tmp_path, "a.csv", "start,end,text\n5,6,Later\n1,2,Sooner\n"))
+    lines = read_script(write(tmp_path, "a.csv", "start,end,text\n5,6,Later\n1,2,Sooner\n")).lines
     assert [(line.text, line.number) for line in lines] == [("Sooner", 3), ("Later", 2)]
 
 
@@ -101,7 +101,7 @@ def test_what_is_wrong_is_said_in_one_line_with_its_place(tmp_path: Path, name: 
 
 
 def test_two_faces_may_speak_at_once(tmp_path: Path) -> None:
-    lines = read_script(write(tmp_path, "a.csv", "start,end,text,face\n0,2,One,left\n1,3,Two,right\n"))
+    lines = read_script(write(tmp_path, "a.csv", "start,end,text,face\n0,2,One,left\n1,3,Two,right\n")).lines
     assert [line.face for line in lines] == ["left", "right"]
 
 

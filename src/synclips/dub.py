@@ -1,67 +1,34 @@
-"""Story A: a video and a line of text (or a recording) become a dubbed video."""
+"""Story A: a video and a line of text (or a recording, or a script) become a dubbed video."""
 
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from synclips import __version__
+from synclips.dub_options import DubOptions as DubOptions
 from synclips.errors import InputError
-from synclips.features.face_choice import FaceChoice, parse_choice
-from synclips.features.track_cache import default_cache, sight_video
-from synclips.features.tracked_video import TrackedVideo, follow
+from synclips.features.face_choice import parse_choice
 from synclips.files import check_output
-from synclips.media.audio import Waveform, loudness, read_audio
+from synclips.media.content_credentials import Signing
+from synclips.media.label import Label
 from synclips.media.output_file import Beside
+from synclips.media.provenance import Origin, now, result_tags, tags_of
 from synclips.media.resumable import PictureFormat, open_writer
-from synclips.media.timebase import SAMPLE_RATE
-from synclips.media.video import VideoInfo, frames_in_order, is_image, probe
+from synclips.media.side_by_side import write_side_by_side
+from synclips.media.video import VideoInfo, frames_in_order, is_image, probe, read_frames
 from synclips.media.video_encode import check_format
+from synclips.performance import Performance, perform_line
 from synclips.progress import Progress, silent
-from synclips.rendering.active_speaker import Chosen, choose
-from synclips.rendering.block_plan import BlockPlan
-from synclips.rendering.renderer import build_renderer, load_model
-from synclips.rendering.run_identity import run_identity
+from synclips.rendering.renderer import load_model
+from synclips.rendering.run_identity import model_digest, run_identity
 from synclips.rendering.still import still_as_video
-from synclips.rendering.timeline import SyncMode, plan_timeline
 from synclips.runtime import choose_device
-from synclips.speech.speaking import speak
+from synclips.scene import check_script, perform_script
 from synclips.speech.text import spoken_sentences
-
-LEAD, TAIL = 0.2, 0.5
-"""Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
-REFERENCE_SECONDS = 180.0
-"""How much of a long recording is listened to for the voice."""
-BANK_SECONDS = 40.0
-"""How much of a long video is looked through for mouths, beyond what is dubbed."""
-
-
-@dataclass(frozen=True)
-class DubOptions:
-    """How to dub. `sync_mode` None: end with the speech, bounce if the video is the shorter.
-
-    `face`: speaker, largest, left, right, a number of `synclips faces`, or X,Y@SECONDS. `cache`: what was found in a
-    video is kept for the next line.
-    """
-
-    sync_mode: SyncMode | None = None
-    keep_length: bool = False
-    checkpoint: Path | None = None
-    device: str = "auto"
-    voice: str = "auto"
-    convert_voice: bool = True
-    strength: float = 0.8
-    speed: float = 1.0
-    background: Literal["keep", "none"] = "keep"
-    voice_reference: Path | None = None
-    quality: int = 16
-    codec: Literal["h264", "hevc", "vp9", "ffv1"] = "h264"
-    keep_streams: bool = False
-    face: str = "speaker"
-    cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,61 +45,72 @@ def dub(
     *,
     text: str | None = None,
     audio: Path | None = None,
+    script: Path | None = None,
+    compare: Path | None = None,
     options: DubOptions | None = None,
     overwrite: bool = False,
     on_progress: Progress = silent,
 ) -> DubResult:
     """Make the person in `video` (or a photograph) say `text`, or what is heard in `audio`, and write `output`.
 
+    `script`: the lines of a whole scene instead (see `read_script`). `compare`: another video to write, which shows
+    source and result side by side.
+
     Raises:
-        InputError: video, text, audio or an option cannot be used.
+        InputError: video, text, audio, script or an option cannot be used.
         OutputError: `output` exists without `overwrite`, or cannot be written.
         CheckpointError, BackendError: the model or the synthesizer is not there.
     """
     options, started = options or DubOptions(), time.monotonic()
-    if (text is None) == (audio is None):
-        raise InputError("give either a text or an audio file")
-    check_output(output, overwrite=overwrite)
-    choice = parse_choice(options.face)
+    if sum(given is not None for given in (text, audio, script)) != 1:
+        raise InputError("give either a text, an audio file or a script")
+    for path in filter(None, (output, compare)):
+        check_output(path, overwrite=overwrite)
+    parse_choice(options.face)
     if text is not None:
         spoken_sentences(text)
+    lines = check_script(script, options) if script is not None else None
+    signing = Signing.prepared(options.certificate, options.private_key) if options.provenance else Signing()
     with ExitStack() as stack:
         source = stack.enter_context(still_as_video(video)) if is_image(video) else video
         info = probe(source)
-        check_format(output, options.codec, options.quality, info)
-        model, metadata = load_model(options.checkpoint, choose_device(options.device))
-        sound, speech = _sound(info, text, audio, options, on_progress)
-        tracked, chosen = _track(info, sound.duration, choice, options, on_progress, keep=source is video)
-        timeline = plan_timeline(
-            tracked.times, _duration(tracked), sound.duration, options.sync_mode, keep_length=options.keep_length
-        )
-        plan = BlockPlan(build_renderer(model, tracked), sound, timeline)
-        tags = {"comment": f"Speech and lips are synthetic: made by SyncLips {__version__}."}
         like = replace(info, path=video)
+        check_format(output, options.codec, options.quality, like)
+        label = Label(options.label, info.width, info.height) if options.label else None
+        model, metadata = load_model(options.checkpoint, choose_device(options.device))
+        keep = source is video
+        if lines is not None:
+            performance = perform_script(info, model, lines, options, on_progress, keep=keep)
+        else:
+            performance = perform_line(info, model, text, audio, options, on_progress, keep=keep)
+        timeline = performance.timeline
+        origin = Origin(audio is None, __version__, now(), model_digest(options.checkpoint))
+        tags = result_tags(origin, tags_of(video) if keep else {})
         pictures = PictureFormat(info.width, info.height, info.fps, like, options.codec, options.quality)
-        beside = Beside(sound, timeline.duration, tags, source if options.keep_streams else None)
-        identity = run_identity(video, sound, timeline, options, options.checkpoint)
+        beside = Beside(performance.sound, timeline.duration, tags, source if options.keep_streams else None)
+        identity = run_identity(video, performance.sound, timeline, options, options.checkpoint)
         with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
             frames = frames_in_order(source, timeline.source[writer.done :].tolist())
             for step, frame in enumerate(frames, writer.done):
-                writer.write(plan.render(frame, step), float(timeline.times[step]))
+                made = performance.render(frame, step)
+                writer.write(label.draw(made) if label else made, float(timeline.times[step]))
                 on_progress("render", step + 1, len(timeline))
-    passed = np.flatnonzero(~tracked.track.visible[timeline.source])
+        notes = [*signing.sign(output, video, origin)]
+        if compare is not None:
+            _compare(compare, source, output, performance, like, tags, overwrite=overwrite)
+            notes += signing.sign(compare, output, origin)
     report = {
         "video": str(video),
         "output": str(output),
         "text": text,
         "audio": str(audio) if audio else None,
-        "frames": len(timeline),
-        "duration": round(timeline.duration, 3),
-        "frames_without_face": passed.tolist()[:1000],
-        "width": info.width,
-        "height": info.height,
-        "fps": float(info.fps),
+        "script": str(script) if script else None,
+        "compare": str(compare) if compare else None,
+        **_told(performance, info),
         "sync_mode": options.sync_mode or "auto",
         "streams_left_out": list(writer.left_out),
-        "face": {"number": chosen.face.number, "of": len(chosen.faces), "notes": list(chosen.notes)},
-        "speech": speech,
+        "origin": origin.statement,
+        "notes": notes,
         "seconds": round(time.monotonic() - started, 2),
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
         "model": {name: metadata.get(name) for name in ("stage", "step", "version")},
@@ -141,43 +119,28 @@ def dub(
     return DubResult(output, report)
 
 
-def _sound(
-    info: VideoInfo, text: str | None, audio: Path | None, options: DubOptions, on_progress: Progress
-) -> tuple[Waveform, dict[str, Any]]:
-    """What will be heard, at 16 kHz, and what is to be said of it."""
-    if audio is not None:
-        waveform = read_audio(audio)
-        return waveform, {"loudness": round(loudness(waveform), 2), "duration": round(waveform.duration, 3)}
-    assert text is not None
-    heard = options.voice_reference or (info.path if info.has_audio else None)
-    reference = read_audio(heard, stop=REFERENCE_SECONDS) if heard else None
-    line = speak(
-        text, reference, synthesizer=options.voice, convert=options.convert_voice, strength=options.strength,
-        speed=options.speed, background=options.background, on_progress=on_progress,
-    )  # fmt: skip
-    silence = [np.zeros(round(seconds * SAMPLE_RATE), np.float32) for seconds in (LEAD, TAIL)]
-    samples = np.concatenate([silence[0], line.waveform.resampled(SAMPLE_RATE).samples, silence[1]])
-    said = {
-        name: round(value, 3) if isinstance(value, float) else value
-        for name, value in vars(line).items()
-        if name not in ("waveform", "words")
+def _told(performance: Performance, info: VideoInfo) -> dict[str, Any]:
+    """What the report says of pictures, speech and face; of frames the first thousand are named."""
+    gated = np.setdiff1d(np.flatnonzero(performance.gate() < 1), performance.unseen)
+    return {
+        "frames": len(performance.timeline),
+        "duration": round(performance.timeline.duration, 3),
+        "frames_without_face": performance.unseen.tolist()[:1000],
+        "frames_faded": gated.tolist()[:1000],
+        "width": info.width,
+        "height": info.height,
+        "fps": float(info.fps),
+        "face": performance.face,
+        "speech": performance.speech,
     }
-    said["words"] = [(word.word, round(word.start + LEAD, 3), round(word.end + LEAD, 3)) for word in line.words]
-    return Waveform(samples, SAMPLE_RATE), said
 
 
-def _track(
-    info: VideoInfo, speech: float, choice: FaceChoice, options: DubOptions, on_progress: Progress, *, keep: bool
-) -> tuple[TrackedVideo, Chosen]:
-    """Find the chosen face in as much of the video as is needed; numbers are those of the whole video."""
-    whole = options.keep_length or options.sync_mode in ("silence", "remap") or choice.kind == "number"
-    end = None if whole else max(speech, BANK_SECONDS, choice.time + 1)
-    cache = default_cache() if options.cache and keep else None
-    sightings = sight_video(info, stop=end, cache=cache, on_progress=on_progress)
-    chosen = choose(info, sightings, choice, choose_device(options.device), on_progress)
-    return follow(info, sightings, chosen.face.rows), chosen
-
-
-def _duration(tracked: TrackedVideo) -> float:
-    """Seconds that the tracked frames last."""
-    return float(tracked.times[-1]) + 1 / float(tracked.info.fps)
+def _compare(
+    path: Path, source: Path, output: Path, performance: Performance, info: VideoInfo, tags: dict[str, str], *,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """Source and result beside each other, each frame beside the one that it was made of."""
+    timeline = performance.timeline
+    shown = zip(frames_in_order(source, timeline.source.tolist()), read_frames(output), timeline.times, strict=False)
+    pairs = ((before, after.image, float(at)) for before, after, at in shown)
+    write_side_by_side(path, pairs, info, performance.sound, timeline.duration, metadata=tags, overwrite=overwrite)

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from synclips.errors import OutputError
+from synclips.errors import ConfigError, OutputError
 from synclips.files import atomic_path
-from synclips.media.certificate import Credentials
+from synclips.media.certificate import Credentials, own_credentials, read_credentials
 from synclips.media.provenance import SOFTWARE, Origin
 
 FORMATS: Final = {".mp4": "video/mp4", ".mov": "video/quicktime"}
@@ -33,6 +33,46 @@ _PRIVATE: Final = {
 def available() -> bool:
     """Whether the libraries for it are installed."""
     return all(find_spec(name) is not None for name in ("c2pa", "cryptography"))
+
+
+@dataclass(frozen=True)
+class Signing:
+    """How finished files are signed; without credentials they are not, for the reason given (empty: nobody asked)."""
+
+    credentials: Credentials | None = None
+    reason: str = ""
+
+    @classmethod
+    def prepared(cls, certificate: Path | None = None, key: Path | None = None) -> "Signing":
+        """With the user's certificate and key, or else the self-made ones.
+
+        Raises:
+            ConfigError: the user's cannot be used; or the libraries for it are not installed.
+        """
+        if (certificate is None) != (key is None):
+            raise ConfigError("--certificate and --private-key go together: give both")
+        if not available():
+            if certificate is not None:
+                raise ConfigError("signing needs two more packages: pip install 'synclips[provenance]'")
+            return cls()
+        if certificate is not None and key is not None:
+            return cls(read_credentials(certificate, key))
+        try:
+            return cls(own_credentials())
+        except (ConfigError, OutputError, OSError) as error:
+            return cls(None, f"not signed: the certificate cannot be used ({error})")
+
+    def sign(self, path: Path, source: Path, origin: Origin) -> tuple[str, ...]:
+        """Sign if it can be done; what a person should know of it."""
+        if self.credentials is None:
+            return (self.reason,) if self.reason else ()
+        if path.suffix.lower() not in FORMATS:
+            return (f"not signed: {path.suffix} carries no signature; write an .mp4 or .mov for that",)
+        try:
+            sign(path, source, origin, self.credentials)
+        except OutputError as error:
+            return (f"not signed: {error}",)
+        return ()
 
 
 def sign(path: Path, source: Path, origin: Origin, credentials: Credentials) -> None:

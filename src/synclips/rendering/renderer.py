@@ -22,11 +22,18 @@ from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.seed_lip_sync import SeedLipSync
 
 SHIPPED = "base.safetensors"
+Model = Generator | SeedModel
 
 
 @runtime_checkable
 class Renderer(Protocol):
-    """One person in one video, ready to say anything."""
+    """One person in one video, ready to say anything.
+
+    `gate`: how far the made mouth may replace the original in each of the video's frames, in [0, 1]; lower it before
+    anything is planned where the original is to stay.
+    """
+
+    gate: Float32[np.ndarray, " n"]
 
     def plan(
         self,
@@ -42,7 +49,7 @@ class Renderer(Protocol):
         """Output frame `step` of the plan."""
 
 
-def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Generator | SeedModel, dict[str, Any]]:
+def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Model, dict[str, Any]]:
     """The generator in a checkpoint (None: the shipped one), in evaluation mode, and what the file says of itself.
 
     Raises:
@@ -67,11 +74,11 @@ def model_path(checkpoint: Path | None) -> Iterator[Path]:
         yield path
 
 
-def build_model(config: ModelConfig) -> Generator | SeedModel:
+def build_model(config: ModelConfig) -> Model:
     """An untrained generator of a preset."""
     return Generator(N_FEATURES, len(lower_points()), config) if config.preset == "base" else SeedModel()
 
 
-def build_renderer(model: Generator | SeedModel, video: TrackedVideo) -> Renderer:
+def build_renderer(model: Model, video: TrackedVideo) -> Renderer:
     """The renderer that drives `model`."""
     return LipSync(model, video) if isinstance(model, Generator) else SeedLipSync(model, video)

@@ -15,9 +15,14 @@ from synclips.rendering.timeline import Timeline
 def run_identity(video: Path, sound: Waveform, timeline: Timeline, options: object, checkpoint: Path | None) -> str:
     """Digest of the video (path, size, time of change), sound, timeline, `options` (by their repr), model, version."""
     stat = video.stat()
-    with model_path(checkpoint) as path:
-        words = repr((video.resolve(), stat.st_size, stat.st_mtime_ns, options, sha256_of(path), __version__))
+    words = repr((video.resolve(), stat.st_size, stat.st_mtime_ns, options, model_digest(checkpoint), __version__))
     digest = hashlib.sha256(words.encode())
     for values in (sound.samples, timeline.source, timeline.times):
         digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
+
+
+def model_digest(checkpoint: Path | None) -> str:
+    """SHA-256 of a model's file (None: the shipped one), in hexadecimal."""
+    with model_path(checkpoint) as path:
+        return sha256_of(path)

@@ -19,9 +19,10 @@ from synclips.rendering.mesh_warp import prepare_warp
 
 @dataclass(frozen=True)
 class SeedPlan:
-    """The painted mouth of each output frame, RGB in [0, 255]."""
+    """The painted mouth of each output frame, RGB in [0, 255], and how far it replaces the original, in [0, 1]."""
 
     pictures: Float32[np.ndarray, "n 32 32 3"]
+    gate: Float32[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -37,6 +38,7 @@ class SeedLipSync:
         usable = np.resize(usable, WINDOW)
         images = frames_in_order(video.path, usable.tolist())
         crops = [crop_face(image, video.alignment[i]) for i, image in zip(usable, images, strict=True)]
+        self.gate = video.track.visible.astype(np.float32)
         self.reference = torch.from_numpy(SEED_VIEW.show(np.stack(crops))).float() / 127.5 - 1
 
     @torch.no_grad()
@@ -46,8 +48,7 @@ class SeedLipSync:
         times: Float64[np.ndarray, " n"],
         source: Int64[np.ndarray, " n"],
     ) -> SeedPlan:
-        """Paint a mouth for each output time (seconds); `source` is not needed, the painting knows no head pose."""
-        del source
+        """Paint a mouth for each output time (seconds), put on frame `source`; the painting knows no head pose."""
         frames = len(features) // STEPS_PER_FRAME
         made = []
         for start in range(0, frames, CLIP_FRAMES):
@@ -56,14 +57,15 @@ class SeedLipSync:
             )
             made.append(self.model(part[None].to(self.device), self.reference[None].to(self.device))[0].float().cpu())
         pictures = ((torch.cat(made).permute(0, 2, 3, 1) + 1) * 127.5).numpy()
-        return SeedPlan(pictures[np.clip(np.round(times * FPS).astype(int), 0, len(pictures) - 1)].astype(np.float32))
+        shown = np.clip(np.round(times * FPS).astype(int), 0, len(pictures) - 1)
+        return SeedPlan(pictures[shown].astype(np.float32), self.gate[source])
 
     def render(
         self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: SeedPlan, step: int, skin: int | None = None
     ) -> UInt8[np.ndarray, "h w 3"]:
         """Output frame `step` of the plan, made on the video's frame number `source`."""
         del skin
-        if not self.video.track.visible[source]:
+        if plan.gate[step] == 0:
             return frame
         index = np.array([source])
         points = self.video.pose[index].to_image(extend(self.video.canonical(index)))[0, :, :2]
@@ -74,5 +76,5 @@ class SeedLipSync:
         made = warp.to_native(plan.pictures[step], SEED_VIEW)
         inside = np.zeros((SEED_VIEW.height, SEED_VIEW.width), np.float32)
         inside[2:-2, 2:-2] = 1
-        mask = warp.to_native(inside, SEED_VIEW) * warp.to_native(warp.face)
+        mask = warp.to_native(inside, SEED_VIEW) * warp.to_native(warp.face) * plan.gate[step]
         return paste_back(frame, made, mask, warp.box)

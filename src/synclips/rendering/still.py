@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from synclips.data.portrait import still_to_video
+from synclips.errors import InputError
 from synclips.media.timebase import FPS
 from synclips.media.video import VideoWriter, read_image
 
@@ -20,6 +21,8 @@ LARGEST = 1920
 @contextmanager
 def still_as_video(path: Path) -> Iterator[Path]:
     """A temporary lossless video of the photograph at `path`, removed afterwards.
+
+    What goes wrong with that video in the meantime is said of the photograph.
 
     Raises:
         MediaError: not a readable picture.
@@ -37,4 +40,7 @@ def still_as_video(path: Path) -> Iterator[Path]:
         with VideoWriter(target, first.shape[1], first.shape[0], Fraction(FPS), codec="ffv1") as writer:
             for frame in chain([first], frames):
                 writer.write(frame)
-        yield target
+        try:
+            yield target
+        except InputError as error:
+            raise type(error)(str(error).replace(str(target), str(path))) from error

@@ -45,8 +45,20 @@ class ScriptLine:
         return self.start < other.end and other.start < self.end
 
 
-def read_script(path: Path) -> tuple[ScriptLine, ...]:
-    """The lines of a script, in the order of their beginnings.
+@dataclass(frozen=True)
+class Script:
+    """The lines of a file, in the order of their beginnings."""
+
+    path: Path
+    lines: tuple[ScriptLine, ...]
+
+    def fault(self, line: ScriptLine, words: str) -> TextError:
+        """What is wrong with a line, to be raised."""
+        return TextError(f"{self.path}, line {line.number}: {words}")
+
+
+def read_script(path: Path) -> Script:
+    """Read a script.
 
     Subtitles name a face by WebVTT's voice, `<v left>Hello.`; a table has the columns start, end, text and, if wanted,
     face. Times are `1:02:03.5`, `02:03,500` or seconds. Lines of two different faces may overlap.
@@ -70,7 +82,7 @@ def read_script(path: Path) -> tuple[ScriptLine, ...]:
         raise TextError(f"{path}, line {fault.number}: {fault.words}") from fault
     if not lines:
         raise TextError(f"{path} has no lines to be spoken")
-    return tuple(lines)
+    return Script(path, tuple(lines))
 
 
 class _LineError(Exception):
