@@ -128,6 +128,19 @@ def test_what_a_container_cannot_hold_is_named(tmp_path: Path) -> None:
     assert [words for _, words in lines(tmp_path / "b.webm")] == [words for _, words in LINES]
 
 
+@pytest.mark.parametrize(("codec", "suffix", "kept"), [
+    ("flac", "mp4", True), ("flac", "mov", False), ("mp2", "mp4", True), ("pcm_s16le", "mov", True),
+    ("libopus", "mov", False), ("libopus", "mp4", True), ("ac3", "mkv", True),
+])  # fmt: skip
+def test_sound_of_other_codecs_is_kept_or_named(tmp_path: Path, codec: str, suffix: str, kept: bool) -> None:
+    sound = noise(1.2, 48_000).samples[None]
+    path = with_sound(tmp_path / "a.mkv", [sound, sound], codec)
+    left_out = rewrite(path, tmp_path / f"b.{suffix}")
+    assert len(left_out) == (0 if kept else 1)
+    with av.open(str(tmp_path / f"b.{suffix}")) as container:
+        assert len(container.streams.audio) == (2 if kept else 1)
+
+
 def test_they_end_with_the_pictures_and_a_plain_source_adds_nothing(tmp_path: Path) -> None:
     path, short = rich_source(tmp_path / "a.mkv", "srt"), tmp_path / "b.mkv"
     with VideoWriter(short, 96, 64, Fraction(25), audio=noise(0.6), duration=0.6, keep=path) as writer:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TEXT: Final = frozenset({"srt", "subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
 _WRITTEN_TEXT: Final = {".mp4": "mov_text", ".mov": "mov_text", ".mkv": "ass", ".webm": "webvtt"}
 """The text subtitles of each container that take what the source's own container had in another form."""
+_NOT_IN_MOV: Final = frozenset({"flac", "opus", "vorbis"})
+"""Codecs that FFmpeg takes for its QuickTime files, and then fails to write."""
 _PRIMING: Final = Fraction(1, 10)
 """Seconds before the start that a sound decoder may need to have heard (AAC: 1024 samples or more)."""
 _MILLISECOND: Final = Fraction(1, 1000)
@@ -157,6 +159,8 @@ def _track(container: "av.container.OutputContainer", stream: "av.stream.Stream"
     if stream.codec_context is None:
         raise ValueError(f"stream {stream.index} is of a kind that cannot be read")
     name = stream.codec_context.name
+    if suffix == ".mov" and stream.codec_context.codec.canonical_name in _NOT_IN_MOV:
+        raise ValueError(f"{name} does not go into QuickTime")
     if stream.type == "subtitle" and name in _TEXT and name != _WRITTEN_TEXT[suffix]:
         if suffix == ".mkv" and name != "mov_text":
             return _Track(container, stream)
