@@ -64,7 +64,7 @@ def drawn_video(
             writer.write(picture if change is None else change(picture, number))
     info = replace(probe(path), frame_count=count)
     track = FaceTrack(points.astype(np.float32), np.ones(count, bool), WIDTH, HEIGHT)
-    return TrackedVideo(info, np.arange(count) / 25, track, pose, fit_alignment(points))
+    return TrackedVideo(info, np.arange(count) / 25, track, pose, fit_alignment(points), np.zeros(0, np.int64))
 
 
 def pictures(video: TrackedVideo) -> np.ndarray:

@@ -26,6 +26,8 @@ STRANGE = (4.5, 8.0)
 """Canonical units (root mean square) by which the points that speech hardly moves differ from the person's usual."""
 MISPLACED = (14.0, 22.0)
 """Canonical units by which the middle of the lips lies off the person's usual place."""
+COVERED = (0.35, 0.6)
+"""Share of the lips that something stands before."""
 FADE = 8
 """Frames from the original to a wholly made frame, at least."""
 CHUNK = 500
@@ -45,6 +47,12 @@ def visibility_gate(video: TrackedVideo, cuts: Int64[np.ndarray, " k"] | None = 
         index = usable[start : start + CHUNK]
         weight[index] = _weights(video, index, usual)
     return fade(weight, cuts)
+
+
+def uncovered(covered: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
+    """The weight that is left where this share of the lips is covered."""
+    begin, end = COVERED
+    return smoothstep((covered - end) / np.float32(begin - end))
 
 
 def fade(weight: Float32[np.ndarray, " n"], cuts: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, " n"]:

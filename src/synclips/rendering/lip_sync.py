@@ -16,10 +16,11 @@ from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
 from synclips.rendering.compositor import match_colour, paste_back
-from synclips.rendering.gate import visibility_gate
-from synclips.rendering.mesh_warp import Warp, fetch, keep_lips_apart, prepare_warp
+from synclips.rendering.gate import fade, uncovered, visibility_gate
+from synclips.rendering.mesh_warp import Warp, fetch, into_view, keep_lips_apart, prepare_warp
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
 from synclips.rendering.moving import moving_share, without_folds
+from synclips.rendering.occlusion import Occluders, find_occluders, learn_appearance
 
 ATTENDED = 48
 """Mouths of the bank that the motion model attends to, evenly over the bank."""
@@ -39,12 +40,14 @@ class Plan:
     sound:   embedding
     mouths:  of the bank
     gate:    how far the made mouth replaces the original, in [0, 1] (see gate.visibility_gate)
+    occluders: what stands before the mouth in the video's frames
     """
 
     lower: Float32[np.ndarray, "n m 3"]
     sound: Float32[np.ndarray, "n d"]
     mouths: Int64[np.ndarray, "n k"]
     gate: Float32[np.ndarray, " n"]
+    occluders: Occluders
 
     def __len__(self) -> int:
         return len(self.lower)
@@ -56,7 +59,7 @@ class LipSync:
     Args:
         model: the generator, in evaluation mode, on its device.
         video: tracked; long enough to cover every frame that `render` is given.
-        bank: the person's mouths; built from the video if not given.
+        bank: the person's mouths; if not given, built from the video, which is then also watched for occluders.
     """
 
     def __init__(self, model: Generator, video: TrackedVideo, bank: MouthBank | None = None) -> None:
@@ -65,7 +68,9 @@ class LipSync:
         self.bank = bank if bank is not None else build_bank(video)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
-        self.gate = visibility_gate(video)
+        self.gate = visibility_gate(video, video.cuts)
+        self.appearance = learn_appearance(video, self.bank) if bank is None else None
+        self._turn = turns(video.pose.rotation)
         self._inner = np.searchsorted(lower_points(), INNER_LIPS)
 
     @torch.no_grad()
@@ -85,14 +90,15 @@ class LipSync:
         lower = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
         wanted = lower.cpu().numpy() + self.rest
         wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in wanted])
-        gate = self.gate[source]
+        occluders = self._occluders(np.unique(source))
+        gate = fade(np.minimum(self.gate, uncovered(occluders.covered)), self.video.cuts)[source]
         # fading out, the made lips first take the original's shape, and then its pixels
         for step in np.flatnonzero((gate > 0) & (gate < 1)):
             own = self._own(int(source[step]))[lower_points()]
             wanted[step] = own + max(0.0, 2 * gate[step] - 1) * (wanted[step] - own)
-        turn = turns(self.video.pose.rotation[source])
-        mouths = choose_mouths(self.bank, wanted, turn, self.model.refiner.layers - 1)
-        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, gate)
+        spoiled = None if self.appearance is None else self.appearance.spoiled
+        mouths = choose_mouths(self.bank, wanted, self._turn[source], self.model.refiner.layers - 1, spoiled)
+        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, gate, occluders)
 
     @torch.no_grad()
     def render(
@@ -129,7 +135,16 @@ class LipSync:
             mouth = self.bank.mouths[int(number)]
             layers.append(match_colour(fetch(warp, mouth.picture, mouth.points), skin_layer, lips))
         made = self._refine(warp, layers, plan.sound[step])
-        return paste_back(frame, made, warp.to_native(warp.face) * weight, warp.box)
+        mask = warp.to_native(warp.face) * weight
+        if source in plan.occluders.masks and skin is None:
+            front = plan.occluders.in_front(source, into_view(here, alignment), WARP_VIEW.height, WARP_VIEW.width)
+            mask *= 1 - warp.to_native(front)
+        return paste_back(frame, made, mask, warp.box)
+
+    def _occluders(self, frames: Int64[np.ndarray, " k"]) -> Occluders:
+        if self.appearance is None:
+            return Occluders({}, np.zeros(len(self.video), np.float32))
+        return find_occluders(self.video, self.appearance, self._turn, frames)
 
     def _own(self, source: int) -> Float32[np.ndarray, "468 3"]:
         """The frame's own canonical mesh, without the detector's jitter."""

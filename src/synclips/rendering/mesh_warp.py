@@ -67,9 +67,9 @@ def prepare_warp(
     """
     view = WARP_VIEW
     origin = np.array([view.left, view.top])
-    crop = points @ alignment[:, :2].T + alignment[:, 2] - origin
-    raster = rasterise(crop.astype(np.float32), view.height, view.width)
-    lips = lip_masks(crop.astype(np.float32), view.height, view.width)
+    seen = into_view(points, alignment)
+    raster = rasterise(seen, view.height, view.width)
+    lips = lip_masks(seen, view.height, view.width)
     face = face_mask(raster, share) * _soft(~raster.turned)
     face[[0, -1]] = 0
     face[:, [0, -1]] = 0
@@ -83,6 +83,11 @@ def prepare_warp(
     inward = alignment.copy()
     inward[:, 2] += alignment[:, :2] @ low
     return Warp(raster, lips, face, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), inward)
+
+
+def into_view(points: Float32[np.ndarray, "v 2"], alignment: Float64[np.ndarray, "2 3"]) -> Float32[np.ndarray, "v 2"]:
+    """Points of the frame in WARP_VIEW's pixels."""
+    return (points @ alignment[:, :2].T + alignment[:, 2] - [WARP_VIEW.left, WARP_VIEW.top]).astype(np.float32)
 
 
 def fetch(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from synclips.errors import NoFaceError
 from synclips.features.alignment import CROP, WARP_VIEW, crop_face, invert, transform
@@ -21,6 +21,8 @@ TURN_PRICE = 60.0
 """Price of a squared radian of difference in head pose, against squared canonical units of lip distance."""
 JUMP_PRICE = 1.5
 """Price of going on with another mouth than the same or the next one."""
+SPOILED_PRICE = 1000.0
+"""Price of a mouth that something stands before."""
 REPEAT_PRICE = 30.0
 """Price of the second mouth's being the first again, or one of its neighbours."""
 
@@ -83,16 +85,23 @@ def build_bank(video: TrackedVideo, *, most: int = MOST) -> MouthBank:
 
 
 def choose_mouths(
-    bank: MouthBank, shapes: Float32[np.ndarray, "n m 3"], turn: Float64[np.ndarray, "n 3"], count: int
+    bank: MouthBank,
+    shapes: Float32[np.ndarray, "n m 3"],
+    turn: Float64[np.ndarray, "n 3"],
+    count: int,
+    spoiled: Bool[np.ndarray, " b"] | None = None,
 ) -> Int64[np.ndarray, "n count"]:
     """For each frame, `count` mouths whose lips come near the wanted canonical shape and whose head is turned alike.
 
     Each is a cheapest path (Viterbi, 1967) through the bank: it follows runs of real speech, and jumps at a price.
+    `spoiled` mouths are chosen only where there is no other.
     """
     index = np.searchsorted(lower_points(), LIPS)
     wanted, own = shapes[:, index, :2].reshape(len(shapes), -1), bank.lower[:, index, :2].reshape(len(bank), -1)
     distance = ((wanted**2).sum(1)[:, None] + (own**2).sum(1)[None] - 2 * wanted @ own.T) / len(index)
     cost = distance + TURN_PRICE * ((turn[:, None] - bank.turn[None]) ** 2).sum(axis=2)
+    if spoiled is not None:
+        cost = cost + SPOILED_PRICE * spoiled
     follows = np.diff(bank.frames, prepend=-9) == 1
     paths = []
     for _ in range(count):

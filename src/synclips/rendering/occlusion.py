@@ -1,0 +1,209 @@
+"""A hand or a microphone before the mouth: where a frame does not look as this person's lower face does.
+
+Every frame's lower face is laid out flat by the mesh (a texture, as of an unfolded mask), so that lips lie on lips
+however the head is turned. It is compared with the textures of the bank's mouths that are most alike in shape and pose:
+their median is what the frame should look like, their spread how much that varies. What differs coherently, over an
+area and over frames, is something in front.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
+
+from synclips.features.alignment import crop_face
+from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_weight, template
+from synclips.features.mesh_raster import RING, Raster, extend, rasterise
+from synclips.features.tracked_video import TrackedVideo
+from synclips.media.video import frames_in_order
+from synclips.rendering.mouth_bank import TURN_PRICE, MouthBank
+
+HEIGHT, WIDTH = 49, 63
+"""Texels of a texture."""
+LEFT, TOP, DENSITY = 22.0, 60.0, 0.75
+"""Canonical position of its corner, and texels a canonical unit."""
+ALIKE = 15
+"""Mouths that say how a frame should look."""
+FEWEST = 30
+"""Mouths with which a bank knows its person; with fewer nothing is taken for an occluder."""
+TOLERANCE = np.array([9.0, 3.5, 3.5], np.float32)
+"""Differences in L, a, b (OpenCV's 8-bit scale) that mean nothing, beyond 1.5 spreads of the mouths alike."""
+CHROMA = np.array([1.0, 2.0, 2.0], np.float32)
+"""What a difference in L, a, b counts."""
+FAR = 6.0
+"""Squared canonical units off the mouths alike at which the tolerance doubles."""
+WEAK, STRONG = 3.0, 14.0
+"""Differences that belong to an occluder, and that only an occluder has."""
+LEAST_AREA, LEAST_CORE = 40, 15
+"""Texels that an occluder covers, and in which it differs strongly."""
+SPOILED = 0.1
+"""Share of its lips covered from which a mouth of the bank lends itself no more."""
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """How the person's lower face looks. lips: canonical shape; turn: rotation vectors; spoiled: something in front."""
+
+    textures: Float32[np.ndarray, "m a 3"]
+    frames: Int64[np.ndarray, " m"]
+    lips: Float32[np.ndarray, "m p"]
+    turn: Float64[np.ndarray, "m 3"]
+    spoiled: Bool[np.ndarray, " m"]
+
+    def difference(
+        self,
+        texture: Float32[np.ndarray, "a 3"],
+        frame: int,
+        lips: Float32[np.ndarray, " p"],
+        turn: Float64[np.ndarray, " 3"],
+    ) -> Float32[np.ndarray, "h w"]:
+        """How far each texel of a frame lies off what is expected there, beyond what means nothing."""
+        off = ((self.lips - lips) ** 2).mean(axis=1) + TURN_PRICE * ((self.turn - turn) ** 2).sum(axis=1)
+        near = np.abs(self.frames - frame) <= min(12, len(self.frames) // 30)
+        off = np.where(near | self.spoiled, np.inf, off)
+        alike = np.argpartition(off, ALIKE)[:ALIKE]
+        alike = alike[np.isfinite(off[alike])]
+        result = np.zeros((HEIGHT, WIDTH), np.float32)
+        if len(alike) < ALIKE:
+            return result
+        expected = np.median(self.textures[alike], axis=0)
+        spread = np.median(np.abs(self.textures[alike] - expected), axis=0) * 1.48
+        error = texture - expected
+        error -= np.median(error, axis=0)  # the light
+        allowed = 1.5 * spread + TOLERANCE * np.float32(1 + np.median(off[alike]) / FAR)
+        beyond = np.maximum(np.abs(error) - allowed, 0) * CHROMA
+        result[_area()] = np.sqrt((beyond**2).sum(axis=1))
+        return cv2.GaussianBlur(result, (0, 0), 1)
+
+
+@dataclass(frozen=True)
+class Occluders:
+    """What stands before the lower face. masks: by frame, only where there is something; covered: share of the lips."""
+
+    masks: dict[int, Bool[np.ndarray, "49 63"]]
+    covered: Float32[np.ndarray, " n"]
+
+    def in_front(
+        self, frame: int, points: Float32[np.ndarray, "v 2"], height: int, width: int
+    ) -> Float32[np.ndarray, "h w"]:
+        """Where the frame must stay as it is, 0 to 1; `points`: its own extended mesh, in pixels of the result."""
+        mask = cv2.dilate(self.masks[frame].astype(np.float32), np.ones((3, 3), np.uint8))
+        mask = cv2.GaussianBlur(mask[_nearest()], (0, 0), 0.8)
+        at = rasterise(points, height, width).interpolate(_flat_points())
+        return cv2.remap(mask, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
+    """How the person of a bank looks; mouths that something stands before are found and marked."""
+    lips, points = _lips(video, bank.frames), _crop_points(video, bank.frames)
+    crops = (mouth.crops[len(mouth.crops) // 2] for mouth in bank.mouths)
+    textures = np.stack([_texture(crop, at) for crop, at in zip(crops, points, strict=True)])
+    first = Appearance(textures, bank.frames, lips, bank.turn, np.zeros(len(bank), bool))
+    if len(bank) < FEWEST:
+        return first
+    differences = (first.difference(textures[i], int(bank.frames[i]), lips[i], bank.turn[i]) for i in range(len(bank)))
+    spoiled = np.array([_share_of_lips(occluded(difference)) > SPOILED for difference in differences])
+    if spoiled.mean() > 0.5:
+        spoiled[:] = False
+    return Appearance(textures, bank.frames, lips, bank.turn, spoiled)
+
+
+def find_occluders(
+    video: TrackedVideo, appearance: Appearance, turn: Float64[np.ndarray, "n 3"], frames: Int64[np.ndarray, " k"]
+) -> Occluders:
+    """What stands before the lower face in some frames (ascending) of a video; `turn`: rotation vectors of all.
+
+    Something seen in one frame must be seen in half of its neighbours too.
+    """
+    masks: dict[int, np.ndarray] = {}
+    covered = np.zeros(len(video), np.float32)
+    frames = frames[video.track.visible[frames]]
+    if len(appearance.frames) < FEWEST:
+        return Occluders(masks, covered)
+    lips, points = _lips(video, frames), _crop_points(video, frames)
+    seen: list[np.ndarray] = []
+    for image, number, shape, at in zip(
+        frames_in_order(video.path, frames.tolist()), frames.tolist(), lips, points, strict=True
+    ):
+        texture = _texture(crop_face(image, video.alignment[number]), at)
+        seen.append(occluded(appearance.difference(texture, number, shape, turn[number])))
+    for row, mask in enumerate(seen):
+        around = [seen[k] for k in (row - 2, row - 1, row + 1, row + 2) if 0 <= k < len(seen)]
+        if mask.any() and sum(bool((_widened(other) & mask).any()) for other in around) * 2 >= max(1, len(around)):
+            masks[int(frames[row])] = mask
+            covered[frames[row]] = _share_of_lips(mask)
+    return Occluders(masks, covered)
+
+
+def occluded(difference: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Connected texels that differ, as far as some of each group differ strongly."""
+    weak = cv2.morphologyEx((difference > WEAK).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    count, label, stats, _ = cv2.connectedComponentsWithStats(weak)
+    core = np.bincount(label[difference > STRONG], minlength=count)
+    kept = (stats[:, cv2.CC_STAT_AREA] >= LEAST_AREA) & (core >= LEAST_CORE)
+    kept[0] = False
+    return kept[label]
+
+
+def _widened(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+
+
+def _share_of_lips(mask: Bool[np.ndarray, "h w"]) -> float:
+    return float(mask[_lip_texels()].mean())
+
+
+def _texture(crop: UInt8[np.ndarray, "144 144 3"], points: Float32[np.ndarray, "v 2"]) -> Float32[np.ndarray, "a 3"]:
+    """The lower face laid out flat, in Lab; `points`: the extended mesh in the crop's pixels."""
+    at = _flat().interpolate(points)
+    smooth = cv2.GaussianBlur(crop, (0, 0), 1.0)
+    flat = cv2.remap(smooth, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lab = cv2.cvtColor(flat, cv2.COLOR_RGB2LAB).astype(np.float32)
+    return cv2.GaussianBlur(lab, (0, 0), 1.2)[_area()]
+
+
+def _lips(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, "k p"]:
+    return video.canonical(frames)[:, LIPS, :2].reshape(len(frames), -1)
+
+
+def _crop_points(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Iterator[Float32[np.ndarray, "v 2"]]:
+    for number in frames:
+        one = np.array([number])
+        image = video.pose[one].to_image(extend(video.canonical(one)))[0, :, :2]
+        matrix = video.alignment[number]
+        yield (image @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+@cache
+def _flat_points() -> Float32[np.ndarray, "v 2"]:
+    return ((extend(template()[None])[0, :, :2] - [LEFT, TOP]) * DENSITY - 0.5).astype(np.float32)
+
+
+@cache
+def _flat() -> Raster:
+    return rasterise(_flat_points(), HEIGHT, WIDTH)
+
+
+@cache
+def _area() -> Bool[np.ndarray, "h w"]:
+    weight = np.concatenate([lower_weight(), np.zeros(RING, np.float32)])
+    return (_flat().corners < len(lower_weight())).all(axis=2) & (_flat().interpolate(weight[:, None])[..., 0] > 0.25)
+
+
+@cache
+def _nearest() -> tuple[np.ndarray, np.ndarray]:
+    """For each texel the nearest of those compared: what covers the chin goes on below it."""
+    from scipy.ndimage import distance_transform_edt
+
+    rows, columns = distance_transform_edt(~_area(), return_distances=False, return_indices=True)
+    return rows, columns
+
+
+@cache
+def _lip_texels() -> Bool[np.ndarray, "h w"]:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.fillPoly(mask, [np.round(_flat_points()[OUTER_LIPS]).astype(np.int32)], 1)
+    return mask > 0
