@@ -15,6 +15,7 @@ from synclips.cli_verb import (
     add_text,
     add_voice,
     as_json,
+    real_number,
     text_of,
     whole_number,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from synclips.dub import DubOptions
 
 LINE: Final = "Damn this is good, you're hired!!"
+LABEL: Final = "Synthetic speech and lips"
 SYNC_MODES: Final = ("cut_off", "loop", "bounce", "silence", "remap")
 
 
@@ -34,6 +36,13 @@ def _dub_arguments(parser: argparse.ArgumentParser) -> None:
     line = parser.add_mutually_exclusive_group(required=True)
     add_text(line)
     line.add_argument("--audio", metavar="A", type=Path, help="a recording that is spoken instead of a text")
+    line.add_argument(
+        "--script",
+        metavar="S",
+        type=Path,
+        help="a whole scene (.srt, .vtt, or .csv with the columns start, end, text, face): each line is fitted to its "
+        "slot, sound and picture stay elsewhere",
+    )
     output = parser.add_mutually_exclusive_group(required=True)
     output.add_argument("--output", metavar="OUT.mp4", type=Path, help="the dubbed video (.mp4, .mov, .mkv or .webm)")
     output.add_argument(
@@ -43,6 +52,14 @@ def _dub_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead of --output: DIR/<video name>_dubbed.mp4, with a .json beside it that says what was done",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="fast: OUT_preview.mp4, the first 3 s, and OUT_preview.png, a strip of frames; earlier ones are replaced",
+    )
+    parser.add_argument(
+        "--compare", metavar="FILE", type=Path, help="write another video: source and result side by side"
+    )
     length = parser.add_argument_group("length")
     length.add_argument(
         "--sync-mode",
@@ -65,6 +82,12 @@ def _dub_arguments(parser: argparse.ArgumentParser) -> None:
         "of `synclips faces`, or a place and a time as X,Y@SECONDS; default speaker",
     )
     add_cache(picture)
+    picture.add_argument(
+        "--fit",
+        metavar="SECONDS",
+        type=real_number(1, 3600),
+        help="first fit the model to the person, by the video's own sound and lips, for so long; 60 is a good start",
+    )
     add_checkpoint(parser)
     add_device(parser)
     picture.add_argument(
@@ -82,13 +105,38 @@ def _dub_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="carry over the video's further sound tracks, subtitles and chapters",
     )
+    _add_provenance(parser)
     add_json(parser)
+
+
+def _add_provenance(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("provenance")
+    group.add_argument(
+        "--no-provenance",
+        dest="provenance",
+        action="store_false",
+        help="no signed C2PA manifest; the file's tags always say that it is synthetic",
+    )
+    group.add_argument(
+        "--certificate", metavar="PEM", type=Path, help="sign with this certificate; default: one made on this computer"
+    )
+    group.add_argument("--private-key", metavar="PEM", type=Path, help="the certificate's private key")
+    group.add_argument(
+        "--label",
+        metavar="TEXT",
+        nargs="?",
+        const=LABEL,
+        help=f'write a small TEXT into a corner of every frame; without TEXT "{LABEL}"',
+    )
 
 
 def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
     video = _video(args)
     output, report_file = _outputs(args, video)
     text = text_of(args)
+    if args.preview:
+        _preview(args, video, output, text, terminal)
+        return
 
     from synclips.dub import dub
 
@@ -97,6 +145,8 @@ def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
         output,
         text=text,
         audio=args.audio,
+        script=args.script,
+        compare=args.compare,
         options=_options(args),
         overwrite=args.overwrite,
         on_progress=terminal.progress,
@@ -108,13 +158,39 @@ def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
     if args.json:
         terminal.result(as_json(report))
         return
-    for note in (*report["face"]["notes"], *report["speech"].get("notes", ())):
-        terminal.note(str(note))
-    for name in report.get("streams_left_out", ()):
-        terminal.note(f"{name} does not go into {result.output.suffix}; write an .mkv to keep it")
+    _tell_notes(report, terminal)
     terminal.result(f"{result.output}: {summary(report)}")
     if report_file is not None:
         terminal.result(str(result.output))
+
+
+def _preview(args: argparse.Namespace, video: Path, output: Path, text: str | None, terminal: Terminal) -> None:
+    from synclips.preview import make_preview
+
+    preview = make_preview(
+        video,
+        output,
+        text=text,
+        audio=args.audio,
+        script=args.script,
+        compare=args.compare,
+        options=_options(args),
+        on_progress=terminal.progress,
+    )
+    if args.json:
+        terminal.result(as_json({"clip": preview.clip, "strip": preview.strip} | preview.report))
+        return
+    _tell_notes(preview.report, terminal)
+    terminal.result(f"{preview.clip}: {summary(preview.report)}")
+    terminal.result(f"{preview.strip}: original above, dubbed below; all in {preview.seconds:.1f} s")
+
+
+def _tell_notes(report: dict[str, Any], terminal: Terminal) -> None:
+    for part in (report.get("face", {}), report["speech"], report):
+        for note in part.get("notes", ()):
+            terminal.note(str(note))
+    for name in report.get("streams_left_out", ()):
+        terminal.note(f"{name} does not go into {Path(report['output']).suffix}; write an .mkv to keep it")
 
 
 def _video(args: argparse.Namespace) -> Path:
@@ -153,7 +229,12 @@ def _options(args: argparse.Namespace) -> "DubOptions":
         codec=args.codec,
         face=args.face,
         cache=args.cache,
+        fit=args.fit,
         keep_streams=args.keep_streams,
+        provenance=args.provenance,
+        certificate=args.certificate,
+        private_key=args.private_key,
+        label=args.label,
     )
 
 
@@ -161,6 +242,8 @@ def summary(report: dict[str, Any]) -> str:
     """What was done, in one line to a person."""
     said = [f"{report['duration']:.1f} s of {report['width']} x {report['height']} at {report['fps']:.5g} frames/s"]
     speech = report["speech"]
+    if lines := speech.get("lines"):
+        said.append(f"{len(lines)} line{'s' * (len(lines) != 1)} spoken by {lines[0]['synthesizer']}")
     if speech.get("synthesizer"):
         said.append(f"spoken by {speech['synthesizer']}")
     if speech.get("converter"):
@@ -222,6 +305,8 @@ VERBS: Final = (
             "dub me.mp4 --text-file line.txt --output out.mp4 --overwrite --sync-mode loop",
             "echo Hello | synclips dub me.mp4 --text - --output out.mp4 --json",
             "dub me.mp4 --audio speech.wav --output out.mp4 --keep-length",
+            "dub scene.mp4 --script lines.srt --output out.mp4 --compare beside.mp4",
+            'dub me.mp4 --text "Hello." --output out.mp4 --preview',
             'dub --video_path me.mp4 --text "Hello." --output_dir results',
         ),
         _dub_arguments,

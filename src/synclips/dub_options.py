@@ -15,6 +15,7 @@ class DubOptions:
     sync_mode:    None: end with the speech, bounce if the video is the shorter
     face:         speaker, largest, left, right, a number of `synclips faces`, or X,Y@SECONDS
     cache:        what was found in a video is kept for the next line
+    fit:          seconds for which the model is fitted to the person first; None: it is not
     at_most:      seconds of the result, for a preview; only as much of the video is looked at
     provenance:   sign the result, where the libraries for it are installed and its format allows it
     certificate, private_key:  PEM files to sign with; None: a self-made certificate
@@ -36,6 +37,7 @@ class DubOptions:
     keep_streams: bool = False
     face: str = "speaker"
     cache: bool = True
+    fit: float | None = None
     at_most: float | None = None
     provenance: bool = True
     certificate: Path | None = None

@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64, UInt8
 
 from synclips.dub_options import DubOptions
 from synclips.features.face_choice import FaceChoice, parse_choice
-from synclips.features.track_cache import default_cache, sight_video
+from synclips.features.track_cache import cache_home, default_cache, sight_video
 from synclips.features.tracked_video import TrackedVideo, follow
 from synclips.media.audio import Waveform, loudness, read_audio
 from synclips.media.timebase import SAMPLE_RATE
@@ -22,6 +22,7 @@ from synclips.rendering.renderer import Model, build_renderer
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.runtime import choose_device
 from synclips.speech.speaking import SpokenLine, speak
+from synclips.training.kept_fits import fitted
 
 LEAD, TAIL = 0.2, 0.5
 """Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
@@ -75,10 +76,22 @@ def perform_line(
     timeline = plan_timeline(
         tracked.times, duration, sound.duration, options.sync_mode, keep_length=options.keep_length
     )
+    model, fit_notes = fit_model(model, tracked, options, on_progress, keep=keep)
     plan = BlockPlan(build_renderer(model, tracked), sound, timeline)
     unseen = np.flatnonzero(~tracked.track.visible[timeline.source])
-    face = {"number": chosen.face.number, "of": len(chosen.faces), "notes": list(chosen.notes)}
+    face = {"number": chosen.face.number, "of": len(chosen.faces), "notes": [*chosen.notes, *fit_notes]}
     return Performance(sound, timeline, plan.render, lambda: plan.gate, unseen, speech, face)
+
+
+def fit_model(
+    model: Model, video: TrackedVideo, options: DubOptions, on_progress: Progress, *, keep: bool
+) -> tuple[Model, list[str]]:
+    """The model, fitted to the person if that is asked for, and what a person should know of it."""
+    if options.fit is None:
+        return model, []
+    folder = cache_home() / "synclips" / "fits" if options.cache and keep else None
+    model, fit = fitted(model, video, options.fit, folder, on_progress=on_progress)
+    return model, [fit.said]
 
 
 def said_of(line: SpokenLine, start: float = 0.0) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from synclips.media.audio import Waveform, read_audio
 from synclips.media.timebase import OUTPUT_SAMPLE_RATE, SAMPLE_RATE
 from synclips.media.video import VideoInfo
 from synclips.media.video_index import frame_times
-from synclips.performance import BANK_SECONDS, REFERENCE_SECONDS, TAIL, Performance, said_of
+from synclips.performance import BANK_SECONDS, REFERENCE_SECONDS, TAIL, Performance, fit_model, said_of
 from synclips.progress import Progress
 from synclips.rendering.active_speaker import choose, find_speaking
 from synclips.rendering.renderer import Model, build_renderer
@@ -85,10 +85,12 @@ def perform_script(
         for part in parts:
             steps = np.flatnonzero((timeline.times >= part.start) & (timeline.times < part.end))
             unseen[steps] |= ~tracked.track.visible[timeline.source[steps]]
+        own, fit_notes = fit_model(model, tracked, options, on_progress, keep=keep)
+        notes += fit_notes
         if keep:
-            plan.add(build_renderer(model, tracked), parts, tracked.cuts)
+            plan.add(build_renderer(own, tracked), parts, tracked.cuts)
         else:
-            plan.add_throughout(build_renderer(model, tracked), parts)
+            plan.add_throughout(build_renderer(own, tracked), parts)
     speech = {"lines": reports, "notes": list(dict.fromkeys(notes))}
     chosen = {"numbers": {choice: face.number for choice, face in faces.items()}, "notes": []}
     sound = _mixed(info, fitted, end, options)

@@ -1,13 +1,16 @@
 """A model fitted to a person's own video is never worse on what was held out, and says why it was left alone."""
 
+from copy import deepcopy
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from small_models import SMALL
 
+from synclips.config import ModelConfig
 from synclips.data.synthetic import write_synthetic_corpus
 from synclips.evaluation.sync import SyncFigures
 from synclips.features.landmarks import MediaPipeDetector
@@ -17,9 +20,10 @@ from synclips.media.video import probe, read_frames
 from synclips.models.generator import Generator
 from synclips.models.syncnet import SyncNet
 from synclips.rendering.renderer import build_model
-from synclips.training import personal_fit
+from synclips.training import kept_fits, personal_fit
+from synclips.training.kept_fits import fitted
 from synclips.training.personal_clips import PersonalClips, cut_clips
-from synclips.training.personal_fit import fit_person
+from synclips.training.personal_fit import Fit, fit_person
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +106,42 @@ def test_sound_that_does_not_belong_to_the_lips_teaches_nothing(
 def test_the_offset_of_the_sound_is_known_to_all_clips(person: tuple[TrackedVideo, Waveform]) -> None:
     personal = PersonalClips(cut_clips(*person), offset=3)
     assert {personal.offset(key) for key in personal} == {3}
+
+
+def test_a_fit_is_kept_for_the_next_line_and_a_damaged_one_is_made_again(
+    person: tuple[TrackedVideo, Waveform], model: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[float] = []
+
+    def fit(model: Generator, *_: object, **__: object) -> tuple[Generator, Fit]:
+        calls.append(1.0)
+        other = deepcopy(model)
+        torch.nn.init.constant_(other.refiner.out.bias, 0.25)
+        return other, Fit((3.0, 2.0), (28.0, 29.0))
+
+    monkeypatch.setattr(kept_fits, "fit_person", fit)
+    video = person[0]
+    first, told = fitted(model, video, 5.0, tmp_path)
+    again, told_again = fitted(model, video, 5.0, tmp_path)
+    assert len(calls) == 1
+    assert told == told_again
+    assert "3.00 -> 2.00" in told.said
+    assert isinstance(first, Generator)
+    assert isinstance(again, Generator)
+    assert torch.equal(first.refiner.out.bias, again.refiner.out.bias)
+    next(tmp_path.glob("*.safetensors")).write_bytes(b"damaged")
+    fitted(model, video, 5.0, tmp_path)
+    assert len(calls) == 2
+    fitted(model, video, 6.0, tmp_path)
+    assert len(calls) == 3
+
+
+def test_a_silent_video_and_another_preset_are_left_alone(
+    person: tuple[TrackedVideo, Waveform], model: Generator
+) -> None:
+    silent = replace(person[0], info=replace(person[0].info, has_audio=False))
+    assert fitted(model, silent, 5.0, None)[0] is model
+    seed = build_model(ModelConfig(preset="seed"))
+    same, fit = fitted(seed, person[0], 5.0, None)
+    assert same is seed
+    assert "base" in fit.note

@@ -47,6 +47,17 @@ class Fit:
     psnr: tuple[float, float] | None = None
     note: str = ""
 
+    @property
+    def said(self) -> str:
+        """In one line to a person."""
+        if self.lip_error is None or self.psnr is None:
+            return self.note
+        (lips, better_lips), (psnr, better_psnr) = self.lip_error, self.psnr
+        return (
+            "fitted to the person: on what was held out, "
+            f"lip error {lips:.2f} -> {better_lips:.2f} %, PSNR {psnr:.1f} -> {better_psnr:.1f} dB"
+        )
+
 
 def fit_person(
     model: Generator,
