@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from synclips.data.portrait import demo_portrait, still_to_video
-from synclips.demo import STRIP_FRAMES, STRIP_HEIGHT, DemoInput, demo_input, write_strip
+from synclips.demo import DemoInput, demo_input
 from synclips.errors import DownloadError
 from synclips.media.video import VideoWriter, probe
+from synclips.rendering.strip import STRIP_FRAMES, STRIP_HEIGHT, write_strip
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from jaxtyping import Float32, UInt8
 
 from synclips.errors import ConfigError
 
-WORDS: Final = "Synthetic speech and lips"
 LONGEST: Final = 80
 """Characters."""
 _SHARE: Final = 0.035
