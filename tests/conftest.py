@@ -1,5 +1,6 @@
 """Fixtures that more than one test module uses."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,12 @@ def shared_data() -> Path:
 def grid_clips(shared_data: Path) -> Path:
     """Real GRID clips in the layout that the downloader leaves: <speaker>/<utterance>.mpg or .mp4 and .align."""
     return shared_data / "grid"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_cached_faces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests see of their videos goes to a cache of this session, not to the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setattr("synclips.features.track_cache.cache_home", lambda: folder)
+        yield

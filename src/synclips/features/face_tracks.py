@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from synclips.features.appearance import difference
+from synclips.features.appearance import MeanLook, difference
 from synclips.features.landmarks import LONGEST_GAP
 from synclips.features.sightings import Sightings
 
@@ -28,7 +28,8 @@ ZOOM: Final = 0.4
 OTHER: Final = 1.2
 """Difference of two looks from which faces of successive sightings are not the same, wherever they are."""
 ALIKE: Final = 0.75
-"""Difference of two looks below which they are one person's; two people differ by 0.85 and more (GRID)."""
+"""Difference of two looks below which they are one person's: close-up or not, GRID's people differ from themselves
+by 0.2 to 0.8, from others by 0.8 to 3."""
 RETURN: Final = 50
 """Frames within which a face that comes back to the place where it was lost counts as twice as alike."""
 FEWEST: Final = 5
@@ -115,18 +116,15 @@ class _Piece:
         self.rows = [seen.row]
         self.first = self.last = seen
         self.velocity = np.zeros(2)
-        self.sum_of_looks = seen.look.astype(np.float64)
+        self.looks = MeanLook()
+        self.looks.add(seen.look)
 
     def add(self, seen: _Seen) -> None:
         moved = (seen.centre - self.last.centre) / (seen.frame - self.last.frame)
         self.velocity = moved if len(self.rows) == 1 else (self.velocity + moved) / 2
         self.rows.append(seen.row)
         self.last = seen
-        self.sum_of_looks = self.sum_of_looks + seen.look
-
-    @property
-    def look(self) -> Float32[np.ndarray, " d"]:
-        return (self.sum_of_looks / len(self.rows)).astype(np.float32)
+        self.looks.add(seen.look)
 
     @property
     def frames(self) -> slice:
@@ -139,7 +137,7 @@ class _Piece:
         zoom = seen.zoom(self.last.size)
         if away > REACH * (1 + LATER * (gap - 1)) or zoom > ZOOM or difference(self.last.look, seen.look) > OTHER:
             return np.inf
-        return away + zoom + difference(self.look, seen.look)
+        return away + zoom + difference(self.looks.look, seen.look)
 
     def returns(self, other: "_Piece") -> bool:
         """Whether of two pieces of one shot the later begins soon after, and where, the earlier ends."""
@@ -184,13 +182,13 @@ class _Person:
     def __init__(self, piece: _Piece, frames: int) -> None:
         self.pieces: list[_Piece] = []
         self.present = np.zeros(frames, bool)
-        self.sum_of_looks = np.zeros_like(piece.sum_of_looks)
+        self.looks = MeanLook()
         self.add(piece)
 
     def add(self, piece: _Piece) -> None:
         self.pieces.append(piece)
         self.present[piece.frames] = True
-        self.sum_of_looks += piece.sum_of_looks
+        self.looks.join(piece.looks)
 
     @property
     def rows(self) -> Int64[np.ndarray, " r"]:
@@ -200,8 +198,7 @@ class _Person:
         """How unlike this person a piece is; infinite if both are in the picture at once."""
         if self.present[piece.frames].any():
             return np.inf
-        look = (self.sum_of_looks / sum(len(own.rows) for own in self.pieces)).astype(np.float32)
-        unlike = difference(look, piece.look)
+        unlike = difference(self.looks.look, piece.looks.look)
         return unlike / 2 if any(piece.returns(own) for own in self.pieces) else unlike
 
 

@@ -27,7 +27,7 @@ from synclips.progress import Progress, silent
 
 LIMIT: Final = 2_000_000_000
 """Bytes of all entries together; those that were used longest ago go first."""
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 """Of the entries, and of all that makes sightings out of what the detector finds: raise it when either changes."""
 MOST_FACES: Final = 5
 """Faces followed at once."""
@@ -87,15 +87,19 @@ class TrackCache:
 
 
 def default_cache() -> TrackCache:
-    """The user's own cache folder: XDG_CACHE_HOME (or ~/.cache), on macOS ~/Library/Caches, on Windows LOCALAPPDATA."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return TrackCache(base / "synclips" / "faces")
+    """The user's own cache."""
+    return TrackCache(cache_home() / "synclips" / "faces")
+
+
+def cache_home() -> Path:
+    """Where programs keep what can be made again: XDG_CACHE_HOME or ~/.cache; macOS and Windows have their own."""
+    match sys.platform:
+        case "win32":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        case "darwin":
+            return Path.home() / "Library" / "Caches"
+        case _:
+            return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def sight_video(

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float32, Int64, UInt8
 
 from synclips.errors import CheckpointError, MediaError
+from synclips.evaluation.judges import load_judge
 from synclips.evaluation.sync import HALF, embed_pictures, embed_sound, mouths_of
 from synclips.features.alignment import crop_face, fit_alignment
 from synclips.features.face_choice import FaceChoice, choose_face
@@ -27,7 +28,6 @@ from synclips.media.timebase import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from synclips.media.video import VideoInfo, frames_in_order
 from synclips.models.syncnet import SyncNet
 from synclips.progress import Progress, silent
-from synclips.rendering.trial import load_judge
 
 JUDGE: Final = "syncnet.safetensors"
 WINDOW: Final = 50
