@@ -3,10 +3,12 @@
 import stat
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
+from synclips.cli import main
 from synclips.errors import ConfigError, MediaError, OutputError
 from synclips.media.authenticity import judge
 from synclips.media.certificate import Credentials, own_credentials, read_credentials
@@ -22,9 +24,9 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
     return own_credentials(tmp_path_factory.mktemp("signing"))
 
 
-def write_clip(path: Path, tags: dict[str, str] | None = None) -> Path:
+def write_clip(path: Path, tags: dict[str, str] | None = None, codec: Literal["h264", "vp9"] = "h264") -> Path:
     shade = np.full((32, 48, 3), 90, np.uint8)
-    with VideoWriter(path, 48, 32, Fraction(25), metadata=tags, overwrite=True) as writer:
+    with VideoWriter(path, 48, 32, Fraction(25), metadata=tags, codec=codec, overwrite=True) as writer:
         for step in range(12):
             writer.write(shade + np.uint8(5 * step))
     return path
@@ -76,7 +78,7 @@ def test_a_signed_file_is_genuine_where_its_certificate_is_known(
     verdict = judge(path)
     assert verdict.genuine
     assert "made by SyncLips 1.2.3 at 2026-11-24T10:00:00Z" in verdict.line
-    assert "Intact, signed by SyncLips, this computer" in verdict.line
+    assert "Intact, signed by SyncLips user" in verdict.line
 
 
 def test_the_manifest_says_what_is_synthetic_and_names_no_file(tmp_path: Path, credentials: Credentials) -> None:
@@ -200,3 +202,24 @@ def test_certificates_that_cannot_sign_are_refused_in_one_line(tmp_path: Path) -
         read_credentials(other_key, other_key)
     with pytest.raises(ConfigError, match="cannot be read"):
         read_credentials(tmp_path / "none.pem", other_key)
+
+
+def test_the_command_line_says_one_line_and_its_status(
+    tmp_path: Path, credentials: Credentials, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = signed_clip(tmp_path / "a.mp4", credentials)
+    certificate = tmp_path / "trusted.pem"
+    certificate.write_bytes(credentials.chain)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert main(["verify", str(path), "--certificate", str(certificate)]) == 0
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 1
+    assert "Intact, signed by" in out
+    assert main(["verify", str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "not known here" in err
+    assert main(["verify", str(write_clip(tmp_path / "b.webm", codec="vp9")), "--json"]) == 1
+    assert '"genuine": false' in capsys.readouterr().out
+    assert main(["verify", str(path), "--certificate", str(path)]) == 1
+    assert "is not a certificate" in capsys.readouterr().err

@@ -5,9 +5,11 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Final
 
-from synclips.cli_verb import RAW, SHARDS, Verb, add_workers, whole_number
-from synclips.errors import DataError
+from synclips.cli_verb import RAW, SHARDS, Verb, add_json, add_workers, as_json, whole_number
+from synclips.errors import DataError, InputError
 from synclips.terminal import Terminal
+
+_VIDEOS: Final = (".mp4", ".mov", ".mkv", ".webm")
 
 
 def _download_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,14 +77,53 @@ def _preprocess(args: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shards", metavar="SHARDS", type=Path, nargs="?", default=SHARDS, help=f"default {SHARDS}")
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        type=Path,
+        nargs="?",
+        default=SHARDS,
+        help=f"a folder of shards, its manifest.json, or a video (.mp4, .mov, .mkv, .webm); default {SHARDS}",
+    )
+    parser.add_argument(
+        "--certificate",
+        metavar="PEM",
+        type=Path,
+        help="of a video: whose signature to trust, beside this computer's own",
+    )
+    add_json(parser)
 
 
 def _verify(args: argparse.Namespace, terminal: Terminal) -> None:
+    path: Path = args.path
+    a_file = path.is_file() or (path.suffix.lower() in _VIDEOS and not path.is_dir())
+    if a_file and path.name != "manifest.json":
+        _verify_video(args, terminal)
+        return
     from synclips.data.shards import verify
 
-    manifest = verify(args.shards)
-    terminal.result(f"{args.shards} is whole: {len(manifest.clips)} clips in {len(manifest.sha256)} shards")
+    shards = path.parent if path.name == "manifest.json" else path
+    manifest = verify(shards)
+    counts = {"clips": len(manifest.clips), "shards": len(manifest.sha256)}
+    if args.json:
+        terminal.result(as_json({"path": shards, "whole": True, **counts}))
+        return
+    terminal.result(f"{shards} is whole: {counts['clips']} clips in {counts['shards']} shards")
+
+
+def _verify_video(args: argparse.Namespace, terminal: Terminal) -> None:
+    from dataclasses import asdict
+
+    from synclips.media.authenticity import judge
+    from synclips.media.certificate import read_certificates
+
+    verdict = judge(args.path, read_certificates(args.certificate) if args.certificate else b"")
+    if args.json:
+        terminal.result(as_json({"path": args.path, **asdict(verdict)}))
+    if not verdict.genuine:
+        raise InputError(verdict.line)
+    if not args.json:
+        terminal.result(verdict.line)
 
 
 VERBS: Final = (
@@ -108,9 +149,11 @@ VERBS: Final = (
     ),
     Verb(
         "verify",
-        "check shards against their manifest, byte by byte",
-        "Check every shard against manifest.json, byte by byte, for instance after moving them.",
-        ("verify", "verify data/shards"),
+        "check a dubbed video's signature, or shards against their manifest",
+        "Of a video: whether it says that it was made by SyncLips, and whether it is as it was when it was signed; the "
+        "exit status is 1 if not. Of shards: check every one against manifest.json, byte by byte, for instance after "
+        "moving them.",
+        ("verify out.mp4", "verify data/shards"),
         _verify_arguments,
         _verify,
         resumable=True,

@@ -71,6 +71,7 @@ def perform_script(
     voices = _voices(info, sightings, list(cast.values()), options, device, notes, on_progress)
     fitted, reports = _speak(script, faces, voices, end, options, on_progress)
     notes += [line.note for line in fitted if line.note]
+    notes += [str(note) for report in reports for note in report.pop("notes")]
     if keep:
         times = frame_times(info.path)
         timeline = Timeline(np.arange(len(times)), times, max(info.duration, float(times[-1])))

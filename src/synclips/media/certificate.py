@@ -5,6 +5,7 @@ extended key usage. A self-made one therefore has a self-made authority, whose k
 """
 
 import os
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-ORGANIZATION: Final = "SyncLips (self-made certificate)"
+ORGANIZATION: Final = "self-made certificate"
 YEARS: Final = 10
 _CERTIFICATE: Final = "certificate.pem"
 _KEY: Final = "private-key.pem"
@@ -57,6 +58,18 @@ def read_credentials(certificate: Path, key: Path) -> Credentials:
     if leaf.not_valid_after_utc < datetime.now(UTC):
         raise ConfigError(f"{certificate} expired on {leaf.not_valid_after_utc:%Y-%m-%d}")
     return Credentials(chain, secret, _algorithm(private, key))
+
+
+def read_certificates(path: Path) -> bytes:
+    """Certificates whose signatures are to be trusted, PEM.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    content = _read(path)
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise ConfigError(f"{path} is not a certificate in PEM")
+    return content
 
 
 def own_credentials(folder: Path | None = None) -> Credentials:
@@ -124,7 +137,8 @@ def _make() -> tuple[bytes, bytes]:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     authority, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    issued = _issue("authority", authority, authority), _issue("this computer", key, authority)
+    owner = f"SyncLips user {secrets.token_hex(4)}"
+    issued = _issue("SyncLips authority", authority, authority), _issue(owner, key, authority)
     chain = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in reversed(issued))
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -147,7 +161,7 @@ def _issue(name: str, key: "EllipticCurvePrivateKey", authority: "EllipticCurveP
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(name))
-        .issuer_name(_name("authority"))
+        .issuer_name(_name("SyncLips authority"))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
@@ -167,5 +181,5 @@ def _name(common: str) -> "x509.Name":
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
-    words = ((NameOID.COMMON_NAME, f"SyncLips, {common}"), (NameOID.ORGANIZATION_NAME, ORGANIZATION))
+    words = ((NameOID.COMMON_NAME, common), (NameOID.ORGANIZATION_NAME, ORGANIZATION))
     return x509.Name([x509.NameAttribute(kind, text) for kind, text in words])

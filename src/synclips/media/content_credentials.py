@@ -182,7 +182,8 @@ def _found(store: dict[str, Any]) -> Manifest:
     active = store["manifests"][store["active_manifest"]]
     generator = (active.get("claim_generator_info") or [{}])[0]
     signature = active.get("signature_info") or {}
-    signer = ", ".join(filter(None, (signature.get("common_name"), signature.get("issuer"))))
+    name, organization = signature.get("common_name"), signature.get("issuer")
+    signer = f"{name} ({organization})" if name and organization else str(name or organization or "an unknown signer")
     state = {"Trusted": "trusted", "Valid": "valid"}.get(store.get("validation_state", ""), "tampered")
     failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", [])
     fault = "; ".join(dict.fromkeys(str(failure.get("explanation") or failure.get("code")) for failure in failures))
