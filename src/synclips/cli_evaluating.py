@@ -147,6 +147,7 @@ def _evaluate_model(
         identity,
         args.output_dir or OUTPUTS / "evaluation",
         MediaPipeDetector,
+        drivers={str(name): clips for name, clips in parts.items()},
         tasks=[task for task in TASKS if not args.task or task in args.task],
         logs=sorted(args.logs.glob("**/log.jsonl")) if args.logs else (),
         about={"judge": str(args.judge or SHIPPED), "lip reader": str(args.lip_reader or SHIPPED)}

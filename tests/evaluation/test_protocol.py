@@ -126,6 +126,14 @@ def test_every_method_is_tried_on_every_case_that_it_can_be(results: list[Result
     assert {name for r in results for name in r.figures} <= MEASURES.keys()
 
 
+def test_a_clip_alone_of_its_speaker_is_driven_by_one_that_is_not_made(corpus: list[Utterance]) -> None:
+    one = [clip for clip in corpus if clip.name == "bbaf2n"]
+    assert [case.task for case in cases_of(one)] == ["reconstruct", "silence"]
+    [cross] = [case for case in cases_of(one, drivers=corpus) if case.task == "cross"]
+    assert cross.driver is not None
+    assert (cross.driver.speaker, cross.driver.name) == ("s33", "lgwi4p")
+
+
 def test_the_real_frames_are_perfect(results: list[Result]) -> None:
     of = {
         name: figure(results, "perfect", "reconstruct", name)
@@ -154,6 +162,7 @@ def test_planted_faults_are_seen(results: list[Result]) -> None:
     assert of("frozen", "flicker_ratio") == 0
     assert of("frozen", "confidence") < 0.3 * of("real", "confidence")
     assert of("shuffled", "confidence") < 0.7 * of("real", "confidence")
+    assert of("silent", "confidence") < 0.5 * of("real", "confidence")
     assert of("copy-frame", "lve") > of("nearest-mouth", "lve")
     assert of("copy-frame", "psnr_mouth") < of("nearest-mouth", "psnr_mouth")
 
@@ -179,6 +188,14 @@ def test_silence_is_still_in_real_clips_and_not_in_a_mouth_that_goes_on(results:
     assert figure(results, "real", "silence", "silence_motion") < 0.01
     assert figure(results, "frozen", "silence", "silence_motion") == 0
     assert figure(results, "perfect", "silence", "silence_motion") > 0.02
+    assert figure(results, "shuffled", "silence", "silence_motion") > 0.02
+
+
+def test_the_rows_that_tell_what_a_figure_is_worth_stand_in_every_table(results: list[Result]) -> None:
+    for task in ("reconstruct", "cross", "silence"):
+        methods = {r.method for r in results if r.task == task}
+        assert {"real", "frozen", "shuffled"} <= methods
+        assert ("silent" in methods) == (task != "silence")
 
 
 def test_a_run_goes_on_where_it_stopped(corpus: list[Utterance], judges: Judges, tmp_path: Path) -> None:
@@ -273,6 +290,8 @@ def test_bad_input_is_one_clear_line(corpus: list[Utterance], judges: Judges, tm
         (DataError, "no clip to evaluate", {"seen": []}, [method], tmp_path / "a"),
         (ConfigError, "at least one method", {"seen": corpus}, [], tmp_path / "a"),
         (ConfigError, "none like a baseline", {"seen": corpus}, [Method("copy-frame", perfect)], tmp_path / "a"),
+        (ConfigError, "none like a baseline", {"seen": corpus}, [Method("real", perfect)], tmp_path / "a"),
+        (ConfigError, "no name for a method", {"seen": corpus}, [Method("a/b", perfect)], tmp_path / "a"),
         (OutputError, "cannot be written", {"seen": corpus}, [method], file / "below"),
         (MediaError, "file", {"seen": [damaged]}, [method], tmp_path / "b"),
     ):

@@ -38,7 +38,7 @@ MEASURES: Final = MappingProxyType(
         "flicker_ratio": Measure("Flicker", "energy of the second difference in time, made / real", 2, "near", 1.0),
         "seam": Measure("Seam", "grey levels of the plainest step along an outline, made less real", 2, "smaller"),
         "offset": Measure("AV offset", "frames by which the sound lags the picture (judge)", 2, "near", 0.0),
-        "within_one": Measure("Within 1 frame", "% of clips whose AV offset is -1, 0 or 1 (judge)", 1, "larger"),
+        "within_one": Measure("Within 1 frame", "% of clips whose AV offset is surely -1, 0 or 1 (judge)", 1, "larger"),
         "similarity": Measure("Sync", "cosine similarity of lips and sound at offset 0 (judge)", 3, "larger"),
         "confidence": Measure("Sync confidence", "best similarity less the median over offsets (judge)", 3, "larger"),
         "lse_d": Measure("LSE-D (ours)", "least mean distance over offsets, our judge's unit vectors", 3, "smaller"),

@@ -52,6 +52,7 @@ def evaluate_model(
     detectors: Detectors,
     *,
     tasks: Sequence[Task] = TASKS,
+    drivers: Mapping[str, Sequence[Utterance]] | None = None,
     logs: Sequence[Path] = (),
     about: Mapping[str, str] | None = None,
     on_progress: Progress = silent,
@@ -59,7 +60,8 @@ def evaluate_model(
     """Score `methods` (the first is the one reported on) beside the baselines, and write the report into `output`.
 
     What is done is kept there, so an interrupted run goes on; `judges_identity` names the judges (their files' hashes)
-    and results of other judges are not used again. `logs` are log.jsonl files of training, `about` facts to print.
+    and results of other judges are not used again. `drivers` are further clips of each split, whose sound may drive
+    those that are made. `logs` are log.jsonl files of training, `about` facts to print.
 
     Raises:
         ConfigError: no method, two of one name, or one named like a baseline.
@@ -84,7 +86,7 @@ def evaluate_model(
     for split, clips in filled.items():
         folder = output / split
         results[split] = run_protocol(
-            cases_of(clips, tasks),
+            cases_of(clips, tasks, (drivers or {}).get(split, ())),
             [*methods, *baselines()],
             judges,
             judges_identity,

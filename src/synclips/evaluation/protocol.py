@@ -98,8 +98,11 @@ class Made:
     look: Look
 
 
-def cases_of(utterances: Sequence[Utterance], tasks: Sequence[Task] = TASKS) -> list[Case]:
-    """The cases of a split: each clip once per task; in `cross` driven by its speaker's next clip, if there is one.
+def cases_of(
+    utterances: Sequence[Utterance], tasks: Sequence[Task] = TASKS, drivers: Sequence[Utterance] = ()
+) -> list[Case]:
+    """The cases of a split: each clip once per task; in `cross` driven by its speaker's next clip, if there is one,
+    among `utterances` and `drivers`.
 
     Raises:
         DataError: there is no clip.
@@ -107,16 +110,16 @@ def cases_of(utterances: Sequence[Utterance], tasks: Sequence[Task] = TASKS) -> 
     if not utterances:
         raise DataError("there is no clip to evaluate in this split; name another, or download its speakers")
     by_speaker: dict[str, list[Utterance]] = {}
-    for utterance in utterances:
+    for utterance in {clip.key: clip for clip in (*utterances, *drivers)}.values():
         by_speaker.setdefault(utterance.speaker, []).append(utterance)
     cases = []
     for number, utterance in enumerate(utterances):
         group = by_speaker[utterance.speaker]
         following = group[(group.index(utterance) + 1) % len(group)] if len(group) > 1 else None
         foreign = following or (utterances[(number + 1) % len(utterances)] if len(utterances) > 1 else None)
-        drivers = {"reconstruct": utterance, "cross": following, "silence": None}
+        sounds = {"reconstruct": utterance, "cross": following, "silence": None}
         wanted = [task for task in tasks if task != "cross" or following is not None]
-        cases += [Case(task, utterance, drivers[task], foreign) for task in wanted]
+        cases += [Case(task, utterance, sounds[task], foreign) for task in wanted]
     return cases
 
 

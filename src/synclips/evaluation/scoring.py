@@ -13,7 +13,7 @@ from synclips.evaluation.quality import gradient_energy, mouth_boxes, picture_fi
 from synclips.evaluation.seams import outlines, seam_step
 from synclips.evaluation.shapes import correlation, largest_lip_error, mean_lip_error
 from synclips.evaluation.silence import motion_in_silence
-from synclips.evaluation.sync import measure_sync
+from synclips.evaluation.sync import CONFIDENT, measure_sync
 from synclips.media.audio import Waveform
 from synclips.models.original_syncnet import OriginalSyncNet
 from synclips.models.syncnet import SyncNet
@@ -46,7 +46,7 @@ def sync_score(frames: UInt8[np.ndarray, "n h w 3"], seen: Look, waveform: Wavef
     found = measure_sync(judges.syncnet, seen.crops, waveform)
     figures = {
         "offset": float(found.offset),
-        "within_one": 100.0 * (abs(found.offset) <= 1),
+        "within_one": 100.0 * (abs(found.offset) <= 1 and found.confidence >= CONFIDENT),
         "similarity": found.at_zero,
         "confidence": found.confidence,
         "lse_d": found.lse_d,

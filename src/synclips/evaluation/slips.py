@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from synclips.evaluation.sync import FEWEST, HALF, REACH, sync_figures
+from synclips.evaluation.sync import CONFIDENT, FEWEST, HALF, REACH, sync_figures
 from synclips.media.timebase import FPS
 
 WINDOW, STEP = 3 * FPS, FPS // 2
 """Frames over which sync is measured at a time, and from one such time to the next."""
-CONFIDENT = 0.15
-"""Confidence from which an offset is believed; below it nobody speaks, or not these lips."""
 SLIP = 1
 """Largest offset, in frames, that is not a slip."""
 CHANGE = 0.3

@@ -25,6 +25,8 @@ REACH = 15
 """Largest offset that is looked for, in frames either way (as in Chung and Zisserman's SyncNet)."""
 HALF = FRAMES // 2
 """Frames at each end whose window would reach beyond the clip; they are not compared."""
+CONFIDENT = 0.15
+"""Confidence from which an offset is believed; below it nobody speaks, or not these lips."""
 FEWEST = 5
 """Pairs that must lie under an offset for it to be considered at all."""
 PART = 128

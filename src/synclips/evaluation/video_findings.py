@@ -7,7 +7,8 @@ look, the figures are the evidence.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from synclips.evaluation.slips import CONFIDENT, SLIP, Slip
+from synclips.evaluation.slips import SLIP, Slip
+from synclips.evaluation.sync import CONFIDENT
 from synclips.media.timebase import FPS
 
 _UNIT = "% of the eyes' distance a frame"

@@ -9,7 +9,8 @@ from jaxtyping import Float64
 
 from synclips.evaluation.charts import timeline
 from synclips.evaluation.page import Cell, Page
-from synclips.evaluation.slips import CONFIDENT, SLIP, SyncWindow
+from synclips.evaluation.slips import SLIP, SyncWindow
+from synclips.evaluation.sync import CONFIDENT
 from synclips.evaluation.video_findings import Finding
 from synclips.evaluation.video_measures import Along
 from synclips.media.timebase import FPS

@@ -10,7 +10,6 @@ from jaxtyping import UInt8
 
 from synclips.data.shards import sha256_of
 from synclips.evaluation.footage import Footage
-from synclips.evaluation.judges import load_judge as load_judge
 from synclips.evaluation.protocol import KEEP_AWAY, Method
 from synclips.evaluation.results import Task
 from synclips.features.mfcc import audio_features, mfcc
