@@ -93,7 +93,7 @@ def walk(minutes: int) -> None:
     from synclips.features.tracked_video import follow
     from synclips.media.audio import read_audio
     from synclips.media.video import TimedFrame, VideoInfo
-    from synclips.rendering import mouth_bank
+    from synclips.rendering import mouth_bank, occlusion
     from synclips.rendering.block_plan import BlockPlan
     from synclips.rendering.renderer import build_model, build_renderer
     from synclips.rendering.timeline import plan_timeline
@@ -130,7 +130,8 @@ def walk(minutes: int) -> None:
         del path
         return (image for _ in order)
 
-    mouth_bank.frames_in_order = same_image
+    for module in (mouth_bank, occlusion):
+        module.frames_in_order = same_image
     peak.stage = "bank"
     renderer = build_renderer(build_model(SMALL).eval(), tracked)
     peak.stage = "plan"
