@@ -17,7 +17,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from synclips.features.appearance import MeanLook, difference
 from synclips.features.landmarks import LONGEST_GAP
-from synclips.features.sightings import Sightings
+from synclips.features.sightings import PART, Sightings
 
 REACH: Final = 0.6
 """Distance from its expected place, in face sizes, within which the next frame's face can be the same."""
@@ -71,12 +71,13 @@ class Boxes:
 
 
 def boxes_of(sightings: Sightings) -> Boxes:
-    """The boxes of all sightings, read one after the other."""
+    """The boxes of all sightings, read a few at a time."""
     centre, size = np.empty((len(sightings.frame), 2)), np.empty(len(sightings.frame))
-    for row in range(len(size)):
-        points = sightings.points[row, :, :2]
-        low, high = points.min(axis=0), points.max(axis=0)
-        centre[row], size[row] = (low + high) / 2, (high - low).max()
+    for start in range(0, len(size), PART):
+        rows = slice(start, start + PART)
+        points = sightings.points[rows, :, :2]
+        low, high = points.min(axis=1), points.max(axis=1)
+        centre[rows], size[rows] = (low + high) / 2, (high - low).max(axis=1)
     return Boxes(centre, size)
 
 

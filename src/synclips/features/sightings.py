@@ -22,7 +22,7 @@ RECORD: Final = np.dtype([("points", "<f4", (N_POINTS, 3)), ("look", "<f4", (LOO
 """One face in one frame: its mesh in pixels, and what it looks like (synclips.features.appearance)."""
 _NONE: Final = np.empty(0, np.int64)
 PART: Final = 256
-"""Records copied at a time."""
+"""Records read at a time."""
 
 
 @dataclass(frozen=True)
