@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from synclips.dub_options import DubOptions
+from synclips.features import track_cache
 from synclips.features.face_choice import FaceChoice, parse_choice
-from synclips.features.track_cache import cache_home, default_cache, sight_video
+from synclips.features.track_cache import default_cache, sight_video
 from synclips.features.tracked_video import TrackedVideo, follow
 from synclips.media.audio import Waveform, loudness, read_audio
 from synclips.media.timebase import SAMPLE_RATE
@@ -89,7 +90,7 @@ def fit_model(
     """The model, fitted to the person if that is asked for, and what a person should know of it."""
     if options.fit is None:
         return model, []
-    folder = cache_home() / "synclips" / "fits" if options.cache and keep else None
+    folder = track_cache.cache_home() / "synclips" / "fits" if options.cache and keep else None
     model, fit = fitted(model, video, options.fit, folder, on_progress=on_progress)
     return model, [fit.said]
 
