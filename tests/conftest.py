@@ -23,9 +23,10 @@ def grid_clips(shared_data: Path) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def no_cached_faces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests see of their videos goes to a cache of this session, not to the user's."""
+def no_folders_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests see of their videos, and the certificate they sign with, go to folders of this session."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
         patch.setattr("synclips.features.track_cache.cache_home", lambda: folder)
+        patch.setattr("synclips.media.certificate.config_folder", lambda: folder / "config")
         yield

@@ -210,7 +210,7 @@ def test_the_command_line_says_one_line_and_its_status(
     path = signed_clip(tmp_path / "a.mp4", credentials)
     certificate = tmp_path / "trusted.pem"
     certificate.write_bytes(credentials.chain)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("synclips.media.certificate.config_folder", lambda: tmp_path / "config")
     assert main(["verify", str(path), "--certificate", str(certificate)]) == 0
     out, err = capsys.readouterr()
     assert out.count("\n") == 1

@@ -56,12 +56,12 @@ class Label:
 
 
 def _letters(text: str, size: int) -> Float32[np.ndarray, "y x"]:
-    """The text's coverage in [0, 1], with a rim of half a letter."""
+    """The text's coverage in [0, 1], with a rim."""
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(size)
-    left, top, right, bottom = font.getbbox(text)
-    rim = max(2, size // 3)
-    picture = Image.new("L", (int(right - left) + 2 * rim, int(bottom - top) + 2 * rim))
-    ImageDraw.Draw(picture).text((rim - left, rim - top), text, 255, font)
+    _, top, _, bottom = font.getbbox("Äg")  # the same height for all words
+    rim = max(2, size // 5)
+    picture = Image.new("L", (round(font.getlength(text)) + 2 * rim, round(bottom - top) + 2 * rim))
+    ImageDraw.Draw(picture).text((rim, rim - top), text, 255, font)
     return np.asarray(picture, np.float32) / 255
