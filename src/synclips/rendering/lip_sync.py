@@ -16,6 +16,7 @@ from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
 from synclips.rendering.compositor import match_colour, paste_back
+from synclips.rendering.detail import blend_layers, match_grain
 from synclips.rendering.gate import fade, uncovered, visibility_gate
 from synclips.rendering.mesh_warp import Warp, fetch, into_view, keep_lips_apart, prepare_warp
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
@@ -28,6 +29,8 @@ CHUNK, OVERLAP = 500, 50
 """Frames of motion predicted at once, and those on either side that only give context."""
 
 
+FINE, LARGE = 0.8, 0.5
+"""Crop pixels below which detail comes from one layer alone, at GRID's size; twice that where the crop is half."""
 NEAR = 2
 """Frames on either side that steady a frame's own mesh."""
 
@@ -135,7 +138,9 @@ class LipSync:
             mouth = self.bank.mouths[int(number)]
             layers.append(match_colour(fetch(warp, mouth.picture, mouth.points), skin_layer, lips))
         made = self._refine(warp, layers, plan.sound[step])
-        mask = warp.to_native(warp.face) * weight
+        mask = warp.to_native(warp.face)
+        made = match_grain(made, frame[top:bottom, left:right], (mask > 0.9) & (lips < 0.1), (source, step))
+        mask *= weight
         if source in plan.occluders.masks and skin is None:
             front = plan.occluders.in_front(source, into_view(here, alignment), WARP_VIEW.height, WARP_VIEW.width)
             mask *= 1 - warp.to_native(front)
@@ -169,11 +174,11 @@ class LipSync:
         full[rows, columns, : share.shape[2]] = share * fade + full[rows, columns, : share.shape[2]] * (1 - fade)
         full[rows, columns, share.shape[2] :] = extra * fade
         native = warp.to_native(full)
-        total = np.maximum(native[..., : share.shape[2]].sum(axis=2, keepdims=True), 1e-6)
-        made = native[..., share.shape[2] :].copy()
-        for number, layer in enumerate(layers):
-            made += layer * (native[..., number : number + 1] / total)
-        return made
+        shares = native[..., : share.shape[2]]
+        shares = shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-6)
+        return (
+            blend_layers(layers, shares, FINE / (warp.scale * max(warp.scale, LARGE))) + native[..., share.shape[2] :]
+        )
 
     def _motion(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""

@@ -10,6 +10,8 @@ from synclips.features.alignment import LOWER_VIEW, WARP_VIEW, View, invert
 from synclips.features.face_mesh import INNER_LIPS
 from synclips.features.mesh_raster import Raster, face_mask, lip_masks, rasterise
 
+UNSEEN = 0.02
+"""Share of the made face below which the frame is not touched at all."""
 SMALLEST_GAP = 0.25
 """Canonical units that the inner lips keep apart: a crossed pair would turn triangles over and tear the mouth."""
 
@@ -31,6 +33,11 @@ class Warp:
     box: tuple[int, int, int, int]
     inward: Float64[np.ndarray, "2 3"]
 
+    @property
+    def scale(self) -> float:
+        """Pixels of the crop for one of the frame."""
+        return float(np.hypot(*self.inward[:, 0]))
+
     def to_native(self, values: Float32[np.ndarray, "h w *c"], view: View = WARP_VIEW) -> Float32[np.ndarray, "y x *c"]:
         """A view's values at the box's pixels; outside the view they are 0."""
         left, top, right, bottom = self.box
@@ -39,9 +46,8 @@ class Warp:
 
     def to_lower_view(self, picture: UInt8[np.ndarray, "y x 3"]) -> UInt8[np.ndarray, "96 112 3"]:
         """The box's pixels in LOWER_VIEW, averaged over areas where it is coarser."""
-        scale = float(np.hypot(*self.inward[:, 0]))
-        if scale < 0.75:
-            picture = cv2.GaussianBlur(picture, (0, 0), 0.45 / scale)
+        if self.scale < 0.75:
+            picture = cv2.GaussianBlur(picture, (0, 0), 0.45 / self.scale)
         size = (LOWER_VIEW.width, LOWER_VIEW.height)
         flags = cv2.INTER_LINEAR
         return cv2.warpAffine(picture, self._into(LOWER_VIEW), size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -71,10 +77,12 @@ def prepare_warp(
     raster = rasterise(seen, view.height, view.width)
     lips = lip_masks(seen, view.height, view.width)
     face = face_mask(raster, share) * _soft(~raster.turned)
+    face = np.maximum(face - UNSEEN, 0) / (1 - UNSEEN)
     face[[0, -1]] = 0
     face[:, [0, -1]] = 0
     outward = invert(alignment[None])[0]
-    corners = np.array([[0, 0], [view.width, 0], [0, view.height], [view.width, view.height]]) + origin
+    x, y = _extent(face)
+    corners = np.array([[x[0], y[0]], [x[1], y[0]], [x[0], y[1]], [x[1], y[1]]]) + origin
     corners = corners @ outward[:, :2].T + outward[:, 2]
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, [width, height])
@@ -110,6 +118,18 @@ def keep_lips_apart(lower: Float32[np.ndarray, "m 3"], position: np.ndarray) -> 
     result[upper, 1] -= overlap
     result[below, 1] += overlap
     return result
+
+
+def _extent(face: Float32[np.ndarray, "h w"]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Columns and rows of WARP_VIEW (from, to) that hold the face's mask and LOWER_VIEW."""
+    result = []
+    for axis, low, high in (
+        (0, LOWER_VIEW.left - WARP_VIEW.left, LOWER_VIEW.right - WARP_VIEW.left),
+        (1, LOWER_VIEW.top - WARP_VIEW.top, LOWER_VIEW.bottom - WARP_VIEW.top),
+    ):
+        used = np.flatnonzero(face.any(axis=axis))
+        result.append((int(min([low, *used[:1]])) - 1, int(max([high, *used[-1:] + 1])) + 1))
+    return result[0], result[1]
 
 
 def _soft(allowed: Bool[np.ndarray, "h w"], reach: int = 3) -> Float32[np.ndarray, "h w"]:
