@@ -183,13 +183,12 @@ def test_what_cannot_be_used_is_one_line(
 
 def test_a_swapped_speaker_is_heard(grid_clips: Path) -> None:
     from synclips.cli_evaluating import _listeners
-    from synclips.evaluation.scoring import Judges
 
     def first(speaker: str, count: int) -> list[Waveform]:
         clips = [u for u in find_utterances(grid_clips) if u.speaker == speaker]
         return [read_audio(clip.video) for clip in clips[:count]]
 
-    likeness = _listeners(Judges(None), None, str).speaker_similarity  # type: ignore[arg-type]
+    likeness = _listeners(None, None, str).speaker_similarity
     assert likeness is not None
     one, again = first("s1", 2)
     [other] = first("s4", 1)

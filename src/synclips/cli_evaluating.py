@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from synclips.data.grid import Utterance
     from synclips.evaluation.protocol import Method
-    from synclips.evaluation.scoring import Judges
+    from synclips.evaluation.scoring import Judges, LipReader
     from synclips.evaluation.video_report import Listeners
     from synclips.media.audio import Waveform
 
@@ -197,7 +197,7 @@ def _evaluate_video(args: argparse.Namespace, judges: "Judges", terminal: Termin
         reference=args.reference,
         text=text,
         original=judges.original,
-        listeners=_listeners(judges, text, terminal.note),
+        listeners=_listeners(judges.lip_reader, text, terminal.note),
         on_progress=terminal.progress,
     )
     if args.json:
@@ -209,7 +209,7 @@ def _evaluate_video(args: argparse.Namespace, judges: "Judges", terminal: Termin
     terminal.result(f"report: {report.page}")
 
 
-def _listeners(judges: "Judges", text: str | None, note: Callable[[str], None]) -> "Listeners":
+def _listeners(lip_reader: "LipReader | None", text: str | None, note: Callable[[str], None]) -> "Listeners":
     """What the package's own ears tell: whose voice it is and, where pocketsphinx is installed, which words."""
     from importlib.util import find_spec
 
@@ -223,7 +223,7 @@ def _listeners(judges: "Judges", text: str | None, note: Callable[[str], None]) 
     heard = find_spec("pocketsphinx") is not None
     if text and not heard:
         note("words are not checked: that needs pocketsphinx (pip install pocketsphinx)")
-    return Listeners(likeness, word_accuracy if heard else None, judges.lip_reader)
+    return Listeners(likeness, word_accuracy if heard else None, lip_reader)
 
 
 def _compare_arguments(parser: argparse.ArgumentParser) -> None:
