@@ -58,7 +58,7 @@ def make_preview(
     clip = output.with_name(f"{output.stem}_preview.mp4")
     quick = replace(
         options, at_most=SECONDS, quality=max(QUALITY, options.quality), codec="h264", sync_mode=None,
-        keep_length=False, keep_streams=False,
+        keep_length=False, keep_streams=False, fit=None,
     )  # fmt: skip
     report = dub(
         video, clip, text=text, audio=audio, compare=compare, options=quick, overwrite=True, on_progress=on_progress
