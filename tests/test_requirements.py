@@ -23,6 +23,9 @@ LEFT_OUT = {
 """Declared needs that are not met on purpose: nothing that SyncLips calls imports them, or another build stands in."""
 
 
+OPTIONAL = {"pocketsphinx"}
+"""Modules that the program does without where they are not installed."""
+
 CUDA = re.compile(r"nvidia-|cuda-|triton$")
 """What torch's CUDA build brings with it, at the versions that it names itself (see scripts/set_up.sh)."""
 
@@ -73,6 +76,8 @@ def unmet_needs(name: str, available: dict[str, Requirement]) -> set[str]:
 def test_holds_everything_that_the_program_imports() -> None:
     providers = metadata.packages_distributions()
     for file, module in imported_modules(REPOSITORY / "src" / "synclips"):
+        if module in OPTIONAL:
+            continue
         names = {canonicalize_name(name) for name in providers.get(module, [])}
         assert names & locked(RUNTIME).keys(), f"{file} imports {module}, which requirements.lock does not bring"
 
