@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
-from synclips.features.face_mesh import INNER_LIPS, lower_points
+from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, lower_points
 from synclips.features.mesh_raster import extend
 from synclips.features.neutral import person_rest
 from synclips.features.smoothing import settle
@@ -18,6 +18,7 @@ from synclips.models.generator import Generator
 from synclips.rendering.compositor import match_colour, paste_back
 from synclips.rendering.detail import blend_layers, match_grain
 from synclips.rendering.gate import fade, uncovered, visibility_gate
+from synclips.rendering.inner_mouth import shade
 from synclips.rendering.mesh_warp import Warp, fetch, into_view, keep_lips_apart, prepare_warp
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
 from synclips.rendering.moving import moving_share, without_folds
@@ -31,6 +32,9 @@ CHUNK, OVERLAP = 500, 50
 
 FINE, LARGE = 0.8, 0.5
 """Crop pixels below which detail comes from one layer alone, at GRID's size; twice that where the crop is half."""
+PAINTED_COLOUR = 0.4
+"""Share of the painted residual's colour, beside its lightness, that is kept: the layers bring the person's own colours,
+and the corpus's would tint another camera's teeth."""
 NEAR = 2
 """Frames on either side that steady a frame's own mesh."""
 
@@ -132,11 +136,12 @@ class LipSync:
             skin_layer = fetch(warp, frame[top:bottom, left:right], (here - [left, top]).astype(np.float32))
         else:
             skin_layer = fetch(warp, self.bank.mouths[skin].picture, self.bank.mouths[skin].points)
-        lips = warp.to_native(warp.lips[0])
+        lips, inside = warp.to_native(warp.lips[0]), warp.to_native(warp.lips[1])
         layers = [skin_layer]
-        for number in plan.mouths[step]:
-            mouth = self.bank.mouths[int(number)]
-            layers.append(match_colour(fetch(warp, mouth.picture, mouth.points), skin_layer, lips))
+        for number in plan.mouths[step].tolist():
+            mouth = self.bank.mouths[number]
+            layer = match_colour(fetch(warp, mouth.picture, mouth.points), skin_layer, lips)
+            layers.append(shade(layer, inside, _opening(self.bank.lower[number]), _opening(plan.lower[step])))
         made = self._refine(warp, layers, plan.sound[step])
         mask = warp.to_native(warp.face)
         made = match_grain(made, frame[top:bottom, left:right], (mask > 0.9) & (lips < 0.1), (source, step))
@@ -167,6 +172,8 @@ class LipSync:
             weights, residual = self.model.refiner(pictures, masks, torch.from_numpy(sound)[None].to(self.device))
         share = weights[0].permute(1, 2, 0).float().cpu().numpy()
         extra = (residual[0].permute(1, 2, 0).float().cpu().numpy() * 127.5) * warp.face[rows, columns, None]
+        grey = extra.mean(axis=2, keepdims=True)
+        extra = grey + PAINTED_COLOUR * (extra - grey)
         # outside the refined view the frame's own skin stands alone
         full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, share.shape[2] + 3), np.float32)
         full[..., 0] = 1
@@ -200,6 +207,12 @@ class LipSync:
             components.append(made[0, kept].float().cpu().numpy())
             tokens.append(token[0, kept].float().cpu().numpy())
         return np.concatenate(components), np.concatenate(tokens)
+
+
+def _opening(lower: Float32[np.ndarray, "m 3"]) -> float:
+    """How far the inner lips are apart, in canonical units."""
+    top, bottom = np.searchsorted(lower_points(), [INNER_TOP, INNER_BOTTOM])
+    return float(lower[bottom, 1] - lower[top, 1])
 
 
 def _fade(height: int, width: int, border: int = 6) -> Float32[np.ndarray, "h w"]:
