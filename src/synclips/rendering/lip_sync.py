@@ -33,8 +33,8 @@ CHUNK, OVERLAP = 500, 50
 FINE, LARGE = 0.8, 0.5
 """Crop pixels below which detail comes from one layer alone, at GRID's size; twice that where the crop is half."""
 PAINTED_COLOUR = 0.4
-"""Share of the painted residual's colour, beside its lightness, that is kept: the layers bring the person's own colours,
-and the corpus's would tint another camera's teeth."""
+"""Share of the painted residual's colour, beside its lightness, that is kept: the layers bring the person's own
+colours, and the corpus's would tint another camera's teeth."""
 NEAR = 2
 """Frames on either side that steady a frame's own mesh."""
 
