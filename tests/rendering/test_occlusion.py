@@ -14,7 +14,7 @@ from synclips.features.mfcc import N_FEATURES
 from synclips.features.tracked_video import TrackedVideo, track_video
 from synclips.media.video import probe, read_frames
 from synclips.rendering.lip_sync import LipSync, Plan
-from synclips.rendering.mouth_bank import build_bank
+from synclips.rendering.mouth_bank import build_bank, turns
 from synclips.rendering.occlusion import find_occluders, learn_appearance
 from synclips.rendering.renderer import build_model
 
@@ -111,3 +111,15 @@ def test_nothing_is_seen_before_real_mouths(grid_clips: Path) -> None:
     appearance = learn_appearance(video, build_bank(video))
     assert len(appearance.turn) == len(video)
     assert not find_occluders(video, appearance, appearance.turn, np.arange(len(video))).masks
+
+
+def test_a_frame_outside_the_bank_is_looked_at_as_one_within(covered: tuple[str, LipSync, Plan]) -> None:
+    kind, lip_sync, plan = covered
+    video = lip_sync.video
+    bank = lip_sync.bank.without(range(FIRST, LAST, 2))
+    turn = turns(video.pose.rotation)
+    found = find_occluders(video, learn_appearance(video, bank), turn, np.arange(FRAMES))
+    middle = (FIRST + LAST) // 2
+    assert {middle, middle + 1} <= set(found.masks)
+    alike = [(found.masks[k] == plan.occluders.masks[k]).mean() for k in (middle, middle + 1)]
+    assert min(alike) > 0.85, kind

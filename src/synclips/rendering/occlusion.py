@@ -123,12 +123,15 @@ def find_occluders(
     frames = frames[video.track.visible[frames]]
     if len(appearance.frames) < FEWEST:
         return Occluders(masks, covered)
+    known = {int(frame): row for row, frame in enumerate(appearance.frames)}
+    images = frames_in_order(video.path, [number for number in frames.tolist() if number not in known])
     lips, points = _lips(video, frames), _crop_points(video, frames)
     seen: list[np.ndarray] = []
-    for image, number, shape, at in zip(
-        frames_in_order(video.path, frames.tolist()), frames.tolist(), lips, points, strict=True
-    ):
-        texture = _texture(crop_face(image, video.alignment[number]), at)
+    for number, shape, at in zip(frames.tolist(), lips, points, strict=True):
+        if number in known:
+            texture = appearance.textures[known[number]]
+        else:
+            texture = _texture(crop_face(next(images), video.alignment[number]), at)
         seen.append(occluded(appearance.difference(texture, number, shape, turn[number])))
     for row, mask in enumerate(seen):
         around = [seen[k] for k in (row - 2, row - 1, row + 1, row + 2) if 0 <= k < len(seen)]
