@@ -10,9 +10,11 @@ from drawn_head import drawn_video, pictures
 from small_models import SMALL
 
 from synclips.evaluation.quality import gradient_energy
+from synclips.features.face_mesh import LIPS
 from synclips.features.mfcc import N_FEATURES
 from synclips.rendering.detail import blend_layers, grain, match_grain
 from synclips.rendering.lip_sync import LipSync
+from synclips.rendering.moving import around_lips
 from synclips.rendering.renderer import build_model
 
 
@@ -77,3 +79,11 @@ def test_theme_2_nothing_outside_the_mask_changes_and_no_grain_is_added_there(tm
     assert not changed[:, -20:].any()
     again = lip_sync.render(frames[5], 5, replace(plan), 5)
     np.testing.assert_array_equal(again, made[5])
+
+
+def test_theme_2_nothing_is_painted_beyond_the_surroundings_of_the_lips() -> None:
+    """On the neck, in hair and at the chin's outline a network knows nothing: skin is the frame's own there."""
+    share = around_lips()
+    assert share[LIPS].min() == 1
+    assert share[468:].max() == 0
+    assert share[[152, 148, 377, 172, 397, 234, 454, 4]].max() < 0.15

@@ -177,7 +177,7 @@ class LipSync:
         # outside the refined view the frame's own skin stands alone
         full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, share.shape[2] + 3), np.float32)
         full[..., 0] = 1
-        fade = _fade(LOWER_VIEW.height, LOWER_VIEW.width)[..., None]
+        fade = (_fade(LOWER_VIEW.height, LOWER_VIEW.width) * warp.spoken[rows, columns])[..., None]
         full[rows, columns, : share.shape[2]] = share * fade + full[rows, columns, : share.shape[2]] * (1 - fade)
         full[rows, columns, share.shape[2] :] = extra * fade
         native = warp.to_native(full)

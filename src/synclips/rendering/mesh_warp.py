@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from synclips.features.alignment import LOWER_VIEW, WARP_VIEW, View, invert
 from synclips.features.face_mesh import INNER_LIPS
 from synclips.features.mesh_raster import Raster, face_mask, lip_masks, rasterise
+from synclips.rendering.moving import around_lips
 
 UNSEEN = 0.02
 """Share of the made face below which the frame is not touched at all."""
@@ -23,6 +24,7 @@ class Warp:
     raster:  of the wanted mesh over WARP_VIEW
     lips:    widened lip region and inner mouth over WARP_VIEW
     face:    where the made face replaces the frame, over WARP_VIEW
+    spoken:  around the lips, where mouths and paint may show, over WARP_VIEW; beyond is the frame's own skin
     box:     left, top, right, bottom in the frame
     inward:  affine map from the box's pixels to the crop's
     """
@@ -30,6 +32,7 @@ class Warp:
     raster: Raster
     lips: Float32[np.ndarray, "2 h w"]
     face: Float32[np.ndarray, "h w"]
+    spoken: Float32[np.ndarray, "h w"]
     box: tuple[int, int, int, int]
     inward: Float64[np.ndarray, "2 3"]
 
@@ -90,7 +93,8 @@ def prepare_warp(
         return None
     inward = alignment.copy()
     inward[:, 2] += alignment[:, :2] @ low
-    return Warp(raster, lips, face, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), inward)
+    spoken = raster.interpolate(around_lips()[:, None])[..., 0]
+    return Warp(raster, lips, face, spoken, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), inward)
 
 
 def into_view(points: Float32[np.ndarray, "v 2"], alignment: Float64[np.ndarray, "2 3"]) -> Float32[np.ndarray, "v 2"]:

@@ -23,6 +23,8 @@ EDGE_ON, FACING = 0.1, 0.5
 """Cosines, seen from above, of the angle between the skin and the viewer: below the first nothing moves."""
 NEAR_LIPS = 16.0
 """Canonical units from the lips within which the way the skin faces matters less and less: lips always move."""
+AROUND_LIPS = 22.0
+"""Canonical units from the lips beyond which nothing is painted and no mouth of the bank is shown."""
 LEAST_AREA = 0.01
 """Share of its area in the frame that a triangle keeps."""
 STEPS = 60
@@ -84,11 +86,18 @@ def _frontal() -> Float32[np.ndarray, " 468"]:
 
 
 @cache
-def near_lips() -> Float32[np.ndarray, " 468"]:
-    """1 on the lips, falling to 0 at NEAR_LIPS from them."""
+def near_lips(reach: float = NEAR_LIPS) -> Float32[np.ndarray, " 468"]:
+    """1 on the lips, falling to 0 at `reach` canonical units from them."""
     points = template()[:, :2]
     distance = np.linalg.norm(points[:, None] - points[None, LIPS], axis=2).min(axis=1)
-    return smoothstep(1 - distance / NEAR_LIPS).astype(np.float32)
+    return smoothstep((1 - distance / reach).astype(np.float32)).astype(np.float32)
+
+
+@cache
+def around_lips() -> Float32[np.ndarray, " v"]:
+    """For each point of the extended mesh how far what speaks is made there: 1 about the lips, 0 at the outline."""
+    share = smoothstep(2 * near_lips(AROUND_LIPS))
+    return np.concatenate([share, np.zeros(RING, np.float32)])
 
 
 @cache
