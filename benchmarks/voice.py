@@ -26,7 +26,7 @@ from synclips.speech.speaker_encoder import speaker_encoder
 from synclips.speech.speaking import nearest_voice, speak_sentences
 from synclips.speech.text import spoken_sentences
 from synclips.speech.tts import Synthesizer, choose_synthesizer
-from synclips.speech.voice_conversion import choose_converter
+from synclips.speech.voice_conversion import STRENGTH, choose_converter
 from synclips.speech.world import median_pitch
 
 REFERENCE_CLIPS = 6
@@ -172,8 +172,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "grid")
     parser.add_argument("--engines", nargs="+", default=["espeak", "flite"])
     parser.add_argument("--seconds", nargs="+", type=float, default=[2.0, 5.0, 15.0])
-    parser.add_argument("--strength", nargs="+", type=float, default=[1.0])
+    parser.add_argument("--strength", nargs="+", type=float, default=[STRENGTH])
     parser.add_argument("--speakers", nargs="+", default=None)
+    parser.add_argument("--no-raw", action="store_true", help="leave the unconverted voices out: half the time")
     options = parser.parse_args()
     encoder = speaker_encoder()
     clips = {folder.name: clips_of(folder) for folder in sorted(options.data.iterdir()) if folder.is_dir()}
@@ -199,8 +200,9 @@ def main() -> None:
         groups: list[tuple[str, str, dict[str, dict[str, float]]]] = []
         references = {own: reference_of(clips[own], 15.0) for own in targets}
         nearest = {own: nearest_voice(engine, references[own]) for own in targets}
-        raw = {own: measure(nearest[own], None, own, clips[own], centroids, 0, listeners) for own in targets}
-        groups.append(("none", "raw", raw))
+        if not options.no_raw:
+            raw = {own: measure(nearest[own], None, own, clips[own], centroids, 0, listeners) for own in targets}
+            groups.append(("none", "raw", raw))
         for seconds in options.seconds:
             heard = {own: reference_of(clips[own], seconds) for own in targets}
             for strength in options.strength:

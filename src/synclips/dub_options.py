@@ -28,7 +28,7 @@ class DubOptions:
     device: str = "auto"
     voice: str = "auto"
     convert_voice: bool = True
-    strength: float = 1.0
+    strength: float = 0.9
     speed: float = 1.0
     background: Background = "keep"
     voice_reference: Path | None = None

@@ -24,7 +24,6 @@ from synclips.speech.speaker_encoder import speaker_encoder
 from synclips.speech.voice_conversion import (
     LARGEST_LEVEL_CHANGE,
     SPREAD_SCALE,
-    STRENGTH,
     UNVOICED_SHARE,
 )
 from synclips.speech.voice_mapper import VoiceMapper
@@ -67,13 +66,12 @@ def _mapped(mapper: VoiceMapper, batch: LineBatch) -> Float32[Tensor, "b t 40"]:
 
 
 def likeness(mapped: Float32[Tensor, "b t 40"], batch: LineBatch) -> Float32[Tensor, " b"]:
-    """Cosine of each rendered line's embedding with its person's; the steps are those of `WorldConverter`."""
+    """Cosine of each rendered line's embedding with its person's; rendered as by `WorldConverter` at strength 1."""
     strong = batch.strong[..., None]
     count = strong.sum(dim=1, keepdim=True) + 1e-3
-    own = batch.source + STRENGTH * (mapped - batch.source)
-    mean = (own * strong).sum(dim=1, keepdim=True) / count
-    deviation = torch.sqrt((((own - mean) ** 2) * strong).sum(dim=1, keepdim=True) / count + 1e-6)
-    own = mean + (own - mean) * torch.clamp(1 / deviation, *SPREAD_SCALE)
+    mean = (mapped * strong).sum(dim=1, keepdim=True) / count
+    deviation = torch.sqrt((((mapped - mean) ** 2) * strong).sum(dim=1, keepdim=True) / count + 1e-6)
+    own = mean + (mapped - mean) * torch.clamp(1 / deviation, *SPREAD_SCALE)
     change = own * batch.deviation[:, None] + batch.mean[:, None] - batch.cepstra
     level = change[..., :1] - (change[..., :1] * strong).sum(dim=1, keepdim=True) / count
     level = level.clamp(-LARGEST_LEVEL_CHANGE, LARGEST_LEVEL_CHANGE)
