@@ -19,7 +19,7 @@ from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_weight, template
 from synclips.features.mesh_raster import RING, Raster, extend, rasterise
 from synclips.features.tracked_video import TrackedVideo
 from synclips.media.video import frames_in_order
-from synclips.rendering.mouth_bank import TURN_PRICE, MouthBank
+from synclips.rendering.mouth_bank import MouthBank
 
 HEIGHT, WIDTH = 49, 63
 """Texels of a texture."""
@@ -33,6 +33,8 @@ TOLERANCE = np.array([9.0, 3.5, 3.5], np.float32)
 """Differences in L, a, b (OpenCV's 8-bit scale) that mean nothing, beyond 1.5 spreads of the mouths alike."""
 CHROMA = np.array([1.0, 2.0, 2.0], np.float32)
 """What a difference in L, a, b counts."""
+TURN_COUNTS = 60.0
+"""Squared canonical units of lip shape that a squared radian of head pose counts, when mouths alike are looked for."""
 FAR = 6.0
 """Squared canonical units off the mouths alike at which the tolerance doubles."""
 WEAK, STRONG = 3.0, 14.0
@@ -61,7 +63,7 @@ class Appearance:
         turn: Float64[np.ndarray, " 3"],
     ) -> Float32[np.ndarray, "h w"]:
         """How far each texel of a frame lies off what is expected there, beyond what means nothing."""
-        off = ((self.lips - lips) ** 2).mean(axis=1) + TURN_PRICE * ((self.turn - turn) ** 2).sum(axis=1)
+        off = ((self.lips - lips) ** 2).mean(axis=1) + TURN_COUNTS * ((self.turn - turn) ** 2).sum(axis=1)
         near = np.abs(self.frames - frame) <= min(12, len(self.frames) // 30)
         off = np.where(near | self.spoiled, np.inf, off)
         alike = np.argpartition(off, ALIKE)[:ALIKE]
