@@ -9,7 +9,7 @@ import pytest
 
 from synclips.errors import ConfigError, NoFaceError
 from synclips.features.face_choice import FaceChoice, choose_face, parse_choice
-from synclips.features.face_mesh import template
+from synclips.features.face_mesh import RIGID, template
 from synclips.features.face_tracks import Face, boxes_of, link_faces
 from synclips.features.landmarks import LONGEST_GAP, bridge_gaps, without_doubles
 from synclips.features.sightings import Sightings, sight_faces
@@ -206,6 +206,15 @@ def test_two_meshes_on_one_face_count_once() -> None:
     faces = np.stack([mesh_at(50), mesh_at(52), mesh_at(120) * [1.2, 1.2, 1]]).astype(np.float32)
     kept = without_doubles(faces)
     assert kept[:, :, 0].mean(axis=1).round().tolist() == [144, 50]
+
+
+def test_of_two_meshes_on_one_face_the_truer_one_counts() -> None:
+    true = mesh_at(100).astype(np.float32)
+    rough = true * np.float32(1.06)
+    rough[RIGID[::2], 1] += 4
+    kept = without_doubles(np.stack([rough, true]))
+    assert len(kept) == 1
+    np.testing.assert_array_equal(kept[0], true)
 
 
 def test_a_longer_look_goes_on_where_a_shorter_one_ended() -> None:

@@ -73,6 +73,15 @@ def fit_pose(points: Float32[np.ndarray, "n 468 3"], cuts: Int64[np.ndarray, " k
     return fit_similarity(canonical, rigid)
 
 
+def misfit(points: Float32[np.ndarray, "n 468 3"]) -> Float64[np.ndarray, " n"]:
+    """How far a mesh's rigid points lie from where the average head has them, in the mean and in canonical units."""
+    rigid = points[:, RIGID].astype(np.float64)
+    canonical = np.broadcast_to(template()[RIGID].astype(np.float64), rigid.shape)
+    pose = fit_similarity(canonical, rigid)
+    away = np.linalg.norm(pose.to_image(canonical.astype(np.float32)) - rigid, axis=2)
+    return away.mean(axis=1) / pose.scale
+
+
 def mouth_opening(points: Float32[np.ndarray, "n 468 3"]) -> Float32[np.ndarray, " n"]:
     """Distance between the inner lips' middles, in the points' own unit."""
     return np.linalg.norm(points[:, INNER_TOP] - points[:, INNER_BOTTOM], axis=1).astype(np.float32)

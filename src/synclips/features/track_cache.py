@@ -27,7 +27,7 @@ from synclips.progress import Progress, silent
 
 LIMIT: Final = 2_000_000_000
 """Bytes of all entries together; those that were used longest ago go first."""
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 """Of the entries, and of all that makes sightings out of what the detector finds: raise it when either changes."""
 MOST_FACES: Final = 5
 """Faces followed at once."""

@@ -17,9 +17,9 @@ MOST = 240
 """Mouths a bank holds at most."""
 BANK_BYTES = 400 << 20
 """Memory its pictures may take; fewer mouths are kept of large faces."""
-TURN_PRICE = 60.0
+TURN_PRICE = 120.0
 """Price of a squared radian of difference in head pose, against squared canonical units of lip distance."""
-JUMP_PRICE = 1.5
+JUMP_PRICE = 0.75
 """Price of going on with another mouth than the same or the next one."""
 SPOILED_PRICE = 1000.0
 """Price of a mouth that something stands before."""

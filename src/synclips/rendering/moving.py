@@ -23,7 +23,7 @@ EDGE_ON, FACING = 0.1, 0.5
 """Cosines, seen from above, of the angle between the skin and the viewer: below the first nothing moves."""
 NEAR_LIPS = 16.0
 """Canonical units from the lips within which the way the skin faces matters less and less: lips always move."""
-AROUND_LIPS = 22.0
+AROUND_LIPS = 28.0
 """Canonical units from the lips beyond which nothing is painted and no mouth of the bank is shown."""
 LEAST_AREA = 0.01
 """Share of its area in the frame that a triangle keeps."""
