@@ -4,7 +4,7 @@ import numpy as np
 
 from synclips.features.alignment import fit_alignment
 from synclips.features.face_mesh import RIGID, fit_pose, template
-from synclips.features.smoothing import settle, steady
+from synclips.features.smoothing import settle, steady, without_spikes
 
 JITTER = 0.4
 
@@ -62,3 +62,17 @@ def test_a_lip_that_closes_for_one_frame_stays_closed_and_noise_is_settled() -> 
     settled = settle(window, 2)
     assert abs(settled[1, 1]) < 0.01
     assert np.abs(settled[0]).max() < np.abs(window[:, 0]).max()
+
+
+def test_theme_4_a_slip_of_the_detector_for_one_frame_is_not_followed() -> None:
+    true, seen = rigid(np.stack([3.0 * np.arange(60), np.zeros(60)], axis=1))
+    slipped = seen.copy()
+    slipped[30] += [25, 15, 0]
+    off = np.linalg.norm((steady(slipped) - true).mean(axis=1)[:, :2], axis=1)
+    assert off[20:40].max() < 1.0
+
+
+def test_a_head_that_moves_in_jerks_has_no_slips() -> None:
+    """Every picture stands for two frames: half the frames do not move, the others move twice as far."""
+    seen = rigid(np.stack([12.0 * (np.arange(60) // 2), np.zeros(60)], axis=1))[1]
+    np.testing.assert_array_equal(without_spikes(seen), seen)

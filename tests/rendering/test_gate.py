@@ -70,6 +70,15 @@ def test_points_that_are_no_face_are_not_followed(video: TrackedVideo) -> None:
     assert gate[0] == gate[-1] == 1
 
 
+def test_a_slip_of_the_detector_for_one_frame_gates_nothing_and_moves_nothing(video: TrackedVideo) -> None:
+    points = np.array(video.track.points)
+    points[20] += [30, 20, 0]
+    slipped = replace(video, track=replace(video.track, points=points))
+    assert visibility_gate(slipped).min() == 1
+    meshes = [lip_sync(shown)._own(20) for shown in (video, slipped)]
+    assert np.abs(meshes[1] - meshes[0])[:, :2].max() < 3  # a mouth's motion of one frame; the slip is 20 units
+
+
 def test_theme_15_frames_without_a_face_are_faded_to_and_cuts_are_not(video: TrackedVideo) -> None:
     visible = np.ones(len(video), bool)
     visible[20:24] = False

@@ -46,6 +46,9 @@ def visibility_gate(video: TrackedVideo, cuts: Int64[np.ndarray, " k"] | None = 
     for start in range(0, len(usable), CHUNK):
         index = usable[start : start + CHUNK]
         weight[index] = _weights(video, index, usual)
+    # one frame alone between good ones is the detector's slip: its neighbours' mesh serves (see LipSync)
+    between = np.minimum(weight[:-2], weight[2:]) * video.track.visible[1:-1]
+    weight[1:-1] = np.maximum(weight[1:-1], between)
     return fade(weight, cuts)
 
 

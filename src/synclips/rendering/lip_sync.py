@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
-from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, lower_points
+from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, RIGID, lower_points
 from synclips.features.mesh_raster import extend
 from synclips.features.neutral import person_rest
 from synclips.features.smoothing import settle
@@ -37,6 +37,8 @@ PAINTED_COLOUR = 0.4
 colours, and the corpus's would tint another camera's teeth."""
 NEAR = 2
 """Frames on either side that steady a frame's own mesh."""
+SLIP = 4.0
+"""Canonical units by which a frame's rigid points lie off those frames' before their mesh serves in its stead."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,11 @@ class LipSync:
         """The frame's own canonical mesh, without the detector's jitter."""
         near = np.arange(max(0, source - NEAR), min(len(self.video), source + NEAR + 1))
         near = near[self.video.track.visible[near]]
-        return settle(self.video.canonical(near), int(np.flatnonzero(near == source)[0]))
+        window, middle = self.video.canonical(near), int(np.flatnonzero(near == source)[0])
+        usual = np.median(window[:, RIGID], axis=0)
+        if float(np.linalg.norm((window[middle, RIGID] - usual)[:, :2].mean(axis=0))) > SLIP:
+            window[middle] = np.median(window, axis=0)
+        return settle(window, middle)
 
     def _refine(self, warp: Warp, layers: list[np.ndarray], sound: np.ndarray) -> Float32[np.ndarray, "y x 3"]:
         rows = slice(LOWER_VIEW.top - WARP_VIEW.top, LOWER_VIEW.bottom - WARP_VIEW.top)
