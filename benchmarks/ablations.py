@@ -51,7 +51,7 @@ def without_refiner(model: Generator) -> Generator:
 def one_mouth() -> AbstractContextManager[Any]:
     """Every frame takes the bank's middle mouth, warped."""
 
-    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int) -> np.ndarray:  # noqa: ARG001
+    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int, spoiled: Any) -> np.ndarray:  # noqa: ARG001
         return np.full((len(shapes), count), len(bank) // 2)
 
     return mock.patch.object(lip_sync, "choose_mouths", choose)
@@ -61,8 +61,8 @@ def nearest_each_frame() -> AbstractContextManager[Any]:
     """The nearest mouth of each frame, whatever the one before was."""
     whole = lip_sync.choose_mouths
 
-    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int) -> np.ndarray:
-        parts = [whole(bank, shapes[[i]], turn[[i]], count) for i in range(len(shapes))]
+    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int, spoiled: Any) -> np.ndarray:
+        parts = [whole(bank, shapes[[i]], turn[[i]], count, spoiled) for i in range(len(shapes))]
         return np.concatenate(parts)
 
     return mock.patch.object(lip_sync, "choose_mouths", choose)
@@ -73,7 +73,8 @@ def still_skin() -> AbstractContextManager[Any]:
     whole = lip_sync.moving_share
 
     def share(rotation: np.ndarray) -> np.ndarray:
-        return np.where(np.isin(np.arange(468), LIPS), whole(rotation), 0).astype(np.float32)
+        moving = whole(rotation)
+        return np.where(np.isin(np.arange(len(moving)), LIPS), moving, 0).astype(np.float32)
 
     return mock.patch.object(lip_sync, "moving_share", share)
 
