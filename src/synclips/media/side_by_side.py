@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from synclips.media.audio import Waveform
 from synclips.media.label import Label
+from synclips.media.video_encode import Codec
 from synclips.media.video_read import VideoInfo
 from synclips.media.video_write import VideoWriter
 
@@ -46,7 +47,7 @@ def write_side_by_side(
         if names is None or min(info.width, info.height) < 120
         else [Label(name, info.width, info.height) for name in names]
     )
-    codec = "vp9" if path.suffix.lower() == ".webm" else "h264"
+    codec: Codec = "vp9" if path.suffix.lower() == ".webm" else "h264"
     with VideoWriter(
         path, width, height, info.fps, like=info, codec=codec, quality=QUALITY, audio=audio, duration=duration,
         metadata=metadata, overwrite=overwrite,
