@@ -69,7 +69,8 @@ def nearest_each_frame() -> AbstractContextManager[Any]:
 
 
 def still_skin() -> AbstractContextManager[Any]:
-    """Only the lips move: chin, jaw and cheeks stay as they are in the frame."""
+    """Only the lips move: chin, jaw and cheeks stay as they are in the frame. In `reconstruct` they are then the answer
+    itself: only its `cross` figures say anything."""
     whole = lip_sync.moving_share
 
     def share(rotation: np.ndarray) -> np.ndarray:
@@ -140,7 +141,7 @@ def main() -> None:
     with Terminal() as terminal:
         report = evaluate_model(
             {"unseen": chosen}, methods, judges, identity, args.output_dir, MediaPipeDetector,
-            tasks=["reconstruct", "cross"], on_progress=terminal.progress,
+            tasks=["reconstruct", "cross"], drivers={"unseen": clips}, on_progress=terminal.progress,
         )  # fmt: skip
         terminal.result(str(report.page))
 
