@@ -15,6 +15,7 @@ from synclips.errors import CheckpointError
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.models.checkpoint import load_into, read_metadata
 from synclips.models.lip_reader import BLANK, LipReader
+from synclips.runtime import device_of
 
 STAGE = "lip_reader"
 """What a lip reader's checkpoint says of itself."""
@@ -94,7 +95,7 @@ def grey_mouths(crops: UInt8[np.ndarray, "n 144 144 3"]) -> Float32[np.ndarray, 
 @torch.no_grad()
 def read_lips(reader: LipReader, crops: UInt8[np.ndarray, "n 144 144 3"]) -> tuple[str, ...]:
     """The GRID sentence that the lips say, from face crops at 25 frames a second."""
-    device = next(reader.parameters()).device
+    device = device_of(reader)
     reader.eval()
     log_probs = reader(torch.from_numpy(grey_mouths(crops)).to(device)[None])[0]
     return most_likely_sentence(log_probs.float().cpu().numpy())

@@ -20,6 +20,7 @@ from synclips.models.encoders import sound_windows, stack_frames
 from synclips.models.syncnet import SyncNet
 from synclips.models.video_encoder import FRAMES
 from synclips.progress import Progress, silent
+from synclips.runtime import device_of
 
 REACH = 15
 """Largest offset that is looked for, in frames either way (as in Chung and Zisserman's SyncNet)."""
@@ -132,7 +133,7 @@ def embed_stream(
     syncnet: SyncNet, chunks: Iterable[UInt8[np.ndarray, "_n 48 96 3"]]
 ) -> Iterator[Float32[np.ndarray, "_n d"]]:
     """As `embed_pictures` of all chunks in a row, with only a few pictures in memory."""
-    device = next(syncnet.parameters()).device
+    device = device_of(syncnet)
     syncnet.eval()
     held: UInt8[np.ndarray, "n 48 96 3"] | None = None
     for chunk in chunks:
@@ -160,7 +161,7 @@ def _embed(
 @torch.no_grad()
 def embed_sound(syncnet: SyncNet, waveform: Waveform, frames: int) -> Float32[np.ndarray, "n d"]:
     """The embedding of the 20 MFCC steps around each of `frames` frames."""
-    device = next(syncnet.parameters()).device
+    device = device_of(syncnet)
     syncnet.eval()
     features = torch.from_numpy(audio_features(mfcc(waveform, frames))).to(device)[None]
     index = torch.arange(frames, device=device)[None]

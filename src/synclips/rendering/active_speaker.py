@@ -4,11 +4,7 @@ Windows of two seconds are compared as in Chung and Zisserman, "Out of time: aut
 workshops 2016), section 5.3: the speaker's similarity to the sound stands out at one offset, a listener's does not.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,7 +12,7 @@ import torch
 from jaxtyping import Float32, Int64, UInt8
 
 from synclips.errors import CheckpointError, MediaError
-from synclips.evaluation.judges import load_judge
+from synclips.evaluation.judges import SYNCNET, load_judge, shipped_or
 from synclips.evaluation.sync import HALF, embed_pictures, embed_sound, mouths_of
 from synclips.features.alignment import crop_face, fit_alignment
 from synclips.features.face_choice import FaceChoice, choose_face
@@ -29,7 +25,7 @@ from synclips.media.video import VideoInfo, frames_in_order
 from synclips.models.syncnet import SyncNet
 from synclips.progress import Progress, silent
 
-JUDGE: Final = "syncnet.safetensors"
+JUDGE: Final = SYNCNET
 WINDOW: Final = 50
 """Pictures (at 25 a second) that are judged together."""
 SHORTEST: Final = 20
@@ -130,7 +126,9 @@ def find_speaking(
     """
     if not info.has_audio:
         raise MediaError("the video has no sound")
-    with _judge_path() as path:
+    with shipped_or(None, JUDGE) as path:
+        if not path.is_file():
+            raise CheckpointError("no SyncNet is installed")
         syncnet = load_judge(path).to(device)
     seconds = float(sightings.times[-1]) + 1 / float(info.fps)
     waveform = normalise_loudness(read_audio(info.path, SAMPLE_RATE, stop=seconds + 1))
@@ -148,14 +146,6 @@ def find_speaking(
         fits = {number: float(curve[offset] - np.median(curve)) for number, curve in of.items()}
         windows.append(Window(place.first / FPS, (place.first + len(place.frames)) / FPS, fits))
     return Speaking(tuple(windows))
-
-
-@contextmanager
-def _judge_path() -> Iterator[Path]:
-    with as_file(files("synclips").joinpath("weights", JUDGE)) as path:
-        if not path.is_file():
-            raise CheckpointError("no SyncNet is installed")
-        yield path
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from synclips.rendering.mesh_warp import Warp, fetch, into_view, keep_lips_apart
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
 from synclips.rendering.moving import moving_share, without_folds
 from synclips.rendering.occlusion import Occluders, find_occluders, learn_appearance
+from synclips.runtime import device_of
 
 ATTENDED = 48
 """Mouths of the bank that the motion model attends to, evenly over the bank."""
@@ -73,7 +74,7 @@ class LipSync:
 
     def __init__(self, model: Generator, video: TrackedVideo, bank: MouthBank | None = None) -> None:
         self.model, self.video = model.eval(), video
-        self.device = next(model.parameters()).device
+        self.device = device_of(model)
         self.bank = bank if bank is not None else build_bank(video)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]

@@ -15,6 +15,7 @@ from synclips.media.video import frames_in_order
 from synclips.models.seed import WINDOW, SeedModel
 from synclips.rendering.compositor import paste_back
 from synclips.rendering.mesh_warp import prepare_warp
+from synclips.runtime import device_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SeedLipSync:
 
     def __init__(self, model: SeedModel, video: TrackedVideo) -> None:
         self.model, self.video = model.eval(), video
-        self.device = next(model.parameters()).device
+        self.device = device_of(model)
         usable = np.flatnonzero(video.track.visible)[:WINDOW]
         usable = np.resize(usable, WINDOW)
         images = frames_in_order(video.path, usable.tolist())
