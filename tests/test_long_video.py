@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 RATE = 25
-SHORT, LONG, HOUR = 1, 4, 60
+SHORT, LONG, HOUR = 1, 10, 60
 """Minutes."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
