@@ -9,8 +9,9 @@ import torch
 from synclips.errors import BackendError, CheckpointError
 from synclips.media.audio import Waveform
 from synclips.speech import hub, openvoice
+from synclips.speech.hifigan import folded
 from synclips.speech.openvoice import OpenVoiceConverter, load_openvoice
-from synclips.speech.openvoice_network import OpenVoiceNetwork, OpenVoiceSize, folded
+from synclips.speech.openvoice_network import OpenVoiceNetwork, OpenVoiceSize
 
 TINY = OpenVoiceSize(
     latent=8, hidden=8, encoder_layers=2, flows=2, flow_layers=1, colour=16, decoder=32,

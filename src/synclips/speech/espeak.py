@@ -44,7 +44,7 @@ class EspeakSynthesizer:
     name: str = "espeak"
 
     def __post_init__(self) -> None:
-        _library()
+        library_files()
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -71,8 +71,8 @@ class EspeakSynthesizer:
             BackendError: the library failed.
             ConfigError: no such voice.
         """
-        library, data = _library()
-        with _short_path(data) as folder:
+        library, data = library_files()
+        with short_path(data) as folder:
             arguments = [library, str(folder), self.voice, str(self.pitch), str(PITCH_RANGE), str(WORDS_PER_MINUTE)]
             command = [sys.executable, "-I", "-S", espeak_process.__file__, *arguments]
             try:
@@ -99,7 +99,7 @@ def _speech(text: str, output: bytes) -> Speech:
     return Speech(Waveform(samples, facts["sample_rate"]), words)
 
 
-def _library() -> tuple[str, str]:
+def library_files() -> tuple[str, str]:
     """Paths of the shared library and of its data."""
     try:
         import espeakng_loader
@@ -115,7 +115,7 @@ def _library() -> tuple[str, str]:
 
 
 @contextmanager
-def _short_path(data: str) -> Iterator[Path]:
+def short_path(data: str) -> Iterator[Path]:
     """`data`, or where it is too long for the library's buffer, a link to it from a short place."""
     if len(data.encode()) <= _LONGEST_DATA_PATH:
         yield Path(data)

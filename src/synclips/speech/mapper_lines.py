@@ -18,6 +18,7 @@ from synclips.media.audio import Waveform, read_audio
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.activity import find_speech, only_speech
 from synclips.speech.mapper_pairs import (
+    DEFAULT_VOICE,
     SPEAKERS,
     VOICES,
     Recording,
@@ -161,23 +162,27 @@ class _Line:
     count: int
 
 
-def _known(voice: str) -> VoiceStatistics:
-    known = known_voice(voice)
-    if known is None:
-        raise ValueError(f"the mapper's file has no statistics of {voice}")
-    return known
-
-
 def _centre(embeddings: Float32[np.ndarray, "n 256"]) -> Float32[np.ndarray, "256"]:
     mean = embeddings.mean(axis=0)
     return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
 class Lines:
-    """Draws batches of lines for some people. `average_deviation` as the mapper keeps it."""
+    """Draws batches of lines for some people.
 
-    def __init__(self, people: dict[str, Person], average_deviation: Float64[np.ndarray, "40"], seed: int = 0) -> None:
-        self.people, self.average_deviation = people, average_deviation
+    Args:
+        average_deviation: as the mapper keeps it.
+        known: statistics of the engines' voices.
+    """
+
+    def __init__(
+        self,
+        people: dict[str, Person],
+        average_deviation: Float64[np.ndarray, "40"],
+        seed: int = 0,
+        known: Callable[[str], VoiceStatistics | None] = known_voice,
+    ) -> None:
+        self.people, self.average_deviation, self.known = people, average_deviation, known
         self.random = np.random.default_rng(seed)
         self._lines: dict[tuple[str, str], _Line] = {}
         self._mels: dict[tuple[str, str, str], np.ndarray] = {}
@@ -198,7 +203,7 @@ class Lines:
         person = self.people[name]
         index, free = int(random.integers(len(person.clips))), bool(random.random() < 0.5)
         text = SENTENCES[random.integers(len(SENTENCES))] if free else person.clips[index].text
-        voice = VOICES[random.integers(len(VOICES)) if random.random() < 0.65 else 0]
+        voice = VOICES[random.integers(len(VOICES))] if random.random() < 0.65 else DEFAULT_VOICE
         others = [i for i in random.permutation(len(person.clips)) if free or i != index]
         chosen = [person.clips[i] for i in others[: random.integers(2, CLIPS)]]
         warp, colour = self._disguise() if random.random() < 0.5 else (None, np.zeros(ORDER))
@@ -211,7 +216,7 @@ class Lines:
         begin = int(random.integers(max(1, len(reference) - _LONGEST_REFERENCE + 1)))
         known = slice(begin, begin + _LONGEST_REFERENCE)
         said, mel = self._line(voice, text).recording, self._mel(voice, text, name)
-        speaking = _known(voice)
+        speaking = self._known(voice)
         goal, weight = np.zeros_like(said.cepstra), np.where(said.active, 1.0, 0.1)
         if not free:
             clip, path = person.clips[index].recording, self._path(voice, name, index)
@@ -262,15 +267,21 @@ class Lines:
         key = (voice, text, name)
         if key not in self._mels:
             line = self._line(voice, text)
-            f0 = moved_pitch(line.frames.f0, _known(voice), self.people[name].voice)
+            f0 = moved_pitch(line.frames.f0, self._known(voice), self.people[name].voice)
             moved = Frames(f0, line.frames.envelope, line.frames.aperiodicity)
             self._mels[key] = level_mel(synthesise(moved, line.count).samples)
         return self._mels[key]
 
+    def _known(self, voice: str) -> VoiceStatistics:
+        known = self.known(voice)
+        if known is None:
+            raise ValueError(f"there are no statistics of {voice}")
+        return known
+
     def _path(self, voice: str, name: str, index: int) -> np.ndarray:
         key = (voice, name, index)
         if key not in self._paths:
-            person, speaking = self.people[name], _known(voice)
+            person, speaking = self.people[name], self._known(voice)
             line = self._line(voice, person.clips[index].text).recording
             self._paths[key] = align(
                 for_alignment(line, (speaking.mean, speaking.deviation)),

@@ -20,7 +20,10 @@ from synclips.speech.tts import Synthesizer, choose_synthesizer
 from synclips.speech.world import ORDER, Frames, analyse, cepstral_warp
 
 SPEAKERS: Final = ("s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32")
-VOICES: Final = ("espeak:en-us+klatt4", "flite:rms", "flite:slt", "flite:awb")
+DEFAULT_VOICE: Final = "tiny-tts:female"
+VOICES: Final = (DEFAULT_VOICE, "espeak:en-us+klatt4", "flite:rms", "flite:slt", "flite:awb")
+NATURAL_VOICES: Final = tuple(voice for voice in VOICES if not voice.startswith("espeak"))
+"""Those that the mapper may learn to sound like."""
 BATCH: Final = 10
 _CLIPS: Final = 60
 _LONGEST_LINE, _LONGEST_REFERENCE = 140, 400
@@ -92,7 +95,7 @@ def gather(folder: Path, sentences: tuple[str, ...], on_progress: Progress = sil
         on_progress("speak the texts", index, len(VOICES))
         engine: Synthesizer = choose_synthesizer(voice)[0]
         spoken[voice] = {text: record(engine.synthesize(text).waveform) for text in texts}
-    targets |= {voice: list(spoken[voice].items()) for voice in VOICES[1:]}
+    targets |= {voice: list(spoken[voice].items()) for voice in NATURAL_VOICES}
     statistics = {name: _statistics([r for _, r in recordings[:60]]) for name, recordings in targets.items()}
     statistics |= {voice: _statistics(list(spoken[voice].values())[:60]) for voice in VOICES}
     average = np.mean([statistics[voice][1] for voice in VOICES], axis=0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from synclips.files import atomic_path
 from synclips.progress import Progress, silent
 from synclips.speech.mapper_pairs import VOICES, Corpus, Pairs
+from synclips.speech.voice_conversion import VoiceStatistics
 from synclips.speech.voice_mapper import VoiceMapper
 
 STEPS: Final = 3000
@@ -67,6 +68,13 @@ def _log_deviation(x: Tensor, mask: Tensor) -> Tensor:
     return 0.5 * torch.log((((x - mean) ** 2) * mask).sum(dim=1) / count + 1e-4)
 
 
+def statistics_of(corpus: Corpus, voice: str) -> VoiceStatistics:
+    """An engine's voice in numbers, from at most 60 of the lines it said."""
+    log_pitch = np.concatenate([recording.log_pitch for recording in list(corpus.spoken[voice].values())[:60]])
+    low, median, high = np.percentile(log_pitch, [16, 50, 84])
+    return VoiceStatistics(*corpus.statistics[voice], float(median), float(high - low) / 2)
+
+
 def save_mapper(path: Path, mapper: VoiceMapper, corpus: Corpus) -> None:
     """Write what `load_voice_mapper` reads: weights as float16, and the statistics of the engines' voices.
 
@@ -78,10 +86,9 @@ def save_mapper(path: Path, mapper: VoiceMapper, corpus: Corpus) -> None:
     tensors = {f"network.{name}": value.half().contiguous() for name, value in mapper.state_dict().items()}
     tensors["average.deviation"] = torch.from_numpy(corpus.average_deviation).float()
     for voice in VOICES:
-        log_pitch = np.concatenate([recording.log_pitch for recording in list(corpus.spoken[voice].values())[:60]])
-        low, median, high = np.percentile(log_pitch, [16, 50, 84])
-        tensors[f"{voice}.cepstra"] = torch.from_numpy(np.stack(corpus.statistics[voice])).float()
-        tensors[f"{voice}.pitch"] = torch.tensor([median, (high - low) / 2]).float()
-    metadata = {"trained on": "GRID (CC BY 4.0), eSpeak NG and Flite voices", "licence": "MIT"}
+        known = statistics_of(corpus, voice)
+        tensors[f"{voice}.cepstra"] = torch.from_numpy(np.stack([known.mean, known.deviation])).float()
+        tensors[f"{voice}.pitch"] = torch.tensor([known.log_pitch, known.pitch_spread]).float()
+    metadata = {"trained on": "GRID (CC BY 4.0), TinyTTS, eSpeak NG and Flite voices", "licence": "MIT"}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)

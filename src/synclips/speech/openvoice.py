@@ -66,7 +66,8 @@ def load_openvoice(checkpoint: Path | None = None, sha256: str | None = SHA256) 
     """
     import torch
 
-    from synclips.speech.openvoice_network import OpenVoiceNetwork, folded
+    from synclips.speech.hifigan import folded
+    from synclips.speech.openvoice_network import OpenVoiceNetwork
 
     path = checkpoint or _download()
     if not path.is_file():

@@ -11,9 +11,8 @@ from itertools import pairwise
 import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
-from torch.nn import functional
 
-_SLOPE = 0.1
+from synclips.speech.hifigan import HifiGan
 
 
 @dataclass(frozen=True)
@@ -100,47 +99,6 @@ class _Flow(nn.Module):
         return x
 
 
-class _ResidualBlock(nn.Module):
-    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
-        super().__init__()
-        self.convs1 = nn.ModuleList(
-            nn.Conv1d(channels, channels, kernel, dilation=step, padding=step * (kernel - 1) // 2) for step in dilations
-        )
-        self.convs2 = nn.ModuleList(nn.Conv1d(channels, channels, kernel, padding=kernel // 2) for _ in dilations)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for first, second in zip(self.convs1, self.convs2, strict=True):
-            x = x + second(functional.leaky_relu(first(functional.leaky_relu(x, _SLOPE)), _SLOPE))
-        return x
-
-
-class _Decoder(nn.Module):
-    """HiFi-GAN (Kong, Kim and Bae, NeurIPS 2020): latents to samples."""
-
-    def __init__(self, size: OpenVoiceSize) -> None:
-        super().__init__()
-        widths = [size.decoder >> stage for stage in range(len(size.upsample_rates) + 1)]
-        self.conv_pre = nn.Conv1d(size.latent, size.decoder, 7, padding=3)
-        self.cond = nn.Conv1d(size.colour, size.decoder, 1)
-        self.ups = nn.ModuleList(
-            nn.ConvTranspose1d(widths[stage], widths[stage + 1], kernel, rate, padding=(kernel - rate) // 2)
-            for stage, (rate, kernel) in enumerate(zip(size.upsample_rates, size.upsample_kernels, strict=True))
-        )
-        self.blocks_per_stage = len(size.block_kernels)
-        self.resblocks = nn.ModuleList(
-            _ResidualBlock(width, kernel, size.block_dilations) for width in widths[1:] for kernel in size.block_kernels
-        )
-        self.conv_post = nn.Conv1d(widths[-1], 1, 7, padding=3, bias=False)
-
-    def forward(self, x: Tensor, colour: Tensor) -> Tensor:
-        x = self.conv_pre(x) + self.cond(colour)
-        for stage, upsample in enumerate(self.ups):
-            x = upsample(functional.leaky_relu(x, _SLOPE))
-            blocks = self.resblocks[stage * self.blocks_per_stage : (stage + 1) * self.blocks_per_stage]
-            x = torch.stack([block(x) for block in blocks]).mean(dim=0)
-        return torch.tanh(self.conv_post(functional.leaky_relu(x)))
-
-
 class _ColourEncoder(nn.Module):
     """A spectrogram's tone colour: strided convolutions, then the last state of a recurrent layer."""
 
@@ -170,7 +128,15 @@ class OpenVoiceNetwork(nn.Module):
     def __init__(self, size: OpenVoiceSize | None = None) -> None:
         super().__init__()
         self.size = size or OpenVoiceSize()
-        self.dec = _Decoder(self.size)
+        self.dec = HifiGan(
+            self.size.latent,
+            self.size.decoder,
+            self.size.upsample_rates,
+            self.size.upsample_kernels,
+            self.size.block_kernels,
+            self.size.block_dilations,
+            self.size.colour,
+        )
         self.enc_q = _PosteriorEncoder(self.size)
         self.flow = _Flow(self.size)
         self.ref_enc = _ColourEncoder(self.size)
@@ -191,14 +157,3 @@ class OpenVoiceNetwork(nn.Module):
         latent = self.enc_q(spectrum, source if blank is None else blank, noise)
         latent = self.flow(self.flow(latent, source), target, backwards=True)
         return self.dec(latent, target if blank is None else blank)
-
-
-def folded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Checkpoint tensors with each pair `weight_g`, `weight_v` of weight normalisation folded into one `weight`."""
-    plain = {name: tensor for name, tensor in weights.items() if not name.endswith(("weight_g", "weight_v"))}
-    for name, gain in weights.items():
-        if name.endswith("weight_g"):
-            direction = weights[name[:-1] + "v"]
-            norm = direction.flatten(1).norm(dim=1).view(-1, *[1] * (direction.dim() - 1))
-            plain[name[:-2]] = gain * direction / norm
-    return plain

@@ -73,6 +73,12 @@ def _start_pocket(on_progress: Progress) -> Synthesizer:
     return load_pocket(on_progress)
 
 
+def _start_tiny(_: Progress) -> Synthesizer:
+    from synclips.speech.tiny_tts import TinySynthesizer
+
+    return TinySynthesizer()
+
+
 def _start_flite(_: Progress) -> Synthesizer:
     from synclips.speech.flite import FliteSynthesizer
 
@@ -89,6 +95,7 @@ ENGINES: Final[tuple[Engine, ...]] = (
     Engine(
         "pocket-tts", "neural", "connect to the internet once, so that pocket-tts can load its weights", _start_pocket
     ),
+    Engine("tiny-tts", "neural, built in", "reinstall synclips", _start_tiny),
     Engine("flite", "statistical", "install flite", _start_flite),
     Engine("espeak", "formant synthesis, built in", "pip install espeakng-loader", _start_espeak),
 )
