@@ -26,6 +26,7 @@ SHA256 = "7d4c3536a22118259916bb6c4f59a23da9cd578e0539c6df78dcd3b313a9b9fb"
 ENGLISH, ENGLISH_TONES = 2, 7
 """Places of the language and of its first tone in the published tables."""
 BLANK = 0
+KEPT = ("encoder.", "statistics.", "flow.", "durations.", "decoder.")
 PUBLISHED = {
     "_": 0, "aa": 21, "ae": 22, "ah": 23, "ao": 27, "aw": 28, "ay": 29, "b": 30, "ch": 33, "d": 34, "dh": 35,
     "eh": 39, "er": 43, "ey": 44, "f": 45, "g": 46, "hh": 49, "ih": 59, "iy": 65, "jh": 67, "k": 68, "l": 70,
@@ -99,9 +100,8 @@ def rewritten(published: dict[str, Tensor]) -> dict[str, Tensor]:
             new = re.sub(pattern, replacement, new)
         if new.endswith(".spk_emb_linear.weight"):
             tensors[new.replace("spk_emb_linear.weight", "speaker")] = tensor @ speaker + old[name[:-6] + "bias"]
-        elif new.startswith(("encoder.", "statistics.", "flow.", "durations.", "decoder.")):
-            if not new.startswith("decoder.cond.") and not new.endswith(".spk_emb_linear.bias"):
-                tensors[new] = tensor.squeeze(0) if new.endswith(("near_keys", "near_values")) else tensor
+        elif new.startswith(KEPT) and not new.startswith("decoder.cond.") and not new.endswith(".spk_emb_linear.bias"):
+            tensors[new] = tensor.squeeze(0) if new.endswith(("near_keys", "near_values")) else tensor
     tensors["durations.speaker"] = old["dp.cond.weight"][..., 0] @ speaker + old["dp.cond.bias"]
     tensors["decoder.conv_pre.bias"] = (
         old["dec.conv_pre.bias"] + old["dec.cond.weight"][..., 0] @ speaker + old["dec.cond.bias"]

@@ -37,6 +37,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
 @pytest.fixture
 def lines(person: Person, monkeypatch: pytest.MonkeyPatch) -> Lines:
     monkeypatch.setattr(mapper_lines, "VOICES", ("espeak:en-us+klatt4",))
+    monkeypatch.setattr(mapper_lines, "DEFAULT_VOICE", "espeak:en-us+klatt4")
     monkeypatch.setattr(mapper_lines, "SENTENCES", ("thank you very much", "where did you put it"))
     monkeypatch.setattr(mapper_lines, "BATCH", 2)
     return Lines({"somebody": person}, average_deviation())
