@@ -9,6 +9,7 @@ import torch
 
 from synclips.config import AudioEncoderConfig, ModelConfig, MotionConfig
 from synclips.errors import CheckpointError
+from synclips.models import motion
 from synclips.models.audio_encoder import AudioEncoder
 from synclips.models.checkpoint import load_into, read_metadata, save_model
 from synclips.models.encoders import sound_windows
@@ -68,6 +69,34 @@ def test_an_empty_bank_is_no_special_case() -> None:
     made, _ = model(torch.randn(1, 40, 39), torch.randn(1, 4, 128), torch.randn(1, 4, 6), empty)
     assert made.shape == (1, 10, 6)
     assert made.isfinite().all()
+
+
+def bank_of_four() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return torch.randn(1, 4, 128), torch.randn(1, 4, 6), torch.ones(1, 4, dtype=torch.bool)
+
+
+def test_the_bank_is_trusted_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model, features, bank = MotionModel(39, 15, SMALL).eval(), torch.randn(1, 40, 39), bank_of_four()
+    both = model(features, *bank)
+    monkeypatch.setattr(motion, "BANK_SHARE", 1.0)
+    told = model(features, *bank)
+    monkeypatch.setattr(motion, "BANK_SHARE", 0.0)
+    alone = model(features, *bank)
+    assert not torch.allclose(told[0], alone[0], atol=1e-3)
+    for mean, one, other in zip(both, told, alone, strict=True):
+        torch.testing.assert_close(mean, (one + other) / 2)
+
+
+def test_training_shows_the_bank_to_some_windows_only() -> None:
+    torch.manual_seed(0)
+    config = replace(SMALL, audio=replace(SMALL.audio, dropout=0.0))
+    model, count = MotionModel(39, 15, config), 40
+    features, bank = torch.randn(1, 40, 39).expand(count, -1, -1), [p.expand(count, -1, -1) for p in bank_of_four()[:2]]
+    everyone, nobody = torch.ones(count, 4, dtype=torch.bool), torch.zeros(count, 4, dtype=torch.bool)
+    made, alone = model.train()(features, *bank, everyone)[0], model(features, *bank, nobody)[0]
+    blind = [torch.allclose(one, other, atol=1e-5) for one, other in zip(made, alone, strict=True)]
+    assert 5 < sum(blind) < count - 5
 
 
 def test_an_untrained_refiner_is_the_masks_blend() -> None:

@@ -13,6 +13,9 @@ from synclips.models.audio_encoder import AudioEncoder
 from synclips.models.cross_attention import CrossAttention
 from synclips.models.video_encoder import VideoEncoder
 
+BANK_SHARE = 0.5
+"""Share of the windows in training, and of the prediction afterwards, that knows the person's bank of mouths."""
+
 
 class MotionModel(nn.Module):
     """MFCC features and a mouth bank in, motion components of every frame out."""
@@ -50,13 +53,25 @@ class MotionModel(nn.Module):
     ) -> tuple[Float[Tensor, "b t k"], Float[Tensor, "b t d"]]:
         """Components in units of their spread, and the embeddings they were read from.
 
-        `bank` holds the video encoder's embeddings of the person's mouths and `shapes` their components.
+        `bank` holds the video encoder's embeddings of the person's mouths and `shapes` their components. In training
+        half of the windows see no bank; afterwards both predictions, with the bank and without, are averaged: what a
+        bank of few speakers' mouths taught is then trusted half.
         """
         x = self.audio_encoder(features)
         mouths = self.bank_projection(torch.cat([bank, shapes], dim=-1))
+        if self.training:
+            present = present & (torch.rand(len(present), 1, device=present.device) < BANK_SHARE)
+            x = self._attend(x, mouths, present)
+            return self.head(x), x
+        told, alone = self._attend(x, mouths, present), self._attend(x, mouths, torch.zeros_like(present))
+        return torch.lerp(self.head(alone), self.head(told), BANK_SHARE), torch.lerp(alone, told, BANK_SHARE)
+
+    def _attend(
+        self, x: Float[Tensor, "b t d"], mouths: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b t d"]:
         for block in self.cross_attention:
             x = block(x, mouths, present)
-        return self.head(x), x
+        return x
 
     def displacement(self, components: Float[Tensor, "*b k"]) -> Float[Tensor, "*b m 3"]:
         """Components to the points' offsets from rest, in canonical units."""
