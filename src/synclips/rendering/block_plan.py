@@ -10,6 +10,7 @@ from synclips.media.audio import Waveform, loudness_gain
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME, frames_in
 from synclips.rendering.renderer import Renderer
 from synclips.rendering.timeline import Timeline
+from synclips.runtime import release_memory
 
 BLOCK: Final = 750
 """Output frames planned at once; a result that is not longer is planned in one piece."""
@@ -42,6 +43,8 @@ class BlockPlan:
         return self._renderer.render(frame, source, self._plan, step - self._first)
 
     def _plan_block(self, step: int) -> None:
+        self._plan = None
+        release_memory()
         whole = len(self._timeline)
         self._start = step // BLOCK * BLOCK
         self._stop = min(self._start + BLOCK, whole)

@@ -4,7 +4,7 @@ It sees the frames to convert and frames of the wanted voice, both with their ow
 finds, for each frame, the reference's frames that sound alike to a learnt ear, and a stack of convolutions turns the
 frame and what was found into the frame as the wanted voice has it. `synclips.speech.mapper_training` and then
 `mapper_refining` trained it on eight GRID speakers (Cooke, Barker, Cunningham and Shao, JASA 120(5), 2006; CC BY 4.0)
-and three Flite voices.
+and four of the engines' voices (`scripts/train_voice_mapper.py`).
 """
 
 from functools import lru_cache
