@@ -24,7 +24,7 @@ def tune_allocator() -> None:
 def release_memory() -> None:
     """Hand freed memory back now and then: kept for good, its holes grow with every block of a long video.
 
-    Measured over ten minutes of video without it: a quarter more than one minute takes. A no-op without glibc.
+    Part of what keeps ten minutes of video near the memory of one (EXPERIMENTS.md). A no-op without glibc.
     """
     _call_glibc("malloc_trim", 0)
 
