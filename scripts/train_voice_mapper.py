@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synclips.runtime import tune_allocator
 from synclips.speech.mapper_lines import SENTENCES, Lines, hear_people
-from synclips.speech.mapper_pairs import gather
+from synclips.speech.mapper_pairs import VOICES, gather
 from synclips.speech.mapper_refining import STEPS as REFINING_STEPS
 from synclips.speech.mapper_refining import refine_mapper
 from synclips.speech.mapper_training import STEPS, save_mapper, statistics_of, train_mapper
@@ -40,7 +40,7 @@ def main() -> None:
     lines = Lines(
         hear_people(options.data, corpus.average_deviation),
         corpus.average_deviation,
-        known=lambda voice: statistics_of(corpus, voice),
+        known={voice: statistics_of(corpus, voice) for voice in VOICES}.get,
     )
     save_mapper(options.output, refine_mapper(mapper, lines, options.refining_steps, on_progress=show), corpus)
 

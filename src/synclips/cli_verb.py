@@ -143,8 +143,8 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         "--strength",
         metavar="X",
         type=real_number(0, 1),
-        default=0.9,
-        help="how far the voice is converted, from 0 (only the pitch and the average timbre) to 1; default 0.9",
+        default=1.0,
+        help="how far the voice is converted, from 0 (only the pitch and the average timbre) to 1; default 1",
     )
     group.add_argument(
         "--speed", metavar="X", type=real_number(0.25, 4), default=1.0, help="2 speaks twice as fast; default 1"

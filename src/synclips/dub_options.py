@@ -6,6 +6,7 @@ from pathlib import Path
 from synclips.media.video_encode import Codec
 from synclips.rendering.timeline import SyncMode
 from synclips.speech.speaking import Background
+from synclips.speech.voice_conversion import STRENGTH
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class DubOptions:
     device: str = "auto"
     voice: str = "auto"
     convert_voice: bool = True
-    strength: float = 0.9
+    strength: float = STRENGTH
     speed: float = 1.0
     background: Background = "keep"
     voice_reference: Path | None = None

@@ -66,7 +66,7 @@ def _mapped(mapper: VoiceMapper, batch: LineBatch) -> Float32[Tensor, "b t 40"]:
 
 
 def likeness(mapped: Float32[Tensor, "b t 40"], batch: LineBatch) -> Float32[Tensor, " b"]:
-    """Cosine of each rendered line's embedding with its person's; rendered as by `WorldConverter` at strength 1."""
+    """Cosine of each rendered line's embedding with its person's: `WorldConverter` at strength 1, unsmoothed."""
     strong = batch.strong[..., None]
     count = strong.sum(dim=1, keepdim=True) + 1e-3
     mean = (mapped * strong).sum(dim=1, keepdim=True) / count
