@@ -24,7 +24,8 @@ from synclips.features.alignment import CROP, MOUTH_VIEW, View
 from synclips.models.encoders import sound_windows, stack_frames
 from synclips.models.syncnet import SyncNet
 from synclips.models.video_encoder import FRAMES
-from synclips.training.loop import AgainstDiscriminator, autocast
+from synclips.runtime import autocast
+from synclips.training.loop import AgainstDiscriminator
 from wav2lip.network import SIZE, WIDTH, Discriminator, Wav2Lip
 from wav2lip.sound import mel_windows
 
@@ -90,14 +91,14 @@ class Wav2LipStage(AgainstDiscriminator):
         weights = {"pixel": 1 - SYNC - ADVERSARIAL, "sync": SYNC, "adversarial": ADVERSARIAL}
         if step >= DISCRIMINATOR_START * self.config.steps:
             self.discriminator.requires_grad_(True)
-            with autocast(self.recipe, self.device):
+            with autocast(self.device, self.recipe.precision):
                 judged_real, judged_made = self.discriminator(real).float(), self.discriminator(made.detach()).float()
             judge = F.softplus(-judged_real).mean() + F.softplus(judged_made).mean()
             self.judge_optimizer.zero_grad(set_to_none=True)
             judge.backward()
             self.judge_optimizer.step()
             self.discriminator.requires_grad_(False)
-            with autocast(self.recipe, self.device):
+            with autocast(self.device, self.recipe.precision):
                 losses["adversarial"] = F.softplus(-self.discriminator(made).float()).mean()
             figures["discriminator"] = judge.item()
         self.optimizer.zero_grad(set_to_none=True)
@@ -160,13 +161,13 @@ class Wav2LipStage(AgainstDiscriminator):
 
     def _make(self, model: Wav2Lip, windows: Windows) -> Float[Tensor, "b 3 96 96"]:
         parts = (windows.targets, windows.references, windows.mels)
-        with autocast(self.recipe, self.device):
+        with autocast(self.device, self.recipe.precision):
             return model(*(part.flatten(0, 1) for part in parts)).float()
 
     def _agreement(self, pictures: Float[Tensor, "b 3 96 96"], windows: Windows) -> Float[Tensor, " c"]:
         """The expert's cosine of each window's five mouths and their sound."""
         mouths = 2 * _mouths(pictures).permute(0, 2, 3, 1).unflatten(0, (-1, FRAMES)) - 1
-        with autocast(self.recipe, self.device):
+        with autocast(self.device, self.recipe.precision):
             lips = self.expert.embed_video(stack_frames(mouths))
             sound = self.expert.embed_audio(windows.steps)
         return (lips.float() * sound.float()).sum(dim=1)

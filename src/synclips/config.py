@@ -123,10 +123,10 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class RecipeConfig:
-    """The whole recipe. `seed` decides every random choice; `precision` is that of the networks' arithmetic."""
+    """The whole recipe. `seed` decides every random choice; `precision`: see `runtime.choose_precision`."""
 
     seed: int = 0
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
     model: ModelConfig = field(default_factory=ModelConfig)
     pretrain: StageConfig = field(default_factory=lambda: StageConfig(steps=3000, batch=100))
     motion: StageConfig = field(default_factory=lambda: StageConfig(steps=4000, batch=32))

@@ -26,7 +26,7 @@ from synclips.progress import Progress, silent
 from synclips.rendering.renderer import load_model
 from synclips.rendering.run_identity import model_digest, run_identity
 from synclips.rendering.still import still_as_video
-from synclips.runtime import choose_device
+from synclips.runtime import choose_device, choose_precision
 from synclips.scene import check_script, perform_script
 from synclips.speech.text import spoken_sentences
 
@@ -77,7 +77,8 @@ def dub(
         like = replace(info, path=video)
         check_format(output, options.codec, options.quality, like)
         label = Label(options.label, info.width, info.height) if options.label else None
-        model, metadata = load_model(options.checkpoint, choose_device(options.device))
+        device = choose_device(options.device)
+        model, metadata = load_model(options.checkpoint, device)
         keep = source is video
         if lines is not None:
             performance = perform_script(info, model, lines, options, on_progress, keep=keep)
@@ -114,6 +115,8 @@ def dub(
         "seconds": round(time.monotonic() - started, 2),
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
         "model": {name: metadata.get(name) for name in ("stage", "step", "version")},
+        "device": device.type,
+        "precision": choose_precision(device),
         "version": __version__,
     }
     return DubResult(output, report)

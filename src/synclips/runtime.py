@@ -1,14 +1,20 @@
-"""How this process uses the machine: memory allocator, threads, device. Call before tensors are made."""
+"""How this process uses the machine: memory allocator, threads, device, precision. Call before tensors are made."""
 
 import ctypes
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
 import torch
 
 from synclips.errors import ConfigError
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+
+Precision = Literal["auto", "bf16", "fp32"]
+_BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
+"""Either of them multiplies bf16 natively; without them it is emulated, about thirty times slower than fp32."""
 
 
 def tune_allocator() -> None:
@@ -70,3 +76,23 @@ def choose_device(name: str = "auto") -> torch.device:
 def device_of(network: torch.nn.Module) -> torch.device:
     """The device that a network's weights lie on."""
     return next(network.parameters()).device
+
+
+def choose_precision(device: torch.device, wanted: Precision = "auto") -> Literal["bf16", "fp32"]:
+    """The precision of the networks' arithmetic on `device`; `auto` takes bf16 where the hardware multiplies it.
+
+    That is on CPUs with AVX512-BF16 or AMX and on CUDA GPUs from compute capability 8.0 on. Everything else, Apple's
+    MPS included, computes in fp32.
+    """
+    if wanted != "auto":
+        return wanted
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return "bf16" if any(capabilities.get(name, False) for name in _BF16_INSTRUCTIONS) else "fp32"
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if native else "fp32"
+
+
+def autocast(device: torch.device, wanted: Precision = "auto") -> AbstractContextManager[Any]:
+    """Within it networks compute in what `choose_precision` decides; weights and results of reductions stay fp32."""
+    return torch.autocast(device.type, torch.bfloat16) if choose_precision(device, wanted) == "bf16" else nullcontext()

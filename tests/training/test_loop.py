@@ -11,6 +11,7 @@ from torch import nn
 
 from synclips.config import RecipeConfig, StageConfig
 from synclips.errors import CheckpointError
+from synclips.runtime import choose_precision
 from synclips.training.loop import rate_at, run_stage
 
 
@@ -89,8 +90,10 @@ def test_a_damaged_last_checkpoint_is_named(tmp_path: Path) -> None:
 
 def test_the_log_is_json_lines_with_train_and_validation(tmp_path: Path) -> None:
     run_stage(Line(4), RecipeConfig(), tmp_path)
-    kinds = [json.loads(line)["kind"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert kinds == ["train", "validate", "validate"]
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines] == ["start", "train", "validate", "validate"]
+    assert lines[0]["device"] == "cpu"
+    assert lines[0]["precision"] == choose_precision(torch.device("cpu"))
 
 
 def test_the_rate_rises_then_falls_along_a_cosine() -> None:

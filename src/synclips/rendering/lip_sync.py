@@ -23,7 +23,7 @@ from synclips.rendering.mesh_warp import Warp, fetch, into_view, keep_lips_apart
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
 from synclips.rendering.moving import moving_share, without_folds
 from synclips.rendering.occlusion import Occluders, find_occluders, learn_appearance
-from synclips.runtime import device_of
+from synclips.runtime import Precision, autocast, device_of
 
 ATTENDED = 48
 """Mouths of the bank that the motion model attends to, evenly over the bank."""
@@ -70,11 +70,14 @@ class LipSync:
         model: the generator, in evaluation mode, on its device.
         video: tracked; long enough to cover every frame that `render` is given.
         bank: the person's mouths; if not given, built from the video, which is then also watched for occluders.
+        precision: of the refiner's arithmetic (see `runtime.choose_precision`).
     """
 
-    def __init__(self, model: Generator, video: TrackedVideo, bank: MouthBank | None = None) -> None:
+    def __init__(
+        self, model: Generator, video: TrackedVideo, bank: MouthBank | None = None, precision: Precision = "auto"
+    ) -> None:
         self.model, self.video = model.eval(), video
-        self.device = device_of(model)
+        self.device, self.precision = device_of(model), precision
         self.bank = bank if bank is not None else build_bank(video)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
@@ -175,7 +178,7 @@ class LipSync:
         small = np.stack([warp.to_lower_view(layer) for layer in layers])
         pictures = torch.from_numpy(small).to(self.device).permute(0, 3, 1, 2)[None].float() / 127.5 - 1
         masks = torch.from_numpy(warp.lips[None, :, rows, columns].copy()).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with autocast(self.device, self.precision):
             weights, residual = self.model.refiner(pictures, masks, torch.from_numpy(sound)[None].to(self.device))
         share = weights[0].permute(1, 2, 0).float().cpu().numpy()
         extra = (residual[0].permute(1, 2, 0).float().cpu().numpy() * 127.5) * warp.face[rows, columns, None]

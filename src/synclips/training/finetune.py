@@ -12,7 +12,8 @@ from synclips.models.discriminator import Discriminator, feature_matching, hinge
 from synclips.models.encoders import sound_windows
 from synclips.models.generator import Generator
 from synclips.models.syncnet import SyncNet
-from synclips.training.loop import AgainstDiscriminator, autocast
+from synclips.runtime import autocast
+from synclips.training.loop import AgainstDiscriminator
 from synclips.training.motion import MotionLosses
 from synclips.training.scene_batches import Batch, SceneBatches, picture_losses
 from synclips.training.scenes import LENGTH, Made
@@ -64,7 +65,7 @@ class FinetuneStage(AgainstDiscriminator):
             keys = self.sampler.draw(rng, self.config.batch // self.config.accumulate)
             batch = self.batches.draw(keys, rng)
             guessed = torch.arange(len(keys)) % 2 == 1
-            with autocast(self.recipe, self.device):
+            with autocast(self.device, self.recipe.precision):
                 components, made = self.batches.make(self.model, batch, guessed, rng)
             losses = self.losses(components, batch.true)
             losses |= picture_losses(made, guessed)
@@ -73,12 +74,12 @@ class FinetuneStage(AgainstDiscriminator):
                 pictures = torch.cat([made.made, made.masks[:, :1] * 2 - 1], dim=1)
                 truth = torch.cat([made.real, made.masks[:, :1] * 2 - 1], dim=1)
                 self.discriminator.requires_grad_(True)
-                with autocast(self.recipe, self.device):
+                with autocast(self.device, self.recipe.precision):
                     judged_real, judged_made = self.discriminator(truth), self.discriminator(pictures.detach())
                 judge = hinge_discriminator(judged_real[-1].float(), judged_made[-1].float())
                 (judge / self.config.accumulate).backward()
                 self.discriminator.requires_grad_(False)
-                with autocast(self.recipe, self.device):
+                with autocast(self.device, self.recipe.precision):
                     judged = self.discriminator(pictures)
                 losses["adversarial"] = hinge_generator(judged[-1].float())
                 losses["matching"] = feature_matching([f.float() for f in judged_real], [f.float() for f in judged])
@@ -121,7 +122,7 @@ class FinetuneStage(AgainstDiscriminator):
     def _sync(self, pictures: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         mouths = pictures[:, :, MOUTH_ROWS, MOUTH_COLUMNS].unflatten(0, (len(batch.scenes), LENGTH)).flatten(1, 2)
         middle = torch.tensor([[scene.start + LENGTH // 2] for scene in batch.scenes], device=self.device)
-        with autocast(self.recipe, self.device):
+        with autocast(self.device, self.recipe.precision):
             lips = self.expert.embed_video(mouths)
             sound = self.expert.embed_audio(sound_windows(batch.features, middle)[:, 0])
         return lips.float(), sound.float()

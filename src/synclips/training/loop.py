@@ -1,7 +1,7 @@
 """The mechanics of training, the same for every stage: schedule, averaging, validation, log, checkpoints, resume.
 
 A stage leaves in its folder: `last.pt` (all that a resumed run needs; a resumed run equals an uninterrupted one),
-`best.safetensors` (averaged weights of the best validation), `log.jsonl` (one line a step or validation), and
+`best.safetensors` (averaged weights of the best validation), `log.jsonl` (one line a start, step or validation), and
 pictures.
 """
 
@@ -10,7 +10,7 @@ import math
 import pickle
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +27,7 @@ from synclips.errors import CheckpointError
 from synclips.files import atomic_path
 from synclips.models.checkpoint import save_model
 from synclips.progress import Progress, silent
+from synclips.runtime import choose_precision, device_of
 
 LOG_EVERY = 25
 
@@ -105,6 +106,8 @@ def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: 
     config = stage.config
     started = time.monotonic()
     with (folder / "log.jsonl").open("a") as log:
+        if state.step < config.steps:
+            _log_start(log, stage, recipe, state.step)
         while state.step < config.steps:
             torch.manual_seed(_seed(recipe, stage, state.step))
             _set_rates(stage, state.step)
@@ -182,11 +185,6 @@ def rate_at(step: int, config: StageConfig) -> float:
     return config.rate * rise * (0.01 + 0.99 * fall)
 
 
-def autocast(recipe: RecipeConfig, device: torch.device) -> AbstractContextManager[Any]:
-    """Mixed precision where the recipe asks for it."""
-    return torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext()
-
-
 def _seed(recipe: RecipeConfig, stage: Stage, step: int) -> int:
     return int(np.random.SeedSequence([recipe.seed, *stage.name.encode(), step]).generate_state(1, np.uint64)[0] >> 1)
 
@@ -211,6 +209,13 @@ def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
 def _log(stream: Any, kind: str, step: int, started: float, figures: dict[str, float]) -> None:
     line = {"kind": kind, "step": step, "seconds": round(time.monotonic() - started, 1)}
     stream.write(json.dumps(line | {name: round(float(value), 5) for name, value in figures.items()}) + "\n")
+    stream.flush()
+
+
+def _log_start(stream: Any, stage: Stage, recipe: RecipeConfig, step: int) -> None:
+    device = device_of(stage.averaged())
+    precision = choose_precision(device, recipe.precision)
+    stream.write(json.dumps({"kind": "start", "step": step, "device": device.type, "precision": precision}) + "\n")
     stream.flush()
 
 

@@ -12,7 +12,8 @@ from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
 from synclips.features.mfcc import N_FEATURES
 from synclips.models.encoders import BaseEncoders
 from synclips.models.motion import MotionModel
-from synclips.training.loop import OneNetwork, autocast
+from synclips.runtime import autocast
+from synclips.training.loop import OneNetwork
 from synclips.training.motion_data import MotionData, Style, draw_windows, fit_population
 
 WINDOW = 48
@@ -61,7 +62,7 @@ class MotionStage(OneNetwork):
             self.data, self.speakers, keys, rng, self.device, window=WINDOW, bank=BANK,
             style=lambda rng: draw_style(self.model, rng),
         )  # fmt: skip
-        with autocast(self.recipe, self.device):
+        with autocast(self.device, self.recipe.precision):
             made, _ = self.model(batch.features, *batch.bank)
         losses = self.losses(made.float(), batch.true)
         loss = torch.stack([getattr(self.recipe.loss, name) * value for name, value in losses.items()]).sum()

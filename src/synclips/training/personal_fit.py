@@ -21,7 +21,7 @@ from synclips.media.audio import Waveform
 from synclips.models.generator import Generator
 from synclips.models.syncnet import SyncNet
 from synclips.progress import Progress, silent
-from synclips.runtime import device_of
+from synclips.runtime import autocast, device_of
 from synclips.training.motion import MotionLosses
 from synclips.training.motion_data import MotionData, draw_windows
 from synclips.training.personal_clips import PERSON, PersonalClips, cut_clips
@@ -123,7 +123,8 @@ def _fit_motion(
         rng = np.random.default_rng([recipe.seed, 1, step])
         keys = [trained[int(k)] for k in rng.integers(len(trained), size=WINDOWS)]
         batch = draw_windows(data, {PERSON: trained}, keys, rng, device, window=WINDOW, bank=BANK)
-        made, _ = motion(batch.features, *batch.bank)
+        with autocast(device, recipe.precision):
+            made, _ = motion(batch.features, *batch.bank)
         return _weighted(losses(made.float(), batch.true), recipe)
 
     def error() -> float:
@@ -153,7 +154,8 @@ def _fit_refiner(
         rng = np.random.default_rng([recipe.seed, 2, step])
         keys = [trained[int(k)] for k in rng.integers(len(trained), size=SCENES)]
         guessed = torch.zeros(SCENES, dtype=torch.bool)
-        _, made = batches.make(model, batches.draw(keys, rng), guessed, rng)
+        with autocast(device_of(model), recipe.precision):
+            _, made = batches.make(model, batches.draw(keys, rng), guessed, rng)
         return _weighted(picture_losses(made, guessed), recipe)
 
     def psnr() -> float:

@@ -22,7 +22,8 @@ from synclips.features.mfcc import N_FEATURES
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.seed import SeedEncoders
 from synclips.models.syncnet import contrastive_loss
-from synclips.training.loop import OneNetwork, autocast
+from synclips.runtime import autocast
+from synclips.training.loop import OneNetwork
 
 MOMENTS = 10
 """Moments taken from one clip."""
@@ -93,7 +94,7 @@ class PretrainStage(OneNetwork):
         self.model.train()
         keys = self.sampler.draw(rng, max(2, self.config.batch // MOMENTS))
         batch = draw_moments(self.store, keys, rng, self.recipe.augment, self.model.window, self.view)
-        with autocast(self.recipe, self.device):
+        with autocast(self.device, self.recipe.precision):
             pairs = self.model.pairs(*batch.tensors(self.device))
         results = [contrastive_loss(*pair) for pair in pairs]
         loss = torch.stack([loss for loss, _ in results]).sum()

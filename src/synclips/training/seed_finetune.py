@@ -14,7 +14,8 @@ from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import SEED_VIEW
 from synclips.models.seed import WINDOW, Discriminator, SeedEncoders, SeedModel
-from synclips.training.loop import AgainstDiscriminator, autocast
+from synclips.runtime import autocast
+from synclips.training.loop import AgainstDiscriminator
 
 LENGTH = 10
 """Frames painted of each clip a step."""
@@ -104,6 +105,6 @@ class SeedFinetuneStage(AgainstDiscriminator):
             return torch.from_numpy(np.stack(parts)).to(self.device).float() / 127.5 - 1
 
         frames = torch.from_numpy(np.stack(chosen)).to(self.device)
-        with autocast(self.recipe, self.device):
+        with autocast(self.device, self.recipe.precision):
             made = model(torch.from_numpy(np.stack(features)).to(self.device), pictures(references), frames)
         return made.float().flatten(0, 1), pictures(real).flatten(0, 1).permute(0, 3, 1, 2)
