@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 from synclips.data.grid import find_utterances, split
-from synclips.evaluation.footage import Footage
+from synclips.evaluation.clip import Footage
+from synclips.evaluation.model_method import ModelMaker
 from synclips.evaluation.protocol import Method
 from synclips.evaluation.results import Task
 from synclips.features.face_mesh import LIPS
@@ -27,7 +28,6 @@ from synclips.media.audio import Waveform
 from synclips.models.generator import Generator
 from synclips.rendering import lip_sync
 from synclips.rendering.renderer import load_model
-from synclips.rendering.trial import ModelMaker
 
 
 def without_cross_attention(model: Generator) -> Generator:
@@ -114,11 +114,11 @@ class Ablated:
 
 def main() -> None:
     """Write a report with one row an ablation."""
-    from synclips.evaluation.judges import load_judges
+    from synclips.cli.terminal import Terminal
     from synclips.evaluation.model_report import evaluate_model
-    from synclips.features.landmarks import MediaPipeDetector
+    from synclips.metrics.evaluators import load_judges
     from synclips.runtime import share_cores, tune_allocator
-    from synclips.terminal import Terminal
+    from synclips.tracking.detector import MediaPipeDetector
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--raw-dir", type=Path, default=Path("data/raw"))

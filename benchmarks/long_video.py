@@ -42,7 +42,7 @@ def main() -> None:
 
 def measure(clip: Path, speech: Path, minutes: float) -> dict[str, float]:
     """Dub `minutes` of the clip, repeated; megabytes and frames a second."""
-    from synclips.dub import DubOptions, dub
+    from synclips.dubbing.pipeline import DubOptions, dub
 
     with tempfile.TemporaryDirectory(prefix="synclips-benchmark-") as folder:
         video, sound, output = (Path(folder) / name for name in ("long.mp4", "long.wav", "dubbed.mp4"))

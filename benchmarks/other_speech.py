@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from synclips.cli.terminal import Terminal
 from synclips.data.grid import find_utterances, split
-from synclips.evaluation.footage import Footage, load_footage, look
-from synclips.evaluation.judges import load_judges
-from synclips.evaluation.sync import SyncFigures, measure_sync
-from synclips.features.landmarks import MediaPipeDetector
+from synclips.evaluation.clip import Footage, load_footage, look
+from synclips.evaluation.model_method import ModelMaker
 from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.timebase import FPS, SAMPLE_RATE
+from synclips.metrics.evaluators import load_judges
+from synclips.metrics.sync import SyncFigures, measure_sync
 from synclips.rendering.renderer import load_model
-from synclips.rendering.trial import ModelMaker
 from synclips.runtime import share_cores, tune_allocator
-from synclips.speech.tts import choose_synthesizer
-from synclips.terminal import Terminal
+from synclips.speech.tts.engines import choose_synthesizer
+from synclips.tracking.detector import MediaPipeDetector
 
 SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",

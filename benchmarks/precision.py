@@ -22,9 +22,7 @@ def main() -> None:
     parser.add_argument("frames", type=int, nargs="?", default=60)
     args = parser.parse_args()
 
-    from synclips.features.landmarks import MediaPipeDetector
     from synclips.features.mfcc import audio_features, mfcc
-    from synclips.features.tracked_video import track_video
     from synclips.media.audio import normalise_loudness, read_audio
     from synclips.media.timebase import FPS
     from synclips.media.video import probe, read_frames
@@ -32,6 +30,8 @@ def main() -> None:
     from synclips.rendering.lip_sync import LipSync
     from synclips.rendering.renderer import load_model
     from synclips.runtime import choose_precision, tune_allocator
+    from synclips.tracking.detector import MediaPipeDetector
+    from synclips.tracking.tracked_video import track_video
 
     tune_allocator()
     torch.set_num_threads(1)

@@ -20,14 +20,15 @@ import numpy as np
 
 from synclips.media.audio import Waveform, read_audio
 from synclips.media.timebase import SAMPLE_RATE
-from synclips.speech.mapper_pairs import align, grid_text, record
-from synclips.speech.reference import Reference, listen
+from synclips.speech.conversion.converter import STRENGTH, choose_converter
+from synclips.speech.conversion.world import median_pitch
+from synclips.speech.reference_voice import Reference, listen
 from synclips.speech.speaker_encoder import speaker_encoder
-from synclips.speech.speaking import nearest_voice, speak_sentences
-from synclips.speech.text import spoken_sentences
-from synclips.speech.tts import Synthesizer, choose_synthesizer
-from synclips.speech.voice_conversion import STRENGTH, choose_converter
-from synclips.speech.world import median_pitch
+from synclips.speech.synthesis import nearest_voice, speak_sentences
+from synclips.speech.text.normalise import spoken_sentences
+from synclips.speech.tts.engines import choose_synthesizer
+from synclips.speech.tts.synthesizer import Synthesizer
+from synclips.training.voice_pairs import align, grid_text, record
 
 REFERENCE_CLIPS = 6
 """The clips that references are taken from; the others are held out."""

@@ -25,7 +25,7 @@ CACHE = 3 << 30
 
 
 def method(device: "torch.device") -> "Method":
-    """What `synclips evaluate --method` asks for: see synclips.evaluation.foreign."""
+    """What `synclips evaluate --method` asks for: see synclips.evaluation.methods."""
     from wav2lip.method import wav2lip_method
 
     return wav2lip_method(Path(os.environ.get("WAV2LIP", OUTPUTS / KEPT)), device)
@@ -50,7 +50,7 @@ def main() -> None:
 
     from synclips.config import RecipeConfig
     from synclips.data.dataset import ClipStore
-    from synclips.evaluation.judges import load_judge
+    from synclips.metrics.evaluators import load_judge
     from synclips.training.loop import run_stage
 
     config = replace(WAV2LIP, steps=args.steps or WAV2LIP.steps)

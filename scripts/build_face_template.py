@@ -23,8 +23,9 @@ from synclips.features.face_mesh import (
     fit_similarity,
     mouth_opening,
 )
-from synclips.features.landmarks import MediaPipeDetector, track_face
 from synclips.media.video import read_at_rate
+from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.track import track_face
 
 OUTPUT = Path(__file__).parents[1] / "src/synclips/features/face_template.npz"
 MIDLINE = [

@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from synclips.files import atomic_path
-from synclips.speech.hifigan import folded
-from synclips.speech.tiny_network import TinyNetwork
-from synclips.speech.tiny_tts import SYMBOLS, WEIGHTS
+from synclips.speech.tts.hifigan import folded
+from synclips.speech.tts.tiny_tts import SYMBOLS, WEIGHTS
+from synclips.speech.tts.tiny_tts_network import TinyNetwork
 
 SHA256 = "7d4c3536a22118259916bb6c4f59a23da9cd578e0539c6df78dcd3b313a9b9fb"
 ENGLISH, ENGLISH_TONES = 2, 7

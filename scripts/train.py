@@ -2,7 +2,7 @@
 
 import sys
 
-from synclips.cli import main
+from synclips.cli.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main(["recipe", "--from-shards", *sys.argv[1:]]))

@@ -12,12 +12,11 @@ import time
 from pathlib import Path
 
 from synclips.runtime import tune_allocator
-from synclips.speech.mapper_lines import SENTENCES, Lines, hear_people
-from synclips.speech.mapper_pairs import VOICES, gather
-from synclips.speech.mapper_refining import STEPS as REFINING_STEPS
-from synclips.speech.mapper_refining import refine_mapper
-from synclips.speech.mapper_training import STEPS, save_mapper, statistics_of, train_mapper
-from synclips.speech.voice_mapper import WEIGHTS
+from synclips.speech.conversion.voice_mapper import WEIGHTS
+from synclips.training.voice_lines import SENTENCES, Lines, hear_people
+from synclips.training.voice_mapper import STEPS, refine_mapper, save_mapper, statistics_of, train_mapper
+from synclips.training.voice_mapper import STEPS as REFINING_STEPS
+from synclips.training.voice_pairs import VOICES, gather
 
 
 def main() -> None:

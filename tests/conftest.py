@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from drawn_clips import draw_clip
+
+from synclips.config import SyncNetConfig
+from synclips.features.mfcc import N_FEATURES, audio_features, mfcc
+from synclips.models.encoders import sound_windows, stack_frames
+from synclips.models.syncnet import SyncNet, contrastive_loss
 
 SHARED_DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 
@@ -27,6 +35,28 @@ def no_folders_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """What tests see of their videos, and the certificate they sign with, go to folders of this session."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
-        patch.setattr("synclips.features.track_cache.cache_home", lambda: folder)
-        patch.setattr("synclips.media.certificate.config_folder", lambda: folder / "config")
+        patch.setattr("synclips.tracking.detection_cache.cache_home", lambda: folder)
+        patch.setattr("synclips.provenance.certificate.config_folder", lambda: folder / "config")
         yield
+
+
+@pytest.fixture(scope="session")
+def syncnet() -> SyncNet:
+    """A small SyncNet that has learned the drawn mouths of seeds 100 to 103."""
+    torch.manual_seed(0)
+    net = SyncNet(N_FEATURES, SyncNetConfig(widths=(8, 16, 24, 32), dim=32))
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    rng = np.random.default_rng(0)
+    clips = [draw_clip(100 + number) for number in range(4)]
+    pictures = [torch.from_numpy(clip.crops[:, 64:112, 24:120].copy()).float() / 127.5 - 1 for clip in clips]
+    features = [torch.from_numpy(audio_features(mfcc(clip.waveform, len(clip)))) for clip in clips]
+    for step in range(80):
+        number = step % len(clips)
+        index = torch.from_numpy(rng.permutation(np.arange(6, 69))[:32])
+        video = net.embed_video(stack_frames(pictures[number][index[:, None] + torch.arange(5) - 2]))
+        audio = net.embed_audio(sound_windows(features[number][None], index[None])[0])
+        loss, _ = contrastive_loss(video, audio, net.log_scale)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return net.eval()

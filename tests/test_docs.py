@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from synclips.cli import VERBS, build_parser, main, with_hyphens
+from synclips.cli.main import VERBS, build_parser, main, with_hyphens
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"

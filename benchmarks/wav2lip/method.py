@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.data.shards import sha256_of
-from synclips.evaluation.footage import Footage
+from synclips.evaluation.clip import Footage
 from synclips.evaluation.protocol import KEEP_AWAY, Method
 from synclips.evaluation.results import Task
 from synclips.features.alignment import crop_face

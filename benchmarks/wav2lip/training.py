@@ -16,14 +16,13 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor, nn
 
 from synclips.config import RecipeConfig, StageConfig
-from synclips.data.augment import PictureChange, SoundChange, draw_picture_change
+from synclips.data.augmentation import PictureChange, SoundChange, draw_picture_change
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
 from synclips.evaluation.protocol import KEEP_AWAY
 from synclips.features.alignment import CROP, MOUTH_VIEW, View
 from synclips.models.encoders import sound_windows, stack_frames
-from synclips.models.syncnet import SyncNet
-from synclips.models.video_encoder import FRAMES
+from synclips.models.syncnet import FRAMES, SyncNet
 from synclips.runtime import autocast
 from synclips.training.loop import AgainstDiscriminator
 from wav2lip.network import SIZE, WIDTH, Discriminator, Wav2Lip

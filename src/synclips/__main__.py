@@ -1,5 +1,5 @@
 """`python -m synclips`: the same as the installed command."""
 
-from synclips.cli import main
+from synclips.cli.main import main
 
 raise SystemExit(main())

@@ -9,22 +9,22 @@ from synclips.data.dataset import ClipStore
 from synclips.data.preprocess import preprocess
 from synclips.data.shards import Manifest
 from synclips.errors import CheckpointError
-from synclips.evaluation.sync import measure_offsets
 from synclips.features.mfcc import N_FEATURES
 from synclips.files import atomic_path
+from synclips.metrics.sync import measure_offsets
+from synclips.models.blueprint import SeedEncoders
 from synclips.models.checkpoint import load_into, save_model
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.generator import Generator
-from synclips.models.seed import SeedEncoders
 from synclips.progress import Progress, silent
 from synclips.rendering.renderer import build_model, load_model
 from synclips.runtime import choose_device
+from synclips.training.blueprint import SeedFinetuneStage
 from synclips.training.finetune import FinetuneStage
 from synclips.training.lip_reader import LipReaderStage
 from synclips.training.loop import Stage, from_seed, run_stage
 from synclips.training.motion import MotionStage
 from synclips.training.pretrain import PretrainStage
-from synclips.training.seed_finetune import SeedFinetuneStage
 
 BELIEVED = 2
 """Smallest AV offset, in frames, that a clip is corrected by: one frame lies within the measurement's own error."""

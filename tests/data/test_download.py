@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from unreliable_server import Fault, UnreliableServer
 
-from synclips.data.connection import Connection, FileMissingError, Patience
+from synclips.data.archive import Limits, opened
+from synclips.data.demo_clip import read_member
 from synclips.data.download import RemoteFile, fetch
-from synclips.data.remote_zip import read_member
-from synclips.data.unpack import Limits, opened
+from synclips.data.http import Connection, FileMissingError, Patience
 from synclips.errors import DownloadError, OutputError
 
 QUICK = Patience(attempts=3, first_pause=0.001, longest_pause=0.01, connect=2.0, read=2.0)

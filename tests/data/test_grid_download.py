@@ -17,11 +17,11 @@ from filelock import FileLock
 from unreliable_server import Fault, UnreliableServer
 
 from synclips.data import demo_clip, grid_sources
-from synclips.data.connection import Patience
 from synclips.data.demo_clip import DEMO_SPEAKER, DEMO_UTTERANCE, fetch_demo_clip
 from synclips.data.grid import find_utterances, parse_alignment
 from synclips.data.grid_download import DownloadReport, download_grid
 from synclips.data.grid_sources import SourceName
+from synclips.data.http import Patience
 from synclips.errors import ConfigError, DownloadError, OutputError
 
 QUICK = Patience(attempts=2, first_pause=0.001, longest_pause=0.01, connect=2.0, read=2.0)

@@ -11,10 +11,11 @@ from synclips.data.synthetic import SyntheticSpeaker, write_synthetic_corpus
 from synclips.data.synthetic_face import HeadPose, Look, SyntheticFace
 from synclips.data.synthetic_voice import VOWELS
 from synclips.errors import ConfigError, OutputError
-from synclips.features.landmarks import FaceTrack, MediaPipeDetector, track_face
 from synclips.media.audio import Waveform, loudness, read_audio
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME
 from synclips.media.video import probe, read_at_rate
+from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.track import FaceTrack, track_face
 
 UPPER_LIP, LOWER_LIP, LEFT_CORNER, RIGHT_CORNER = 13, 14, 61, 291
 

@@ -15,15 +15,15 @@ from drawn_clips import DrawnDetector, draw_clip, write_corpus
 
 from synclips.data.grid import Utterance
 from synclips.errors import ConfigError, DataError, MediaError, OutputError
-from synclips.evaluation.comparison import compare_reports
-from synclips.evaluation.footage import Footage
-from synclips.evaluation.measures import MEASURES
+from synclips.evaluation.clip import Footage
+from synclips.evaluation.compare import compare_reports
+from synclips.evaluation.metric_table import MEASURES
 from synclips.evaluation.model_report import ModelReport, evaluate_model
 from synclips.evaluation.protocol import Made, Method, cases_of, run_protocol
 from synclips.evaluation.results import Result, Task, read_results
-from synclips.evaluation.scoring import Judges
 from synclips.media.audio import Waveform
 from synclips.media.timebase import frames_in
+from synclips.metrics.evaluators import Judges
 from synclips.models.syncnet import SyncNet
 
 Frames = Iterator[np.ndarray]

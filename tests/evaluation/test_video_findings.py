@@ -2,8 +2,8 @@
 
 import pytest
 
-from synclips.evaluation.slips import Slip
 from synclips.evaluation.video_findings import findings, in_words
+from synclips.metrics.sync_drift import Slip
 
 GOOD = {
     "av_offset": 0.0,

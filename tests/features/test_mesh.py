@@ -19,6 +19,7 @@ from synclips.features.face_mesh import (
     LIPS,
     RIGID,
     Pose,
+    close_mouth,
     fit_pose,
     fit_similarity,
     flipped_triangles,
@@ -26,12 +27,13 @@ from synclips.features.face_mesh import (
     lower_weight,
     mirror_points,
     mouth_opening,
+    person_rest,
+    rest_shape,
     template,
     triangles,
 )
-from synclips.features.landmarks import assemble_track
 from synclips.features.mesh_raster import extend, extended_triangles, face_mask, lip_masks, rasterise
-from synclips.features.neutral import close_mouth, person_rest, rest_shape
+from synclips.tracking.track import assemble_track
 
 
 def posed(turn: tuple[float, float, float] = (0, 0, 0), scale: float = 2.0, n: int = 1) -> tuple[Pose, np.ndarray]:

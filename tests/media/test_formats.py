@@ -13,7 +13,7 @@ from test_video import delay_ms, encode, letters_of, noise, picture, pictures, q
 
 from synclips.errors import ConfigError, MediaError
 from synclips.media.audio import Waveform, read_audio
-from synclips.media.still import _reads_heic
+from synclips.media.image import _reads_heic
 from synclips.media.video import VideoWriter, frame_times, frames_in_order, is_image, probe, read_frames, read_image
 
 ENCODERS = {

@@ -10,12 +10,11 @@ import torch
 from synclips.config import AudioEncoderConfig, ModelConfig, MotionConfig
 from synclips.errors import CheckpointError
 from synclips.models import motion
-from synclips.models.audio_encoder import AudioEncoder
 from synclips.models.checkpoint import load_into, read_metadata, save_model
 from synclips.models.encoders import sound_windows
+from synclips.models.generator import Refiner, blend
 from synclips.models.losses import gradient_loss, pixel_loss, sample_pixels, structure_loss
-from synclips.models.motion import MotionModel, fit_basis
-from synclips.models.refiner import Refiner, blend
+from synclips.models.motion import AudioEncoder, MotionModel, fit_basis
 from synclips.models.syncnet import contrastive_loss
 
 SMALL = ModelConfig(

@@ -9,14 +9,14 @@ import torch
 from drawn_head import HEIGHT, WIDTH, drawn_video, pictures
 from small_models import SMALL
 
-from synclips.features.landmarks import MediaPipeDetector
 from synclips.features.mfcc import N_FEATURES
-from synclips.features.tracked_video import TrackedVideo, track_video
 from synclips.media.video import probe, read_frames
 from synclips.rendering.lip_sync import LipSync, Plan
 from synclips.rendering.mouth_bank import build_bank, turns
 from synclips.rendering.occlusion import find_occluders, learn_appearance
 from synclips.rendering.renderer import build_model
+from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.tracked_video import TrackedVideo, track_video
 
 FRAMES, FIRST, LAST = 48, 20, 32
 

@@ -9,10 +9,10 @@ from scipy.io import wavfile
 
 from synclips.errors import TextError
 from synclips.media.audio import Waveform, read_audio
-from synclips.speech.espeak import EspeakSynthesizer
-from synclips.speech.level import TRUE_PEAK, true_peak
-from synclips.speech.speaking import SpokenLine, speak
-from synclips.speech.world import median_pitch
+from synclips.speech.conversion.world import median_pitch
+from synclips.speech.loudness import TRUE_PEAK, true_peak
+from synclips.speech.synthesis import SpokenLine, speak
+from synclips.speech.tts.espeak import EspeakSynthesizer
 
 RATE = 16_000
 LINE = "Place red at G 9."

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from synclips.errors import BackendError, ConfigError
-from synclips.speech.espeak import EspeakSynthesizer
-from synclips.speech.tts import choose_synthesizer, list_voices
+from synclips.speech.tts.engines import choose_synthesizer, list_voices
+from synclips.speech.tts.espeak import EspeakSynthesizer
 
 
 def test_speaks_words_with_times_in_order() -> None:

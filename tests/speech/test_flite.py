@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from synclips.errors import BackendError, ConfigError
-from synclips.speech import flite
-from synclips.speech.flite import FliteSynthesizer
+from synclips.speech.tts import flite
+from synclips.speech.tts.flite import FliteSynthesizer
 
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from synclips.media.audio import Waveform, loudness
-from synclips.speech.level import TRUE_PEAK, limited, match_loudness, true_peak, with_background
-from synclips.speech.pace import at_speed, stretched
-from synclips.speech.tts import Speech, WordTime
-from synclips.speech.world import median_pitch
+from synclips.speech.conversion.world import median_pitch
+from synclips.speech.loudness import TRUE_PEAK, limited, match_loudness, true_peak, with_background
+from synclips.speech.time_stretch import at_speed, stretched
+from synclips.speech.tts.synthesizer import Speech, WordTime
 
 RATE = 16_000
 

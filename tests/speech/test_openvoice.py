@@ -8,10 +8,11 @@ import torch
 
 from synclips.errors import BackendError, CheckpointError
 from synclips.media.audio import Waveform
-from synclips.speech import hub, openvoice
-from synclips.speech.hifigan import folded
-from synclips.speech.openvoice import OpenVoiceConverter, load_openvoice
-from synclips.speech.openvoice_network import OpenVoiceNetwork, OpenVoiceSize
+from synclips.speech.conversion import openvoice
+from synclips.speech.conversion.openvoice import OpenVoiceConverter, load_openvoice
+from synclips.speech.conversion.openvoice_network import OpenVoiceNetwork, OpenVoiceSize
+from synclips.speech.tts import hub
+from synclips.speech.tts.hifigan import folded
 
 TINY = OpenVoiceSize(
     latent=8, hidden=8, encoder_layers=2, flows=2, flow_layers=1, colour=16, decoder=32,
@@ -85,7 +86,7 @@ def test_loads_a_checkpoint_in_the_published_form(
 ) -> None:
     path = tmp_path / "checkpoint.pth"
     _checkpoint(network, path)
-    monkeypatch.setattr("synclips.speech.openvoice_network.OpenVoiceNetwork", lambda: OpenVoiceNetwork(TINY))
+    monkeypatch.setattr("synclips.speech.conversion.openvoice_network.OpenVoiceNetwork", lambda: OpenVoiceNetwork(TINY))
     monkeypatch.setattr(openvoice, "SHA256", "unused")
     loaded = load_openvoice(path, sha256=openvoice._hash(path))
     speech, reference = _noise(0.5), _noise(2, seed=1)

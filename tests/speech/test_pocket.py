@@ -8,8 +8,8 @@ import pytest
 
 from synclips.errors import BackendError, ConfigError
 from synclips.media.audio import Waveform, write_wav
-from synclips.speech import hub, pocket, tts
-from synclips.speech.pocket import PocketSynthesizer, load_pocket
+from synclips.speech.tts import engines, hub, pocket
+from synclips.speech.tts.pocket import PocketSynthesizer, load_pocket
 
 CONFIG = """
 default_temperature: 0.3
@@ -119,7 +119,7 @@ def test_no_network_is_said_at_once_and_auto_falls_back(monkeypatch: pytest.Monk
     monkeypatch.setattr(hub, "reachable", lambda *_: False)
     with pytest.raises(BackendError, match="cannot be reached"):
         load_pocket()
-    engine, line = tts.choose_synthesizer("auto")
+    engine, line = engines.choose_synthesizer("auto")
     assert engine.name == "tiny-tts"
     assert "for a better one" in line
 
@@ -131,13 +131,13 @@ def test_a_failure_is_remembered_until_it_is_old_or_somebody_asks(
     asked: list[str] = []
     monkeypatch.setattr(hub, "reachable", lambda host, _: bool(asked.append(host)))
     for times in (1, 1):
-        assert any(voice.problem for voice in tts.list_voices())
+        assert any(voice.problem for voice in engines.list_voices())
         assert len(asked) == times
     os.utime(tmp_path / ".synclips-no-network", (0, 0))
-    tts.list_voices()
+    engines.list_voices()
     assert len(asked) == 2
     with pytest.raises(BackendError):
-        tts.choose_synthesizer("pocket-tts")
+        engines.choose_synthesizer("pocket-tts")
     assert len(asked) == 3
 
 

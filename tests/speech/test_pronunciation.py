@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from synclips.errors import BackendError
-from synclips.speech import pronunciation
-from synclips.speech.pronunciation import PHONEMES, Phoneme, pronounce
+from synclips.speech.tts import phonemes
+from synclips.speech.tts.phonemes import PHONEMES, Phoneme, pronounce
 
 
 def written(word: str) -> str:
@@ -59,6 +59,6 @@ def test_espeak_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise subprocess.TimeoutExpired("espeak", 1)
 
     for run, line in ((failing, "no data"), (hanging, "cannot be run")):
-        monkeypatch.setattr(pronunciation.subprocess, "run", run)
+        monkeypatch.setattr(phonemes.subprocess, "run", run)
         with pytest.raises(BackendError, match=line):
             pronounce((f"never asked before {line}",))

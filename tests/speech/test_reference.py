@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from synclips.media.audio import Waveform
-from synclips.speech.activity import find_speech, only_speech
-from synclips.speech.espeak import EspeakSynthesizer
-from synclips.speech.reference import MOST_SPEECH, listen
+from synclips.speech.reference_voice import MOST_SPEECH, listen
+from synclips.speech.tts.espeak import EspeakSynthesizer
+from synclips.speech.vad import find_speech, only_speech
 
 RATE = 16_000
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from synclips.media.audio import Waveform, read_audio
-from synclips.speech.espeak import EspeakSynthesizer
 from synclips.speech.speaker_encoder import mel_filters, similarity, speaker_encoder
+from synclips.speech.tts.espeak import EspeakSynthesizer
 
 
 @pytest.fixture(scope="module")

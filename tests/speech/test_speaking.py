@@ -5,13 +5,13 @@ import pytest
 
 from synclips.errors import ConfigError, TextError
 from synclips.media.audio import Waveform
-from synclips.speech import speaking
-from synclips.speech.espeak import EspeakSynthesizer
-from synclips.speech.level import TRUE_PEAK, true_peak
-from synclips.speech.reference import listen
-from synclips.speech.speaking import SpokenLine, nearest_voice, speak
-from synclips.speech.tts import Speech
-from synclips.speech.world import median_pitch
+from synclips.speech import synthesis
+from synclips.speech.conversion.world import median_pitch
+from synclips.speech.loudness import TRUE_PEAK, true_peak
+from synclips.speech.reference_voice import listen
+from synclips.speech.synthesis import SpokenLine, nearest_voice, speak
+from synclips.speech.tts.espeak import EspeakSynthesizer
+from synclips.speech.tts.synthesizer import Speech
 
 RATE = 16_000
 LINE = "Place red at G 9 soon."
@@ -135,13 +135,13 @@ def test_the_nearest_of_an_engine_s_voices_is_taken(reference: Waveform) -> None
 
 def test_a_woman_is_not_given_a_man_s_voice(reference: Waveform, monkeypatch: pytest.MonkeyPatch) -> None:
     """The embedding may prefer him a little: the pitch decides."""
-    monkeypatch.setattr(speaking, "similarity", lambda one, _: 0.1 * float(one[0]))
+    monkeypatch.setattr(synthesis, "similarity", lambda one, _: 0.1 * float(one[0]))
 
     class Encoder:
         def embed(self, sound: Waveform) -> np.ndarray:
             return np.array([1.0 if (median_pitch(sound) or 0) < 150 else 0.0])
 
-    monkeypatch.setattr(speaking, "speaker_encoder", Encoder)
+    monkeypatch.setattr(synthesis, "speaker_encoder", Encoder)
     heard = listen(reference)
     assert (median_pitch(heard.speech) or 0) > 150
     assert nearest_voice(TwoVoices(), heard).voice == "en-us+f2"

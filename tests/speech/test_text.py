@@ -3,8 +3,8 @@
 import pytest
 
 from synclips.errors import TextError
-from synclips.speech.spoken_numbers import cardinal, number_words, ordinal, year
-from synclips.speech.text import LONGEST_TEXT, normalise, spoken_sentences
+from synclips.speech.text.normalise import LONGEST_TEXT, normalise, spoken_sentences
+from synclips.speech.text.numbers import cardinal, number_words, ordinal, year
 
 WRITTEN_AND_SPOKEN = [
     ("2pm", "two P M"),

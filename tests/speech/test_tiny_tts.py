@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from synclips.errors import BackendError, ConfigError
-from synclips.speech import tiny_tts
-from synclips.speech.recognition import word_accuracy
-from synclips.speech.tiny_network import TinyNetwork, TinySize, _Attention
-from synclips.speech.tiny_tts import SYMBOLS, TinySynthesizer
-from synclips.speech.tts import Synthesizer, choose_synthesizer, list_voices
-from synclips.speech.world import median_pitch
+from synclips.metrics.asr import word_accuracy
+from synclips.speech.conversion.world import median_pitch
+from synclips.speech.tts import tiny_tts
+from synclips.speech.tts.engines import choose_synthesizer, list_voices
+from synclips.speech.tts.synthesizer import Synthesizer
+from synclips.speech.tts.tiny_tts import SYMBOLS, TinySynthesizer
+from synclips.speech.tts.tiny_tts_network import TinyNetwork, TinySize, _Attention
 
 LINE = "Please open the window and close the door."
 SMALL = TinySize(hidden=8, inner=16, flows=2, duration=8, decoder=32, upsample_rates=(4, 2), upsample_kernels=(8, 4))

@@ -7,12 +7,20 @@ import pytest
 
 from synclips.errors import CheckpointError, ConfigError
 from synclips.media.audio import Waveform, read_audio
-from synclips.speech.espeak import EspeakSynthesizer
-from synclips.speech.reference import listen
+from synclips.speech.conversion.converter import WorldConverter, choose_converter
+from synclips.speech.conversion.voice_mapper import load_voice_mapper
+from synclips.speech.conversion.world import (
+    analyse,
+    cepstra,
+    cepstral_warp,
+    envelope_of,
+    median_pitch,
+    synthesise,
+    warped,
+)
+from synclips.speech.reference_voice import listen
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
-from synclips.speech.voice_conversion import WorldConverter, choose_converter
-from synclips.speech.voice_mapper import load_voice_mapper
-from synclips.speech.world import analyse, cepstra, cepstral_warp, envelope_of, median_pitch, synthesise, warped
+from synclips.speech.tts.espeak import EspeakSynthesizer
 
 RATE = 16_000
 SOURCE = "espeak:en-us+klatt4"

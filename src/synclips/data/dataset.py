@@ -14,8 +14,7 @@ from jaxtyping import Float32
 from synclips.data.grid import split_of
 from synclips.data.shards import Clip, ClipEntry, Manifest, clip_from_members
 from synclips.errors import DataError, ShardError
-from synclips.features.face_mesh import lower_points
-from synclips.features.neutral import rest_shape
+from synclips.features.face_mesh import lower_points, rest_shape
 
 CACHE_BYTES = 6 << 30
 """Decoded clips kept in memory; beyond it the least recently used are decoded again when needed."""

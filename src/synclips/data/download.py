@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from synclips.data.connection import Answer, Connection, TransientError
+from synclips.data.http import Answer, Connection, TransientError
 from synclips.errors import DownloadError, OutputError
 from synclips.files import atomic_path, reason
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from synclips.data.connection import Connection, FileMissingError, Patience
 from synclips.data.download import bytes_on_disk, fetch
 from synclips.data.grid import CITATION, NO_VIDEO, NUM_SPEAKERS, speaker_name
 from synclips.data.grid_folder import SpeakerFiles, check_free, complete, settle, unpack_alignments, unpack_videos
 from synclips.data.grid_sources import Archive, Source, SourceName, sources
+from synclips.data.http import Connection, FileMissingError, Patience
 from synclips.errors import ConfigError, DownloadError, OutputError
 from synclips.files import reason
 from synclips.progress import Progress, silent

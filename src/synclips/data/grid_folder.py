@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from synclips.data.archive import Member, opened
 from synclips.data.grid import CITATION, VIDEO_SUFFIXES, is_utterance_name
-from synclips.data.unpack import Member, opened
 from synclips.errors import DownloadError, OutputError
 from synclips.files import atomic_path
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from synclips.data.connection import Connection, FileMissingError
 from synclips.data.download import RemoteFile
+from synclips.data.http import Connection, FileMissingError
 from synclips.errors import DownloadError
 
 SourceName = Literal["auto", "sheffield", "zenodo"]

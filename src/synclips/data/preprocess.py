@@ -24,12 +24,13 @@ from synclips.data.shards import VERSION, Clip, ClipEntry, Manifest, Reject, sha
 from synclips.errors import DataError, MediaError, NoFaceError, ShardError
 from synclips.features.alignment import crop_face, crop_pose, fit_alignment
 from synclips.features.face_mesh import fit_pose, lower_points
-from synclips.features.landmarks import FaceTrack, LandmarkDetector, MediaPipeDetector, track_face
 from synclips.files import atomic_path
 from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.timebase import SAMPLES_PER_FRAME
 from synclips.media.video import read_at_rate
 from synclips.progress import Progress, silent
+from synclips.tracking.detector import LandmarkDetector, MediaPipeDetector
+from synclips.tracking.track import FaceTrack, track_face
 
 CLIPS_PER_SHARD = 40
 SHORTEST = 25

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
+from synclips.data.clip_codec import decode_pictures, decode_sound, encode_pictures, encode_sound
 from synclips.errors import MediaError, ShardError
 from synclips.features.face_mesh import lower_points
 from synclips.files import atomic_path
 from synclips.media.audio import Waveform
-from synclips.media.clips import decode_pictures, decode_sound, encode_pictures, encode_sound
 
 VERSION = 1
 QUANTUM = np.array([16, 16, 4])

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from synclips.errors import OutputError
-from synclips.features.landmarks import N_POINTS, LandmarkDetector
 from synclips.files import reason
+from synclips.tracking.detector import N_POINTS, LandmarkDetector
 
 _BYTES = N_POINTS * 3 * 4
 _WARM = 3

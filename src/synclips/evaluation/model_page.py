@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from synclips.evaluation.charts import bars_by_speaker, opening_traces, sync_curves, training_curves
-from synclips.evaluation.measures import MEASURES
-from synclips.evaluation.page import Cell, Page
+from synclips.evaluation.html import Cell, Page
+from synclips.evaluation.metric_table import MEASURES
 from synclips.evaluation.protocol import FROZEN, KEEP_AWAY, REAL, SHUFFLED, SILENT
-from synclips.evaluation.results import TASKS, Result
-from synclips.evaluation.summary import Estimate, Key, by_speaker, ranked
+from synclips.evaluation.results import TASKS, Estimate, Key, Result, by_speaker, ranked
 
 TASK_WORDS = {
     "reconstruct": "Reconstruct: the clip's own sound; nothing of a frame comes from it or from "

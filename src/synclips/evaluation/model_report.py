@@ -18,17 +18,16 @@ from jaxtyping import UInt8
 from synclips import __version__
 from synclips.data.grid import Utterance
 from synclips.errors import ConfigError, DataError, OutputError
-from synclips.evaluation.baselines import baselines
 from synclips.evaluation.charts import changes, strip
-from synclips.evaluation.footage import Detectors
+from synclips.evaluation.clip import Detectors
+from synclips.evaluation.methods import baselines
 from synclips.evaluation.model_page import model_page
 from synclips.evaluation.protocol import BUILT_IN, Made, Method, cases_of, run_protocol
-from synclips.evaluation.results import TASKS, Result, Task
-from synclips.evaluation.scoring import Judges
-from synclips.evaluation.summary import Estimate, Key, by_speaker, summarise
+from synclips.evaluation.results import TASKS, Estimate, Key, Result, Task, by_speaker, summarise
 from synclips.files import atomic_path, reason
 from synclips.media.timebase import FPS
 from synclips.media.video import VideoWriter
+from synclips.metrics.evaluators import Judges
 from synclips.progress import Progress, silent
 
 METRICS, PAGE, TABLE = "metrics.json", "index.html", "metrics.csv"

@@ -17,7 +17,7 @@ Anything that can make frames is a method: a `Method` with a `Maker`, for instan
 
     evaluate_model({"unseen": clips}, [Method("mine", make, identity="weights 1")], ...)
 
-For the command line (`synclips evaluate --method mine=FILE.py`) see synclips.evaluation.foreign.
+For the command line (`synclips evaluate --method mine=FILE.py`) see synclips.evaluation.methods.
 """
 
 import time
@@ -30,10 +30,9 @@ from jaxtyping import UInt8
 
 from synclips.data.grid import Utterance
 from synclips.errors import ConfigError, DataError
-from synclips.evaluation.footage import Detectors, Footage, Look, load_footage, look
+from synclips.evaluation.clip import Detectors, Footage, Look, load_footage, look
 from synclips.evaluation.results import TASKS, KeptResults, Result, Task
 from synclips.evaluation.scoring import (
-    Judges,
     Score,
     likeness_score,
     looks_score,
@@ -43,9 +42,10 @@ from synclips.evaluation.scoring import (
     together,
     word_score,
 )
-from synclips.evaluation.silence import silent_frames
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE, SAMPLES_PER_FRAME, frames_in
+from synclips.metrics.evaluators import Judges
+from synclips.metrics.lip_shape import silent_frames
 from synclips.progress import Progress, silent
 
 KEEP_AWAY = 5

@@ -1,41 +1,27 @@
 """One made clip against the real one: every figure and curve that the protocol asks for."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from synclips.evaluation.footage import Footage, Look, opening_share
-from synclips.evaluation.intelligibility import word_error_rate
-from synclips.evaluation.original_sync import field_crops, measure_field_sync
-from synclips.evaluation.quality import gradient_energy, mouth_boxes, picture_figures, ratio
-from synclips.evaluation.seams import outlines, seam_step
-from synclips.evaluation.shapes import correlation, largest_lip_error, mean_lip_error
-from synclips.evaluation.silence import motion_in_silence
-from synclips.evaluation.sync import CONFIDENT, measure_sync
+from synclips.evaluation.clip import Footage, Look, opening_share
 from synclips.media.audio import Waveform
-from synclips.models.original_syncnet import OriginalSyncNet
-from synclips.models.syncnet import SyncNet
+from synclips.metrics.evaluators import Judges
+from synclips.metrics.image_quality import gradient_energy, mouth_boxes, picture_figures, ratio
+from synclips.metrics.lip_reading import word_error_rate
+from synclips.metrics.lip_shape import correlation, largest_lip_error, mean_lip_error, motion_in_silence
+from synclips.metrics.lse import field_crops, measure_field_sync
+from synclips.metrics.seams import outlines, seam_step
+from synclips.metrics.sync import CONFIDENT, measure_sync
 
-LipReader = Callable[[UInt8[np.ndarray, "n 144 144 3"]], tuple[str, ...]]
-"""Reads the words from face crops at 25 frames a second."""
 SEAM_EVERY = 5
 """Every so many frames seams are looked for."""
 
 
 @dataclass(frozen=True)
-class Judges:
-    """Who scores: none of them may have had a part in making."""
-
-    syncnet: SyncNet
-    lip_reader: LipReader | None = None
-    original: OriginalSyncNet | None = None
-
-
-@dataclass(frozen=True)
 class Score:
-    """Figures by their names in synclips.evaluation.measures, and curves to plot."""
+    """Figures by their names in synclips.evaluation.metric_table, and curves to plot."""
 
     figures: dict[str, float]
     traces: dict[str, list[float]] = field(default_factory=dict)

@@ -7,9 +7,9 @@ look, the figures are the evidence.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from synclips.evaluation.slips import SLIP, Slip
-from synclips.evaluation.sync import CONFIDENT
 from synclips.media.timebase import FPS
+from synclips.metrics.sync import CONFIDENT
+from synclips.metrics.sync_drift import SLIP, Slip
 
 _UNIT = "% of the eyes' distance a frame"
 

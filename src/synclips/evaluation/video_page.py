@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from synclips.evaluation.charts import timeline
-from synclips.evaluation.page import Cell, Page
-from synclips.evaluation.slips import SLIP, SyncWindow
-from synclips.evaluation.sync import CONFIDENT
+from synclips.evaluation.html import Cell, Page
 from synclips.evaluation.video_findings import Finding
-from synclips.evaluation.video_measures import Along
+from synclips.evaluation.video_metrics import Along
 from synclips.media.timebase import FPS
+from synclips.metrics.sync import CONFIDENT
+from synclips.metrics.sync_drift import SLIP, SyncWindow
 
 OFFSET = "AV offset"
 POINTS = 1500

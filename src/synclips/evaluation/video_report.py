@@ -8,27 +8,27 @@ from pathlib import Path
 import numpy as np
 
 from synclips.errors import OutputError
-from synclips.evaluation.footage import Detectors
-from synclips.evaluation.intelligibility import vocabulary, word_error_rate
+from synclips.evaluation.clip import Detectors
 from synclips.evaluation.kept_detector import KeptDetector
-from synclips.evaluation.original_sync import field_crops, measure_field_sync
-from synclips.evaluation.quality import ratio
-from synclips.evaluation.scoring import LipReader
-from synclips.evaluation.silence import silent_frames
-from synclips.evaluation.slips import SLIP, Slip, SyncWindow, slips_of, sync_windows
-from synclips.evaluation.sync import embed_sound, sync_figures
 from synclips.evaluation.video_findings import Finding, findings
-from synclips.evaluation.video_measures import Along, check_reference, measure_along, track_at_rate
+from synclips.evaluation.video_metrics import Along, check_reference, measure_along, track_at_rate
 from synclips.evaluation.video_page import video_page
 from synclips.features.alignment import crop_face
-from synclips.features.tracked_video import TrackedVideo
 from synclips.files import atomic_path, reason
 from synclips.media.audio import Waveform, loudness, normalise_loudness, read_audio
 from synclips.media.timebase import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from synclips.media.video import probe, read_at_rate
-from synclips.models.original_syncnet import OriginalSyncNet
+from synclips.metrics.evaluators import LipReader
+from synclips.metrics.image_quality import ratio
+from synclips.metrics.lip_reading import vocabulary, word_error_rate
+from synclips.metrics.lip_shape import silent_frames
+from synclips.metrics.lse import field_crops, measure_field_sync
+from synclips.metrics.sync import embed_sound, sync_figures
+from synclips.metrics.sync_drift import SLIP, Slip, SyncWindow, slips_of, sync_windows
 from synclips.models.syncnet import SyncNet
+from synclips.models.syncnet_v2 import OriginalSyncNet
 from synclips.progress import Progress, silent
+from synclips.tracking.tracked_video import TrackedVideo
 
 USUAL = 0.95
 """Share of the frames that are set against the reference: a cut in it would outweigh all others."""

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from synclips.errors import OutputError
 from synclips.media.audio import Waveform
-from synclips.media.output_file import Beside, OutputFile, output_errors
+from synclips.media.muxer import Beside, OutputFile, output_errors
 from synclips.media.video_encode import Codec, PictureEncoder, check_format
 from synclips.media.video_read import VideoInfo
 

@@ -8,10 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synclips.config import ModelConfig
-from synclips.models.audio_encoder import AudioEncoder
-from synclips.models.seed import SeedEncoders
-from synclips.models.syncnet import STEPS, SyncNet
-from synclips.models.video_encoder import FRAMES
+from synclips.models.blueprint import SeedEncoders
+from synclips.models.motion import AudioEncoder
+from synclips.models.syncnet import FRAMES, STEPS, SyncNet
 
 Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
 """Unit vectors of lips and of sound, row by row of one moment, and the logarithm of their inverse temperature."""

@@ -8,10 +8,66 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from synclips.config import ModelConfig
-from synclips.models.audio_encoder import AudioEncoder
-from synclips.models.cross_attention import CrossAttention
-from synclips.models.video_encoder import VideoEncoder
+from synclips.config import AudioEncoderConfig, ModelConfig
+from synclips.models.syncnet import VideoEncoder
+
+
+class CrossAttention(nn.Module):
+    """Pre-norm attention and feed-forward; a learned token stands beside the bank's, so that the bank may be empty."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(1, 1, dim))
+        self.query_norm, self.key_norm, self.out_norm = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = nn.MultiheadAttention(dim, heads, dropout, batch_first=True)
+        self.feedforward = nn.Sequential(
+            nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
+        )
+
+    def forward(
+        self, audio: Float[Tensor, "b t d"], bank: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b t d"]:
+        """`present` is false for bank places that hold nothing."""
+        keys = torch.cat([self.nothing.expand(len(bank), -1, -1), self.key_norm(bank)], dim=1)
+        missing = torch.cat([torch.zeros_like(present[:, :1]), ~present], dim=1)
+        found = self.attention(self.query_norm(audio), keys, keys, key_padding_mask=missing, need_weights=False)[0]
+        audio = audio + found
+        return audio + self.feedforward(self.out_norm(audio))
+
+
+class AudioEncoder(nn.Module):
+    """Two strided convolutions bring 100 Hz to 25; a transformer with a window of attention gives context.
+
+    Attention reaches `reach` frames either way in each layer, so the encoder can run over long sound in pieces.
+    """
+
+    def __init__(self, features: int, config: AudioEncoderConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.reach = config.reach
+        self.stem = nn.Sequential(
+            nn.Conv1d(features, dim, 5, stride=2, padding=2),
+            nn.GELU(),
+            nn.ConstantPad1d((1, 2), 0.0),  # centred on the middle of a frame's four steps
+            nn.Conv1d(dim, dim, 5, stride=2),
+            nn.GELU(),
+            nn.Conv1d(dim, dim, 3, padding=1),
+        )
+        self.position = nn.Conv1d(dim, dim, 15, padding=7, groups=dim)
+        layer = nn.TransformerEncoderLayer(
+            dim, config.heads, config.feedforward, config.dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.transformer = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, features: Float[Tensor, "b steps f"]) -> Float[Tensor, "b frames d"]:
+        """Four steps make a frame: `steps` must be a multiple of 4."""
+        x = self.stem(features.transpose(1, 2))
+        x = (x + self.position(x)).transpose(1, 2)
+        index = torch.arange(x.shape[1], device=x.device)
+        far = (index[:, None] - index[None]).abs() > self.reach
+        return self.norm(self.transformer(x, mask=far))
+
 
 BANK_SHARE = 0.5
 """Share of the windows in training, and of the prediction afterwards, that knows the person's bank of mouths."""

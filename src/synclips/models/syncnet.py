@@ -13,7 +13,41 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synclips.config import SyncNetConfig
-from synclips.models.video_encoder import FRAMES, VideoEncoder
+
+FRAMES = 5
+"""Pictures that one embedding sees; it belongs to the middle one."""
+HEIGHT, WIDTH = 48, 96
+
+
+class VideoEncoder(nn.Module):
+    """Four strided 3 x 3 convolutions over 48 x 96 mouth crops, frames stacked as channels; a plain one behind each of
+    the last two, where pixels are few."""
+
+    def __init__(self, config: SyncNetConfig) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        channels = 3 * FRAMES
+        for number, width in enumerate(config.widths):
+            stages.append(_convolution_2d(channels, width, 2))
+            if number >= 2:
+                stages.append(_convolution_2d(width, width, 1))
+            channels = width
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * (HEIGHT // 16) * (WIDTH // 16), 256),
+            nn.ReLU(),
+            nn.Linear(256, config.dim),
+        )
+
+    def forward(self, mouths: Float[Tensor, "b 15 48 96"]) -> Float[Tensor, "b d"]:
+        """RGB in [-1, 1], the five frames' channels one after the other."""
+        return self.head(self.stages(mouths))
+
+
+def _convolution_2d(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+
 
 STEPS = 4 * FRAMES
 """MFCC steps under five frames."""
@@ -26,10 +60,10 @@ class SyncNet(nn.Module):
         super().__init__()
         self.video_encoder = VideoEncoder(config)
         self.audio_encoder = nn.Sequential(
-            _convolution(features, 128, 1),
-            _convolution(128, 128, 2),
-            _convolution(128, 192, 2),
-            _convolution(192, 256, 1),
+            _convolution_1d(features, 128, 1),
+            _convolution_1d(128, 128, 2),
+            _convolution_1d(128, 192, 2),
+            _convolution_1d(192, 256, 1),
             nn.Flatten(),
             nn.Linear(256 * FRAMES, 256),
             nn.ReLU(),
@@ -56,5 +90,5 @@ def contrastive_loss(
     return loss, (logits.argmax(dim=1) == target).float().mean()
 
 
-def _convolution(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+def _convolution_1d(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv1d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm1d(outputs), nn.ReLU())

@@ -1,7 +1,11 @@
 """Putting the made face back: colour matched, feathered, composed exactly once."""
 
+from functools import cache
+from typing import Final
+
+import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 MOST_GAIN = 1.35
 """Colour matching brightens or darkens a mouth by this factor at most."""
@@ -33,3 +37,88 @@ def paste_back(
     blended = np.round(made * share + region * (1 - share)).clip(0, 255).astype(np.uint8)
     result[top:bottom, left:right] = np.where(share > 0, blended, region)
     return result
+
+
+DECIDED = 8
+"""Power of the layers' shares by which they lend detail: the mean of two mouths' teeth is a blur."""
+MOST_GRAIN = 4.0
+"""Grey levels (standard deviation) of grain added at most."""
+TILE = 512
+"""Side of the square of noise that grain is cut from."""
+MAD = 1.4826
+"""Standard deviations that a normal distribution's median absolute deviation is worth, inverted."""
+
+
+def blend_layers(
+    layers: list[UInt8[np.ndarray, "y x 3"]], shares: Float32[np.ndarray, "y x l"], fine: float
+) -> Float32[np.ndarray, "y x 3"]:
+    """The layers in these shares (they sum to 1 a pixel), but with the detail of the leading one.
+
+    Two bands (Burt and Adelson, "A multiresolution spline with application to image mosaics", ACM ToG 1983): what is
+    coarser than `fine` pixels is the weighted mean, what is finer comes from whichever layer has the largest share.
+    """
+    leading = shares**DECIDED
+    leading /= np.maximum(leading.sum(axis=2, keepdims=True), 1e-6)
+    made = np.zeros((*shares.shape[:2], 3), np.float32)
+    for number, layer in enumerate(layers):
+        lead = leading[..., number, None]
+        made += layer * lead + cv2.GaussianBlur(layer, (0, 0), fine) * (shares[..., number, None] - lead)
+    return made
+
+
+def match_grain(
+    made: Float32[np.ndarray, "y x 3"],
+    frame: UInt8[np.ndarray, "y x 3"],
+    skin: Bool[np.ndarray, "y x"],
+    seed: tuple[int, int],
+) -> Float32[np.ndarray, "y x 3"]:
+    """The made picture with as much grain on its `skin` as the frame has there: independent noise in each frame, the
+    same for the same `seed`."""
+    if int(skin.sum()) < 64:
+        return made
+    wanted, own = grain(frame, skin), grain(made, skin)
+    lack = np.sqrt(max(0.0, wanted**2 - own**2))
+    if lack < 0.1:
+        return made
+    down, right = np.random.default_rng(seed).integers(0, TILE, 2)
+    rows, columns = (np.arange(made.shape[0]) + down) % TILE, (np.arange(made.shape[1]) + right) % TILE
+    return made + _noise()[rows[:, None], columns[None], None] * np.float32(min(lack, MOST_GRAIN))
+
+
+def grain(picture: Float32[np.ndarray, "y x 3"] | UInt8[np.ndarray, "y x 3"], where: Bool[np.ndarray, "y x"]) -> float:
+    """Standard deviation of what is finer than a pixel or two in luminance, edges left out."""
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
+    fine = (grey - cv2.GaussianBlur(grey, (0, 0), 1.0))[where]
+    return float(np.median(np.abs(fine))) * MAD
+
+
+@cache
+def _noise() -> Float32[np.ndarray, "t t"]:
+    """Noise whose `grain` is 1."""
+    noise = np.random.default_rng(0).normal(size=(TILE, TILE)).astype(np.float32)
+    noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.5), np.float32)
+    fine = noise - cv2.GaussianBlur(noise, (0, 0), 1.0)
+    return noise / (np.median(np.abs(fine)) * MAD)
+
+
+LIT: Final = 4.0
+"""Opening, in canonical units, from which on the inside is as light as in the picture that it is taken from."""
+DARKEST: Final = 0.3
+"""What is left of the light when the lips meet."""
+CLOSING: Final = 1.5
+"""Only a mouth this many times as open as is wanted is shaded: others were seen at about this opening."""
+
+
+def shade(
+    picture: UInt8[np.ndarray, "h w 3"],
+    inside: Float32[np.ndarray, "h w"],
+    own: float,
+    wanted: float,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A mouth seen at opening `own`, warped to opening `wanted` (canonical units): teeth that were in full light would
+    else show as a bright line between closing lips. `inside` is the mask of the inner mouth, in [0, 1]."""
+    wanted = max(wanted, 0.0)
+    if own <= CLOSING * max(wanted, 1.0) or wanted >= LIT:
+        return picture
+    light = DARKEST + (1 - DARKEST) * wanted / LIT
+    return (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)

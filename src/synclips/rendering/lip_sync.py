@@ -7,23 +7,27 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
-from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, RIGID, lower_points
+from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, RIGID, lower_points, person_rest
 from synclips.features.mesh_raster import extend
-from synclips.features.neutral import person_rest
 from synclips.features.smoothing import settle
-from synclips.features.tracked_video import TrackedVideo
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
-from synclips.rendering.compositor import match_colour, paste_back
-from synclips.rendering.detail import blend_layers, match_grain
-from synclips.rendering.gate import fade, uncovered, visibility_gate
-from synclips.rendering.inner_mouth import shade
-from synclips.rendering.mesh_warp import Warp, fetch, into_view, keep_lips_apart, prepare_warp
+from synclips.rendering.compositor import blend_layers, match_colour, match_grain, paste_back, shade
+from synclips.rendering.mesh_warp import (
+    Warp,
+    fetch,
+    into_view,
+    keep_lips_apart,
+    moving_share,
+    prepare_warp,
+    without_folds,
+)
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
-from synclips.rendering.moving import moving_share, without_folds
 from synclips.rendering.occlusion import Occluders, find_occluders, learn_appearance
+from synclips.rendering.visibility import fade, uncovered, visibility_gate
 from synclips.runtime import Precision, autocast, device_of
+from synclips.tracking.tracked_video import TrackedVideo
 
 ATTENDED = 48
 """Mouths of the bank that the motion model attends to, evenly over the bank."""

@@ -10,8 +10,8 @@ from synclips.errors import NoFaceError
 from synclips.features.alignment import CROP, WARP_VIEW, crop_face, invert, transform
 from synclips.features.face_mesh import LIPS, lower_points
 from synclips.features.mesh_raster import extend
-from synclips.features.tracked_video import TrackedVideo
 from synclips.media.video import frames_in_order
+from synclips.tracking.tracked_video import TrackedVideo
 
 MOST = 240
 """Mouths a bank holds at most."""

@@ -17,9 +17,9 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from synclips.features.alignment import crop_face
 from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_weight, template
 from synclips.features.mesh_raster import RING, Raster, extend, rasterise
-from synclips.features.tracked_video import TrackedVideo
 from synclips.media.video import frames_in_order
 from synclips.rendering.mouth_bank import MouthBank
+from synclips.tracking.tracked_video import TrackedVideo
 
 HEIGHT, WIDTH = 49, 63
 """Texels of a texture."""

@@ -14,12 +14,12 @@ from synclips.config import ModelConfig, RecipeConfig, from_dict
 from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points
 from synclips.features.mfcc import N_FEATURES
-from synclips.features.tracked_video import TrackedVideo
+from synclips.models.blueprint import SeedModel
 from synclips.models.checkpoint import load_into, read_metadata
 from synclips.models.generator import Generator
-from synclips.models.seed import SeedModel
+from synclips.rendering.blueprint import SeedLipSync
 from synclips.rendering.lip_sync import LipSync
-from synclips.rendering.seed_lip_sync import SeedLipSync
+from synclips.tracking.tracked_video import TrackedVideo
 
 SHIPPED = "base.safetensors"
 Model = Generator | SeedModel

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from synclips.errors import ConfigError, TextError
-from synclips.features.face_choice import parse_choice
-from synclips.speech.text import spoken_sentences
+from synclips.speech.text.normalise import spoken_sentences
+from synclips.tracking.selection import parse_choice
 
 SUFFIXES: Final = (".srt", ".vtt", ".csv")
 COLUMNS: Final = ("start", "end", "text", "face")

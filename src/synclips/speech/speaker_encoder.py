@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from synclips.media.audio import Waveform
 from synclips.media.timebase import HOP, SAMPLE_RATE, WINDOW
-from synclips.speech.activity import find_speech, only_speech
+from synclips.speech.vad import find_speech, only_speech
 
 if TYPE_CHECKING:
     import torch

@@ -15,8 +15,8 @@ from synclips.models.syncnet import SyncNet
 from synclips.runtime import autocast
 from synclips.training.loop import AgainstDiscriminator
 from synclips.training.motion import MotionLosses
-from synclips.training.scene_batches import Batch, SceneBatches, picture_losses
-from synclips.training.scenes import LENGTH, Made
+from synclips.training.window_batches import Batch, SceneBatches, picture_losses
+from synclips.training.windows import LENGTH, Made
 
 DISCRIMINATOR_START = 0.08
 """Share of the steps before the discriminator's losses count."""

@@ -15,14 +15,14 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor, nn
 
 from synclips.config import RecipeConfig, StageConfig
-from synclips.data.augment import draw_picture_change
+from synclips.data.augmentation import draw_picture_change
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
 from synclips.data.shards import Clip
 from synclips.errors import DataError
-from synclips.evaluation.intelligibility import STAGE, read_lips, vocabulary, word_error_rate
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.media.timebase import FPS
+from synclips.metrics.lip_reading import STAGE, read_lips, vocabulary, word_error_rate
 from synclips.models.lip_reader import BLANK, LipReader, ctc
 from synclips.training.loop import OneNetwork
 

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from synclips.config import LossConfig, RecipeConfig
 from synclips.data.dataset import BalancedSampler, ClipStore, by_speaker
-from synclips.evaluation.shapes import correlation, largest_lip_error, opening_of
 from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
 from synclips.features.mfcc import N_FEATURES
+from synclips.metrics.lip_shape import correlation, largest_lip_error, opening_of
 from synclips.models.encoders import BaseEncoders
 from synclips.models.motion import MotionModel
 from synclips.runtime import autocast

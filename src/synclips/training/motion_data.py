@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float32
 
 from synclips.config import AugmentConfig
-from synclips.data.augment import SoundChange, draw_sound_change
+from synclips.data.augmentation import SoundChange, draw_sound_change
 from synclips.data.dataset import Clips, by_speaker
 from synclips.data.shards import Clip
 from synclips.features.alignment import MOUTH_VIEW
@@ -18,7 +18,7 @@ from synclips.features.face_mesh import lower_points, mirror_points
 from synclips.media.timebase import STEPS_PER_FRAME
 from synclips.models.encoders import stack_frames
 from synclips.models.motion import MotionModel, fit_basis
-from synclips.models.video_encoder import FRAMES, VideoEncoder
+from synclips.models.syncnet import FRAMES, VideoEncoder
 from synclips.runtime import device_of
 
 VARIANTS = 6

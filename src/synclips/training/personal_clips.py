@@ -8,12 +8,11 @@ from jaxtyping import Float32, Int64
 from synclips.data.grid import CLIP_FRAMES
 from synclips.data.shards import Clip
 from synclips.features.alignment import crop_face, crop_pose
-from synclips.features.face_mesh import lower_points
-from synclips.features.neutral import person_rest
-from synclips.features.tracked_video import TrackedVideo
+from synclips.features.face_mesh import lower_points, person_rest
 from synclips.media.audio import Waveform
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME
 from synclips.media.video import frames_in_order
+from synclips.tracking.tracked_video import TrackedVideo
 
 PERSON = "person"
 LONGEST = 60.0

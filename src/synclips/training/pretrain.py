@@ -14,13 +14,13 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
 from synclips.config import AugmentConfig, RecipeConfig
-from synclips.data.augment import PictureChange, SoundChange, draw_picture_change, draw_sound_change
+from synclips.data.augmentation import PictureChange, SoundChange, draw_picture_change, draw_sound_change
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import MOUTH_VIEW, SEED_VIEW, View
 from synclips.features.mfcc import N_FEATURES
+from synclips.models.blueprint import SeedEncoders
 from synclips.models.encoders import BaseEncoders, build_encoders
-from synclips.models.seed import SeedEncoders
 from synclips.models.syncnet import contrastive_loss
 from synclips.runtime import autocast
 from synclips.training.loop import OneNetwork

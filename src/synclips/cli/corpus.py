@@ -1,0 +1,161 @@
+"""The verbs that make the corpus: download, preprocess, verify."""
+
+import argparse
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+from typing import Final
+
+from synclips.cli.options import RAW, SHARDS, Verb, add_json, add_workers, as_json, whole_number
+from synclips.cli.terminal import Terminal
+from synclips.errors import DataError, InputError
+
+_VIDEOS: Final = (".mp4", ".mov", ".mkv", ".webm")
+
+
+def _download_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output-dir", metavar="DIR", type=Path, default=RAW, help=f"where the clips go; default {RAW}"
+    )
+    parser.add_argument(
+        "--num-speakers",
+        metavar="N",
+        type=whole_number(1),
+        default=34,
+        help="speakers s1 to sN; default 34, all of them (s21 has no video); about 0.5 GB each",
+    )
+    parser.add_argument(
+        "--source",
+        choices=("auto", "sheffield", "zenodo"),
+        default="auto",
+        help="the University of Sheffield's server, or Zenodo record 3625687; default auto, whichever answers",
+    )
+    parser.add_argument("--base-url", metavar="URL", help="a mirror that is laid out as the source is")
+
+
+def _download(args: argparse.Namespace, terminal: Terminal) -> None:
+    from synclips.data.grid_download import download_grid
+
+    report = download_grid(
+        args.output_dir,
+        args.num_speakers,
+        source=args.source,
+        base_url=args.base_url,
+        on_progress=terminal.progress,
+    )
+    terminal.result(str(report))
+
+
+def _preprocess_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--raw-dir",
+        metavar="DIR",
+        type=Path,
+        default=RAW,
+        help=f"the corpus: DIR/s1/bbaf2n.mpg (or .mp4), with bbaf2n.align beside it where there is one; default {RAW}",
+    )
+    parser.add_argument("--output-dir", metavar="DIR", type=Path, default=SHARDS, help=f"the shards; default {SHARDS}")
+    add_workers(parser)
+
+
+def _preprocess(args: argparse.Namespace, terminal: Terminal) -> None:
+    from synclips.data.preprocess import preprocess
+
+    try:
+        manifest = preprocess(args.raw_dir, args.output_dir, workers=args.workers, on_progress=terminal.progress)
+    except BrokenExecutor as error:
+        raise DataError(
+            "a worker process died, most likely for want of memory; run again with fewer (--workers 1): "
+            "finished shards are kept"
+        ) from error
+    for reject in manifest.rejects:
+        terminal.note(f"left out: {reject.key}: {reject.reason}")
+    shards = len(manifest.sha256)
+    terminal.result(
+        f"{len(manifest.clips)} clips in {shards} shard{'s' * (shards != 1)} in {args.output_dir}, "
+        f"{len(manifest.rejects)} left out (manifest.json says why)"
+    )
+
+
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        type=Path,
+        nargs="?",
+        default=SHARDS,
+        help=f"a folder of shards, its manifest.json, or a video (.mp4, .mov, .mkv, .webm); default {SHARDS}",
+    )
+    parser.add_argument(
+        "--certificate",
+        metavar="PEM",
+        type=Path,
+        help="of a video: whose signature to trust, beside this computer's own",
+    )
+    add_json(parser)
+
+
+def _verify(args: argparse.Namespace, terminal: Terminal) -> None:
+    path: Path = args.path
+    a_file = path.is_file() or (path.suffix.lower() in _VIDEOS and not path.is_dir())
+    if a_file and path.name != "manifest.json":
+        _verify_video(args, terminal)
+        return
+    from synclips.data.shards import verify
+
+    shards = path.parent if path.name == "manifest.json" else path
+    manifest = verify(shards)
+    counts = {"clips": len(manifest.clips), "shards": len(manifest.sha256)}
+    if args.json:
+        terminal.result(as_json({"path": shards, "whole": True, **counts}))
+        return
+    terminal.result(f"{shards} is whole: {counts['clips']} clips in {counts['shards']} shards")
+
+
+def _verify_video(args: argparse.Namespace, terminal: Terminal) -> None:
+    from dataclasses import asdict
+
+    from synclips.provenance.certificate import read_certificates
+    from synclips.provenance.verify import judge
+
+    verdict = judge(args.path, read_certificates(args.certificate) if args.certificate else b"")
+    if args.json:
+        terminal.result(as_json({"path": args.path, **asdict(verdict)}))
+    if not verdict.genuine:
+        raise InputError(verdict.line)
+    if not args.json:
+        terminal.result(verdict.line)
+
+
+VERBS: Final = (
+    Verb(
+        "download",
+        "fetch the GRID corpus (CC BY 4.0)",
+        "Fetch the GRID corpus of talking faces: 33 speakers with 1000 clips each, 16 GB in all. A broken transfer "
+        "goes on where it was; speakers that are there already are left alone.",
+        ("download --num-speakers 2", "download --output-dir data/raw --num-speakers 34 --source zenodo"),
+        _download_arguments,
+        _download,
+        resumable=True,
+    ),
+    Verb(
+        "preprocess",
+        "turn the corpus into shards to train from",
+        "Find the face in each clip, align and crop it, normalise the sound, and write shards and a manifest.json. "
+        "Your own clips can be added as DIR/<speaker>/<name>.mp4.",
+        ("preprocess", "preprocess --raw-dir data/raw --output-dir data/shards --workers 4"),
+        _preprocess_arguments,
+        _preprocess,
+        resumable=True,
+    ),
+    Verb(
+        "verify",
+        "check a dubbed video's signature, or shards against their manifest",
+        "Of a video: whether it says that it was made by SyncLips, and whether it is as it was when it was signed; the "
+        "exit status is 1 if not. Of shards: check every one against manifest.json, byte by byte, for instance after "
+        "moving them.",
+        ("verify out.mp4", "verify data/shards"),
+        _verify_arguments,
+        _verify,
+        resumable=True,
+    ),
+)

@@ -1,0 +1,194 @@
+"""The verbs that dub: dub (your own video) and demo (one that is at hand)."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from synclips.cli.dub_options import dub_arguments, dub_options
+from synclips.cli.options import (
+    UsageError,
+    Verb,
+    add_checkpoint,
+    add_device,
+    add_json,
+    as_json,
+    text_of,
+)
+from synclips.cli.terminal import Terminal
+from synclips.files import atomic_path, check_output
+
+if TYPE_CHECKING:
+    pass
+
+LINE: Final = "Damn this is good, you're hired!!"
+
+
+def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
+    video = _video(args)
+    output, report_file = _outputs(args, video)
+    text = text_of(args)
+    if args.preview:
+        _preview(args, video, output, text, terminal)
+        return
+
+    from synclips.dubbing.pipeline import dub
+
+    result = dub(
+        video,
+        output,
+        text=text,
+        audio=args.audio,
+        script=args.script,
+        compare=args.compare,
+        options=dub_options(args),
+        overwrite=args.overwrite,
+        on_progress=terminal.progress,
+    )
+    report = {"output": str(result.output)} | result.report
+    if report_file is not None:
+        with atomic_path(report_file, overwrite=args.overwrite) as temporary:
+            temporary.write_text(json.dumps(json.loads(as_json(report)), indent=1, ensure_ascii=False) + "\n")
+    if args.json:
+        terminal.result(as_json(report))
+        return
+    _tell_notes(report, terminal)
+    terminal.result(f"{result.output}: {summary(report)}")
+    if report_file is not None:
+        terminal.result(str(result.output))
+
+
+def _preview(args: argparse.Namespace, video: Path, output: Path, text: str | None, terminal: Terminal) -> None:
+    from synclips.dubbing.preview import make_preview
+
+    preview = make_preview(
+        video,
+        output,
+        text=text,
+        audio=args.audio,
+        script=args.script,
+        compare=args.compare,
+        options=dub_options(args),
+        on_progress=terminal.progress,
+    )
+    if args.json:
+        terminal.result(as_json({"clip": preview.clip, "strip": preview.strip} | preview.report))
+        return
+    _tell_notes(preview.report, terminal)
+    terminal.result(f"{preview.clip}: {summary(preview.report)}")
+    terminal.result(f"{preview.strip}: original above, dubbed below; all in {preview.seconds:.1f} s")
+
+
+def _tell_notes(report: dict[str, Any], terminal: Terminal) -> None:
+    for part in (report.get("face", {}), report["speech"], report):
+        for note in part.get("notes", ()):
+            terminal.note(str(note))
+    for name in report.get("streams_left_out", ()):
+        terminal.note(f"{name} does not go into {Path(report['output']).suffix}; write an .mkv to keep it")
+
+
+def _video(args: argparse.Namespace) -> Path:
+    if (args.video is None) == (args.video_path is None):
+        raise UsageError("name one video: as VIDEO, or with --video-path")
+    return args.video or args.video_path
+
+
+def _outputs(args: argparse.Namespace, video: Path) -> tuple[Path, Path | None]:
+    """The dubbed file and, with --output-dir, the report beside it; neither may be there without --overwrite."""
+    if args.output is not None:
+        output, report = args.output, None
+    else:
+        output = args.output_dir / f"{video.stem}_dubbed.mp4"
+        report = output.with_suffix(".json")
+    for path in filter(None, (output, report)):
+        check_output(path, overwrite=args.overwrite)
+    return output, report
+
+
+def summary(report: dict[str, Any]) -> str:
+    """What was done, in one line to a person."""
+    said = [f"{report['duration']:.1f} s of {report['width']} x {report['height']} at {report['fps']:.5g} frames/s"]
+    speech = report["speech"]
+    if lines := speech.get("lines"):
+        said.append(f"{len(lines)} line{'s' * (len(lines) != 1)} spoken by {lines[0]['synthesizer']}")
+    if speech.get("synthesizer"):
+        said.append(f"spoken by {speech['synthesizer']}")
+    if speech.get("converter"):
+        before, after = speech.get("similarity_before"), speech.get("similarity_after")
+        likeness = f" (similarity {before:.2f} -> {after:.2f})" if before is not None and after is not None else ""
+        said.append(f"turned into the voice of the video{likeness}")
+    if report["frames_without_face"]:
+        said.append(f"{len(report['frames_without_face'])} frames without a face left as they were")
+    return ", ".join([*said, f"made in {report['seconds']:.0f} s"])
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output-dir", metavar="DIR", type=Path, default=Path("out"), help="where everything goes; default out"
+    )
+    parser.add_argument("--text", metavar="T", default=LINE, help=f'the line to be spoken; default "{LINE}"')
+    parser.add_argument(
+        "--offline", action="store_true", help="do not ask the network for a real clip: take the portrait"
+    )
+    add_checkpoint(parser)
+    add_device(parser)
+    add_json(parser)
+
+
+def _demo(args: argparse.Namespace, terminal: Terminal) -> None:
+    from synclips.dubbing.demo import make_demo
+    from synclips.dubbing.pipeline import DubOptions
+
+    demo = make_demo(
+        args.output_dir,
+        args.text,
+        DubOptions(checkpoint=args.checkpoint, device=args.device),
+        offline=args.offline,
+        on_progress=terminal.progress,
+    )
+    report = {
+        "input": str(demo.source.path),
+        "about": demo.source.about,
+        "output": str(demo.dubbed.output),
+        "strip": str(demo.strip),
+    }
+    if args.json:
+        terminal.result(as_json(report | demo.dubbed.report))
+        return
+    terminal.result(f"from:   {demo.source.path} ({demo.source.about})")
+    terminal.result(f"dubbed: {demo.dubbed.output} ({summary(demo.dubbed.report)})")
+    terminal.result(f"frames: {demo.strip} (original above, dubbed below)")
+    terminal.note('your own video: synclips dub VIDEO --text "..." --output OUT.mp4')
+
+
+VERBS: Final = (
+    Verb(
+        "dub",
+        "make the person in your video say a line",
+        "Make the person in VIDEO say a line, in the voice heard in VIDEO, with matching lips. The frame rate and the "
+        "resolution stay. Dub only people who agree to it.",
+        (
+            'dub me.mp4 --text "Nice to meet you." --output out.mp4',
+            "dub me.mp4 --text-file line.txt --output out.mp4 --overwrite --sync-mode loop",
+            "echo Hello | synclips dub me.mp4 --text - --output out.mp4 --json",
+            "dub me.mp4 --audio speech.wav --output out.mp4 --keep-length",
+            "dub scene.mp4 --script lines.srt --output out.mp4 --compare beside.mp4",
+            'dub me.mp4 --text "Hello." --output out.mp4 --preview',
+            'dub --video_path me.mp4 --text "Hello." --output_dir results',
+        ),
+        dub_arguments,
+        _dub,
+        computes=True,
+        resumable=True,
+    ),
+    Verb(
+        "demo",
+        "dub a video that is at hand, and show it frame by frame",
+        "Dub one clip of the GRID corpus (CC BY 4.0, a few hundred kB) where the network allows, otherwise the "
+        "public-domain portrait that scikit-image carries, gently moving. Files of an earlier demo are replaced.",
+        ("demo", 'demo --offline --text "Good morning!" --output-dir out'),
+        _demo_arguments,
+        _demo,
+        computes=True,
+    ),
+)

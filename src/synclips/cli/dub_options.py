@@ -1,0 +1,151 @@
+"""The arguments of `dub`, and the options that they mean."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from synclips.cli.options import (
+    add_cache,
+    add_checkpoint,
+    add_device,
+    add_json,
+    add_text,
+    add_voice,
+    real_number,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from synclips.dubbing.pipeline import DubOptions
+
+LABEL: Final = "Synthetic speech and lips"
+SYNC_MODES: Final = ("cut_off", "loop", "bounce", "silence", "remap")
+
+
+def dub_arguments(parser: argparse.ArgumentParser) -> None:
+    """Everything after `synclips dub`."""
+    parser.add_argument("video", metavar="VIDEO", type=Path, nargs="?", help="the video of the person, or a photograph")
+    parser.add_argument("--video-path", metavar="VIDEO", type=Path, dest="video_path", help=argparse.SUPPRESS)
+    line = parser.add_mutually_exclusive_group(required=True)
+    add_text(line)
+    line.add_argument("--audio", metavar="A", type=Path, help="a recording that is spoken instead of a text")
+    line.add_argument(
+        "--script",
+        metavar="S",
+        type=Path,
+        help="a whole scene (.srt, .vtt, or .csv with the columns start, end, text, face): each line is fitted to its "
+        "slot, sound and picture stay elsewhere",
+    )
+    output = parser.add_mutually_exclusive_group(required=True)
+    output.add_argument("--output", metavar="OUT.mp4", type=Path, help="the dubbed video (.mp4, .mov, .mkv or .webm)")
+    output.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        type=Path,
+        help="instead of --output: DIR/<video name>_dubbed.mp4, with a .json beside it that says what was done",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="fast: OUT_preview.mp4, the first 3 s, and OUT_preview.png, a strip of frames; earlier ones are replaced",
+    )
+    parser.add_argument(
+        "--compare", metavar="FILE", type=Path, help="write another video: source and result side by side"
+    )
+    length = parser.add_argument_group("length")
+    length.add_argument(
+        "--sync-mode",
+        metavar="M",
+        type=lambda text: text.replace("-", "_"),
+        choices=SYNC_MODES,
+        help="where speech and video differ in length: cut_off (stop at the end of the shorter one), loop or bounce "
+        "(under a longer speech the video starts again, or runs back and forth), silence (the whole video; after the "
+        "speech it is silent), remap (the video is stretched or squeezed to the speech); default: the result ends with "
+        "the speech, and bounces under a longer one",
+    )
+    length.add_argument("--keep-length", action="store_true", help="show the whole video where the speech is shorter")
+    add_voice(parser)
+    picture = parser.add_argument_group("the picture")
+    picture.add_argument(
+        "--face",
+        metavar="F",
+        default="speaker",
+        help="whom to dub where there are several: speaker (whose lips fit the sound), largest, left, right, a number "
+        "of `synclips faces`, or a place and a time as X,Y@SECONDS; default speaker",
+    )
+    add_cache(picture)
+    picture.add_argument(
+        "--fit",
+        metavar="SECONDS",
+        type=real_number(1, 3600),
+        help="first fit the model to the person, by the video's own sound and lips, for so long; 60 is a good start",
+    )
+    add_checkpoint(parser)
+    add_device(parser)
+    picture.add_argument(
+        "--quality",
+        metavar="CRF",
+        type=whole_number(0, 51),
+        default=16,
+        help="of the written picture: 0 is the best and largest file, 51 the worst; default 16",
+    )
+    picture.add_argument(
+        "--codec", choices=("h264", "hevc", "vp9", "ffv1"), default="h264", help="of the picture; default h264"
+    )
+    picture.add_argument(
+        "--keep-streams",
+        action="store_true",
+        help="carry over the video's further sound tracks, subtitles and chapters",
+    )
+    _add_provenance(parser)
+    add_json(parser)
+
+
+def _add_provenance(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("provenance")
+    group.add_argument(
+        "--no-provenance",
+        dest="provenance",
+        action="store_false",
+        help="no signed C2PA manifest; the file's tags always say that it is synthetic",
+    )
+    group.add_argument(
+        "--certificate", metavar="PEM", type=Path, help="sign with this certificate; default: one made on this computer"
+    )
+    group.add_argument("--private-key", metavar="PEM", type=Path, help="the certificate's private key")
+    group.add_argument(
+        "--label",
+        metavar="TEXT",
+        nargs="?",
+        const=LABEL,
+        help=f'write a small TEXT into a corner of every frame; without TEXT "{LABEL}"',
+    )
+
+
+def dub_options(args: argparse.Namespace) -> "DubOptions":
+    """How to dub."""
+    from synclips.dubbing.pipeline import DubOptions
+
+    return DubOptions(
+        sync_mode=args.sync_mode,
+        keep_length=args.keep_length,
+        checkpoint=args.checkpoint,
+        device=args.device,
+        voice=args.voice,
+        convert_voice=args.convert_voice,
+        strength=args.strength,
+        speed=args.speed,
+        background=args.background,
+        voice_reference=args.voice_reference,
+        quality=args.quality,
+        codec=args.codec,
+        face=args.face,
+        cache=args.cache,
+        fit=args.fit,
+        keep_streams=args.keep_streams,
+        provenance=args.provenance,
+        certificate=args.certificate,
+        private_key=args.private_key,
+        label=args.label,
+    )

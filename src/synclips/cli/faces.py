@@ -1,0 +1,69 @@
+"""The verb that shows who is in a video: faces."""
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from synclips.cli.options import Verb, add_cache, add_device, add_json, as_json
+from synclips.cli.terminal import Terminal
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("video", metavar="VIDEO", type=Path, help="the video, or a photograph")
+    parser.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        type=Path,
+        default=Path("out"),
+        help="where the pictures go, as <video name>_face_<number>.png (replaced if they are there); default out",
+    )
+    add_device(parser)
+    add_cache(parser)
+    add_json(parser)
+
+
+def _faces(args: argparse.Namespace, terminal: Terminal) -> None:
+    from synclips.dubbing.face_listing import list_faces
+    from synclips.runtime import choose_device
+    from synclips.tracking.detection_cache import default_cache
+
+    report = list_faces(
+        args.video,
+        args.output_dir,
+        device=choose_device(args.device),
+        cache=default_cache() if args.cache else None,
+        on_progress=terminal.progress,
+    )
+    if args.json:
+        terminal.result(as_json(report))
+        return
+    for note in report["notes"]:
+        terminal.note(note)
+    for face in report["faces"]:
+        terminal.result(_line(face))
+
+
+def _line(face: dict[str, Any]) -> str:
+    said = [
+        f"face {face['number']}: {face['first']:.1f} to {face['last']:.1f} s",
+        f"in {face['share']:.0%} of the frames",
+        f"{face['size']:.0f} pixels high",
+        f"around {face['x']:.0f},{face['y']:.0f}",
+    ]
+    if face["seconds_speaking"]:
+        said.append(f"speaks in {face['seconds_speaking']:.0f} of the seconds listened to")
+    return f"{', '.join(said)}: {face['thumbnail']}"
+
+
+VERBS: Final = (
+    Verb(
+        "faces",
+        "the people in a video: when, where, who speaks",
+        "List the faces of VIDEO, the most prominent first, each with a picture, for the choice that `dub --face` "
+        "makes. What is found is kept, so that a dub of the same video need not look again.",
+        ("faces interview.mp4", "faces interview.mp4 --output-dir faces --json"),
+        _arguments,
+        _faces,
+        computes=True,
+    ),
+)

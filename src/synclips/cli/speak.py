@@ -1,0 +1,90 @@
+"""The verbs that speak: speak (a line as sound) and voices (which there are)."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from synclips.cli.options import Verb, add_json, add_text, add_voice, as_json, text_of, voice_lines
+from synclips.cli.terminal import Terminal
+from synclips.errors import ConfigError
+from synclips.files import check_output
+
+
+def _speak_arguments(parser: argparse.ArgumentParser) -> None:
+    line = parser.add_mutually_exclusive_group(required=True)
+    line.add_argument("line", metavar="TEXT", nargs="?", help="the line to be spoken; - reads standard input")
+    add_text(line)
+    parser.add_argument("--output", metavar="OUT.wav", type=Path, required=True, help="the sound, 16-bit PCM at 16 kHz")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT.wav if it is there")
+    add_voice(parser)
+    add_json(parser)
+
+
+def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
+    from synclips.media.audio import read_audio, write_wav
+    from synclips.speech.synthesis import speak
+    from synclips.speech.text.normalise import spoken_sentences
+
+    if args.output.suffix.lower() != ".wav":
+        raise ConfigError(f"{args.output} does not end in .wav; name a .wav file")
+    check_output(args.output, overwrite=args.overwrite)
+    if args.line is not None:
+        args.text = args.line
+    text = text_of(args) or ""
+    spoken_sentences(text)
+    reference = read_audio(args.voice_reference) if args.voice_reference else None
+    line = speak(
+        text,
+        reference,
+        synthesizer=args.voice,
+        convert=args.convert_voice,
+        strength=args.strength,
+        speed=args.speed,
+        background=args.background,
+        on_progress=terminal.progress,
+    )
+    write_wav(args.output, line.waveform, overwrite=args.overwrite)
+    if args.json:
+        terminal.result(as_json({"output": str(args.output)} | asdict(line)))
+        return
+    for note in line.notes:
+        terminal.note(note)
+    terminal.result(f"{args.output}: {line.duration:.1f} s of speech")
+
+
+def _voices_arguments(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def _voices(args: argparse.Namespace, terminal: Terminal) -> None:
+    if args.json:
+        from synclips.speech.tts.engines import list_voices
+
+        terminal.result(as_json([asdict(voice) for voice in list_voices()]))
+        return
+    for line in voice_lines():
+        terminal.result(line)
+
+
+VERBS: Final = (
+    Verb(
+        "speak",
+        "speak a line as sound, without a video",
+        "Speak a line of text into a .wav file; with --like, in the voice heard in that recording or video.",
+        (
+            'speak "Hello there." --like me.mp4 --output hello.wav',
+            "speak --text-file line.txt --voice flite:slt --output hello.wav",
+        ),
+        _speak_arguments,
+        _speak,
+    ),
+    Verb(
+        "voices",
+        "list the voices that work here",
+        "List the voices that --voice takes and, for those that do not work on this machine, how to get them.",
+        ("voices", "voices --json"),
+        _voices_arguments,
+        _voices,
+    ),
+)

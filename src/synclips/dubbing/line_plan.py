@@ -1,0 +1,143 @@
+"""What a dubbed video will show and let hear, worked out before a frame is made: one line over one video."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+
+from synclips.dubbing.active_speaker import Chosen, choose
+from synclips.dubbing.options import DubOptions
+from synclips.media.audio import Waveform, loudness, read_audio
+from synclips.media.timebase import SAMPLE_RATE
+from synclips.media.video import VideoInfo
+from synclips.progress import Progress
+from synclips.rendering.chunked import BlockPlan
+from synclips.rendering.renderer import Model, build_renderer
+from synclips.rendering.timeline import Timeline, plan_timeline
+from synclips.runtime import choose_device
+from synclips.speech.synthesis import SpokenLine, speak
+from synclips.tracking import detection_cache
+from synclips.tracking.detection_cache import default_cache, sight_video
+from synclips.tracking.selection import FaceChoice, parse_choice
+from synclips.tracking.tracked_video import TrackedVideo, follow
+from synclips.training.personalize import fitted
+
+LEAD, TAIL = 0.2, 0.5
+"""Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
+REFERENCE_SECONDS: Final = 180.0
+"""How much of a long recording is listened to for the voice."""
+BANK_SECONDS: Final = 40.0
+"""How much of a long video is looked through for mouths, beyond what is dubbed."""
+_TOO_QUIET: Final = -60.0
+"""LUFS of a recording that moves no lips."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A dubbed video before its frames are made.
+
+    sound:    what is heard
+    render:   output frame `step`, made on the source's frame that the timeline names
+    gate:     for each output frame made so far, how far the mouth could be made there, in [0, 1]
+    unseen:   output frames in whose source no face is seen
+    speech, face:  what is to be said of them (ready for JSON)
+    """
+
+    sound: Waveform
+    timeline: Timeline
+    render: Callable[[UInt8[np.ndarray, "h w 3"], int], UInt8[np.ndarray, "h w 3"]]
+    gate: Callable[[], Float32[np.ndarray, " n"]]
+    unseen: Int64[np.ndarray, " k"]
+    speech: dict[str, Any]
+    face: dict[str, Any]
+
+
+def perform_line(
+    info: VideoInfo,
+    model: Model,
+    text: str | None,
+    audio: Path | None,
+    options: DubOptions,
+    on_progress: Progress,
+    *,
+    keep: bool,
+) -> Performance:
+    """`text`, or what is heard in `audio`, said by one face; `keep`: the video is worth remembering.
+
+    Raises:
+        SyncLipsError: as `dub`.
+    """
+    choice = parse_choice(options.face)
+    sound, speech = _sound(info, text, audio, options, on_progress)
+    tracked, chosen = _track(info, sound.duration, choice, options, on_progress, keep=keep)
+    duration = float(tracked.times[-1]) + 1 / float(info.fps)
+    timeline = plan_timeline(
+        tracked.times, duration, sound.duration, options.sync_mode, keep_length=options.keep_length
+    )
+    model, fit_notes = fit_model(model, tracked, options, on_progress, keep=keep)
+    plan = BlockPlan(build_renderer(model, tracked), sound, timeline)
+    unseen = np.flatnonzero(~tracked.track.visible[timeline.source])
+    face = {"number": chosen.face.number, "of": len(chosen.faces), "notes": [*chosen.notes, *fit_notes]}
+    return Performance(sound, timeline, plan.render, lambda: plan.gate, unseen, speech, face)
+
+
+def fit_model(
+    model: Model, video: TrackedVideo, options: DubOptions, on_progress: Progress, *, keep: bool
+) -> tuple[Model, list[str]]:
+    """The model, fitted to the person if that is asked for, and what a person should know of it."""
+    if options.fit is None:
+        return model, []
+    folder = detection_cache.cache_home() / "synclips" / "fits" if options.cache and keep else None
+    model, fit = fitted(model, video, options.fit, folder, on_progress=on_progress)
+    return model, [fit.said]
+
+
+def said_of(line: SpokenLine, start: float = 0.0) -> dict[str, Any]:
+    """What is to be said of a spoken line that begins `start` seconds into the video."""
+    said = {
+        name: round(value, 3) if isinstance(value, float) else value
+        for name, value in vars(line).items()
+        if name not in ("waveform", "words")
+    }
+    said["words"] = [(word.word, round(word.start + start, 3), round(word.end + start, 3)) for word in line.words]
+    return said
+
+
+def _sound(
+    info: VideoInfo, text: str | None, audio: Path | None, options: DubOptions, on_progress: Progress
+) -> tuple[Waveform, dict[str, Any]]:
+    """What will be heard, at 16 kHz, and what is to be said of it."""
+    if audio is not None:
+        waveform = read_audio(audio, stop=options.at_most)
+        level = loudness(waveform)
+        notes = [f"{audio} is all but silent: the lips will hardly move"] if level < _TOO_QUIET else []
+        return waveform, {"loudness": round(level, 2), "duration": round(waveform.duration, 3), "notes": notes}
+    assert text is not None
+    heard = options.voice_reference or (info.path if info.has_audio else None)
+    reference = read_audio(heard, stop=REFERENCE_SECONDS) if heard else None
+    line = speak(
+        text, reference, synthesizer=options.voice, convert=options.convert_voice, strength=options.strength,
+        speed=options.speed, background=options.background, on_progress=on_progress,
+    )  # fmt: skip
+    silence = [np.zeros(round(seconds * SAMPLE_RATE), np.float32) for seconds in (LEAD, TAIL)]
+    samples = np.concatenate([silence[0], line.waveform.resampled(SAMPLE_RATE).samples, silence[1]])
+    if options.at_most is not None:
+        samples = samples[: round(options.at_most * SAMPLE_RATE)]
+    return Waveform(samples, SAMPLE_RATE), said_of(line, LEAD)
+
+
+def _track(
+    info: VideoInfo, speech: float, choice: FaceChoice, options: DubOptions, on_progress: Progress, *, keep: bool
+) -> tuple[TrackedVideo, Chosen]:
+    """Find the chosen face in as much of the video as is needed; numbers are those of the whole video."""
+    whole = options.keep_length or options.sync_mode in ("silence", "remap") or choice.kind == "number"
+    end = None if whole else max(speech, BANK_SECONDS, choice.time + 1)
+    if options.at_most is not None and choice.kind != "number":
+        end = max(options.at_most, choice.time + 1)
+    cache = default_cache() if options.cache and keep else None
+    sightings = sight_video(info, stop=end, cache=cache, on_progress=on_progress)
+    chosen = choose(info, sightings, choice, choose_device(options.device), on_progress)
+    return follow(info, sightings, chosen.face.rows), chosen

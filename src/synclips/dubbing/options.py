@@ -1,0 +1,46 @@
+"""How to dub: every default in one place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from synclips.media.video_encode import Codec
+from synclips.rendering.timeline import SyncMode
+from synclips.speech.conversion.converter import STRENGTH
+from synclips.speech.synthesis import Background
+
+
+@dataclass(frozen=True)
+class DubOptions:
+    """How to dub.
+
+    sync_mode:    None: end with the speech, bounce if the video is the shorter
+    face:         speaker, largest, left, right, a number of `synclips faces`, or X,Y@SECONDS
+    cache:        what was found in a video is kept for the next line
+    fit:          seconds for which the model is fitted to the person first; None: it is not
+    at_most:      seconds of the result, for a preview; only as much of the video is looked at
+    provenance:   sign the result, where the libraries for it are installed and its format allows it
+    certificate, private_key:  PEM files to sign with; None: a self-made certificate
+    label:        words written on every frame
+    """
+
+    sync_mode: SyncMode | None = None
+    keep_length: bool = False
+    checkpoint: Path | None = None
+    device: str = "auto"
+    voice: str = "auto"
+    convert_voice: bool = True
+    strength: float = STRENGTH
+    speed: float = 1.0
+    background: Background = "keep"
+    voice_reference: Path | None = None
+    quality: int = 16
+    codec: Codec = "h264"
+    keep_streams: bool = False
+    face: str = "speaker"
+    cache: bool = True
+    fit: float | None = None
+    at_most: float | None = None
+    provenance: bool = True
+    certificate: Path | None = None
+    private_key: Path | None = None
+    label: str | None = None

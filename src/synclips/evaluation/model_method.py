@@ -1,0 +1,66 @@
+"""A trained model as a method under test: it makes clips that the evaluation's protocol asks for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from synclips.data.shards import sha256_of
+from synclips.evaluation.clip import Footage
+from synclips.evaluation.protocol import KEEP_AWAY, Method
+from synclips.evaluation.results import Task
+from synclips.features.mfcc import audio_features, mfcc
+from synclips.media.audio import Waveform, normalise_loudness
+from synclips.media.timebase import FPS, frames_in
+from synclips.models.blueprint import SeedModel
+from synclips.models.generator import Generator
+from synclips.rendering.lip_sync import LipSync
+from synclips.rendering.mouth_bank import build_bank, turns
+from synclips.rendering.renderer import build_renderer, load_model, model_path
+
+BLOCK = 15
+"""Frames of `reconstruct` made from one bank, which lacks them and their neighbours."""
+
+
+def model_method(checkpoint: Path | None, device: torch.device, name: str | None = None) -> Method:
+    """The model in a checkpoint (None: the shipped one), ready for the protocol; by default named after its file.
+
+    Raises:
+        CheckpointError: missing, damaged, or not a generator.
+    """
+    model, _ = load_model(checkpoint, device)
+    with model_path(checkpoint) as path:
+        return Method(name or path.stem, ModelMaker(model), sha256_of(path)[:16])
+
+
+@dataclass(frozen=True)
+class ModelMaker:
+    """Makes the frames that the protocol asks of a model."""
+
+    model: Generator | SeedModel
+
+    def __call__(self, footage: Footage, waveform: Waveform, task: Task) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """Frames of `footage` saying `waveform`. In `reconstruct`, `seed` sees the clip itself: it knows no bank."""
+        count = min(len(footage), frames_in(len(waveform.samples)))
+        features = audio_features(mfcc(normalise_loudness(waveform), count))
+        source = np.arange(count)
+        times = source / FPS
+        if task != "reconstruct" or isinstance(self.model, SeedModel):
+            renderer = build_renderer(self.model, footage.video)
+            plan = renderer.plan(features, times, source)
+            for step in range(count):
+                yield renderer.render(footage.frames[step], step, plan, step)
+            return
+        bank = build_bank(footage.video)
+        turn = turns(footage.video.pose.rotation)
+        for start in range(0, count, BLOCK):
+            block = range(start, min(start + BLOCK, count))
+            others = bank.without(range(block.start - KEEP_AWAY, block.stop + KEEP_AWAY))
+            lip_sync = LipSync(self.model, footage.video, others)
+            made = lip_sync.plan(features, times, source)
+            for step in block:
+                skin = int(((others.turn - turn[step]) ** 2).sum(axis=1).argmin())
+                yield lip_sync.render(footage.frames[step], step, made, step, skin)

@@ -1,0 +1,109 @@
+"""Several lines in one video: a mouth is made only while its face says one, and fades to the original around it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64, UInt8
+
+from synclips.media.audio import Waveform
+from synclips.media.timebase import SAMPLE_RATE
+from synclips.rendering.chunked import BlockPlan
+from synclips.rendering.renderer import Renderer
+from synclips.rendering.timeline import Timeline
+from synclips.rendering.visibility import FADE, fade
+
+AROUND: Final = FADE + 1
+"""Frames before and after a line in which its face fades."""
+
+
+@dataclass(frozen=True)
+class _Passage:
+    """One or more parts of a face: the steps that they touch, those of them in which nothing fades, and the plan."""
+
+    steps: range
+    whole: Bool[np.ndarray, " k"]
+    plan: BlockPlan
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one face says: from `start` to `end` (seconds); `speech` (16 kHz) begins at `start`."""
+
+    start: float
+    end: float
+    speech: Waveform
+
+
+class ScenePlan:
+    """Frames along `timeline`; every face's lines are added to it."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._passages: list[_Passage] = []
+
+    def add(self, renderer: Renderer, parts: list[Part], cuts: Int64[np.ndarray, " k"]) -> None:
+        """A face's lines. Each frame of the video is shown once, so the renderer's gate can be lowered around them."""
+        passages = self._merged(parts)
+        within = np.zeros(len(renderer.gate), np.float32)
+        for steps, _ in passages:
+            within[self._timeline.source[steps.start + 1 : max(steps.start + 1, steps.stop - 1)]] = 1
+            if steps.start == 0:
+                within[self._timeline.source[0]] = 1
+            if steps.stop == len(self._timeline):
+                within[self._timeline.source[-1]] = 1
+        within = fade(within, cuts)
+        renderer.gate = np.minimum(renderer.gate, within)
+        for steps, said in passages:
+            whole = within[self._timeline.source[steps.start : steps.stop]] == 1
+            self._passages.append(_Passage(steps, whole, self._plan(renderer, steps, said)))
+
+    def add_throughout(self, renderer: Renderer, parts: list[Part]) -> None:
+        """A face whose mouth is made in every frame, and rests between its lines."""
+        steps = range(len(self._timeline))
+        self._passages.append(_Passage(steps, np.ones(len(steps), bool), self._plan(renderer, steps, parts)))
+
+    def gate(self) -> Float32[np.ndarray, " n"]:
+        """For each frame made so far, how far the mouth could be made there; 1 where none was wanted."""
+        gate = np.ones(len(self._timeline), np.float32)
+        for passage in self._passages:
+            place = slice(passage.steps.start, passage.steps.stop)
+            gate[place] = np.minimum(gate[place], np.where(passage.whole, passage.plan.gate, 1))
+        return gate
+
+    def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
+        """Output frame `step`, made on `frame`, which is the source frame that the timeline names."""
+        for passage in self._passages:
+            if step in passage.steps:
+                frame = passage.plan.render(frame, step - passage.steps.start)
+        return frame
+
+    def _merged(self, parts: list[Part]) -> list[tuple[range, list[Part]]]:
+        """The parts whose fading meets, together, with the steps that they touch."""
+        merged: list[tuple[range, list[Part]]] = []
+        for part in sorted(parts, key=lambda part: part.start):
+            first, last = np.searchsorted(self._timeline.times, [part.start, part.end])
+            steps = range(max(0, int(first) - AROUND), min(len(self._timeline), int(last) + AROUND))
+            if merged and steps.start <= merged[-1][0].stop:
+                before, said = merged.pop()
+                merged.append((range(before.start, max(before.stop, steps.stop)), [*said, part]))
+            else:
+                merged.append((steps, [part]))
+        return merged
+
+    def _plan(self, renderer: Renderer, steps: range, parts: list[Part]) -> BlockPlan:
+        begin = float(self._timeline.times[steps.start]) if steps.start else 0.0
+        ends = self._timeline.times[steps.stop] if steps.stop < len(self._timeline) else self._timeline.duration
+        places = slice(steps.start, steps.stop)
+        timeline = Timeline(self._timeline.source[places], self._timeline.times[places] - begin, float(ends) - begin)
+        return BlockPlan(renderer, Waveform(_joined(parts, begin, timeline.duration), SAMPLE_RATE), timeline)
+
+
+def _joined(parts: list[Part], begin: float, duration: float) -> Float32[np.ndarray, " n"]:
+    """The parts in their places, silence between them."""
+    samples = np.zeros(round(duration * SAMPLE_RATE), np.float32)
+    for part in parts:
+        at = max(0, round((part.start - begin) * SAMPLE_RATE))
+        said = part.speech.samples[: max(0, len(samples) - at)]
+        samples[at : at + len(said)] += said
+    return samples

@@ -1,0 +1,104 @@
+"""In which frames the mouth can be made at all. Where it cannot the original stays, and it is faded to, not cut to.
+
+A frame's weight falls from 1 to 0 as the mouth turns away so far that its triangles lie edge-on, as the face becomes
+too small, as the mouth leaves the picture, and as the points found there stop looking like this person's face.
+"""
+
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from synclips.features.face_mesh import LIPS, RIGID, smoothstep, template, triangles
+from synclips.rendering.mesh_warp import double_areas, near_lips
+from synclips.tracking.tracked_video import TrackedVideo
+
+EDGE_ON = 0.2
+"""Share of its area below which a triangle counts as seen edge-on."""
+TURNED = (0.15, 0.32)
+"""Share of the mouth's skin seen edge-on, at which fading begins and ends: about 43 and 54 degrees of yaw, 38 and 52 of
+looking up, 65 and 70 of looking down."""
+SMALL = (0.45, 0.3)
+"""Pixels a canonical unit: a mouth of about 15 and 10 pixels' width."""
+INSIDE = (0.98, 0.8)
+"""Share of the lips' points that lie within the picture."""
+STRANGE = (4.5, 8.0)
+"""Canonical units (root mean square) by which the points that speech hardly moves differ from the person's usual."""
+MISPLACED = (14.0, 22.0)
+"""Canonical units by which the middle of the lips lies off the person's usual place."""
+COVERED = (0.35, 0.6)
+"""Share of the lips that something stands before."""
+FADE = 8
+"""Frames from the original to a wholly made frame, at least."""
+CHUNK = 500
+
+
+def visibility_gate(video: TrackedVideo, cuts: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, " n"]:
+    """For each frame of a tracked video how far the made mouth may replace the original, in [0, 1].
+
+    It changes by at most 1 / FADE from frame to frame, except at `cuts` (frames that begin a new shot), and is 0
+    wherever no usable face is.
+    """
+    usable = np.flatnonzero(video.track.visible)
+    sample = usable[np.unique(np.linspace(0, len(usable) - 1, CHUNK).astype(int))]
+    usual = np.median(video.canonical(sample), axis=0)
+    weight = np.zeros(len(video), np.float32)
+    for start in range(0, len(usable), CHUNK):
+        index = usable[start : start + CHUNK]
+        weight[index] = _weights(video, index, usual)
+    # one frame alone between good ones is the detector's slip: its neighbours' mesh serves (see LipSync)
+    between = np.minimum(weight[:-2], weight[2:]) * video.track.visible[1:-1]
+    weight[1:-1] = np.maximum(weight[1:-1], between)
+    return fade(weight, cuts)
+
+
+def uncovered(covered: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
+    """The weight that is left where this share of the lips is covered."""
+    begin, end = COVERED
+    return smoothstep((covered - end) / np.float32(begin - end))
+
+
+def fade(weight: Float32[np.ndarray, " n"], cuts: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, " n"]:
+    """The largest weights that nowhere exceed the given ones and change by at most 1 / FADE a frame within a shot."""
+    free = set() if cuts is None else {int(c) for c in cuts}
+    result = weight.copy()
+    for i in range(1, len(result)):
+        if i not in free:
+            result[i] = min(result[i], result[i - 1] + 1 / FADE)
+    for i in range(len(result) - 2, -1, -1):
+        if i + 1 not in free:
+            result[i] = min(result[i], result[i + 1] + 1 / FADE)
+    return result
+
+
+def turned_away(rotation: Float64[np.ndarray, "n 3 3"]) -> Float64[np.ndarray, " n"]:
+    """Share of the skin around the mouth that is seen edge-on or from behind when the head is turned so."""
+    corners, full = _around_mouth()
+    seen = np.stack([double_areas((template() @ r.T)[:, :2], corners) for r in rotation])
+    return ((seen < EDGE_ON * full) * full).sum(axis=1) / full.sum()
+
+
+def _weights(
+    video: TrackedVideo, index: Int64[np.ndarray, " m"], usual: Float32[np.ndarray, "468 3"]
+) -> Float32[np.ndarray, " m"]:
+    pose, points, meshes = video.pose[index], np.asarray(video.track.points[index]), video.canonical(index)
+    within = (points[:, LIPS, :2] >= 0) & (points[:, LIPS, :2] < [video.info.width, video.info.height])
+    strange = np.sqrt(((meshes[:, RIGID, :2] - usual[RIGID, :2]) ** 2).sum(axis=2).mean(axis=1))
+    misplaced = np.linalg.norm((meshes[:, LIPS, :2] - usual[LIPS, :2]).mean(axis=1), axis=1)
+    demands = (
+        (turned_away(pose.rotation), TURNED),
+        (pose.scale, SMALL),
+        (within.all(axis=2).mean(axis=1), INSIDE),
+        (strange, STRANGE),
+        (misplaced, MISPLACED),
+    )
+    shares = [smoothstep(((value - end) / (begin - end)).astype(np.float32)) for value, (begin, end) in demands]
+    return np.min(shares, axis=0)
+
+
+@cache
+def _around_mouth() -> tuple[np.ndarray, np.ndarray]:
+    """Triangles of the mouth's surroundings, and twice their area in space."""
+    corners = triangles()[(near_lips()[triangles()] > 0.3).all(axis=1)]
+    a, b, c = (template()[corners[:, k]].astype(np.float64) for k in range(3))
+    return corners, np.linalg.norm(np.cross(b - a, c - a), axis=1)

@@ -1,0 +1,1 @@
+"""One voice turned into another."""

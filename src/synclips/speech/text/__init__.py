@@ -1,0 +1,1 @@
+"""Text as it is written to text as it is spoken."""

@@ -1,0 +1,113 @@
+"""Text to sound: what a synthesizer is, which ones there are, and which one to take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from synclips.errors import BackendError, ConfigError
+from synclips.progress import Progress, silent
+from synclips.speech.tts.hub import ask_again
+from synclips.speech.tts.synthesizer import Synthesizer
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A kind of synthesizer: how to start it, and how to get it where it is missing."""
+
+    name: str
+    about: str
+    get_it: str
+    start: Callable[[Progress], Synthesizer]
+
+
+def _start_pocket(on_progress: Progress) -> Synthesizer:
+    from synclips.speech.tts.pocket import load_pocket
+
+    return load_pocket(on_progress)
+
+
+def _start_tiny(_: Progress) -> Synthesizer:
+    from synclips.speech.tts.tiny_tts import TinySynthesizer
+
+    return TinySynthesizer()
+
+
+def _start_flite(_: Progress) -> Synthesizer:
+    from synclips.speech.tts.flite import FliteSynthesizer
+
+    return FliteSynthesizer()
+
+
+def _start_espeak(_: Progress) -> Synthesizer:
+    from synclips.speech.tts.espeak import EspeakSynthesizer
+
+    return EspeakSynthesizer()
+
+
+ENGINES: Final[tuple[Engine, ...]] = (
+    Engine(
+        "pocket-tts", "neural", "connect to the internet once, so that pocket-tts can load its weights", _start_pocket
+    ),
+    Engine("tiny-tts", "neural, built in", "reinstall synclips", _start_tiny),
+    Engine("flite", "statistical", "install flite", _start_flite),
+    Engine("espeak", "formant synthesis, built in", "pip install espeakng-loader", _start_espeak),
+)
+"""Best first: `auto` takes the first that starts."""
+
+
+def choose_synthesizer(name: str = "auto", on_progress: Progress = silent) -> tuple[Synthesizer, str]:
+    """Start an engine: `auto` for the best that works here, or `ENGINE` or `ENGINE:VOICE`, as `list_voices` names them.
+
+    Returns the synthesizer and one line for the user that says which one it is and how to get a better one.
+
+    Raises:
+        ConfigError: no engine or voice of that name.
+        BackendError: the engine named does not work here, or, for `auto`, none does.
+    """
+    if name == "auto":
+        return _best_that_starts(on_progress)
+    ask_again()
+    engine_name, _, voice = name.partition(":")
+    for engine in ENGINES:
+        if engine.name == engine_name:
+            synthesizer = engine.start(on_progress)
+            if voice:
+                synthesizer = synthesizer.with_voice(voice)
+            return synthesizer, f"voice engine: {engine.name} ({engine.about})"
+    names = ", ".join(engine.name for engine in ENGINES)
+    raise ConfigError(f"no voice engine is called {engine_name!r}; there are: auto, {names}")
+
+
+def _best_that_starts(on_progress: Progress) -> tuple[Synthesizer, str]:
+    missing: list[tuple[Engine, BackendError]] = []
+    for engine in ENGINES:
+        try:
+            synthesizer = engine.start(on_progress)
+        except BackendError as error:
+            missing.append((engine, error))
+            continue
+        better = f"; for a better one: {missing[0][0].get_it}" if missing else ""
+        return synthesizer, f"voice engine: {engine.name} ({engine.about}){better}"
+    raise BackendError("no voice engine works here: " + "; ".join(f"{engine.name}: {why}" for engine, why in missing))
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice that `choose_synthesizer` takes by `name`; where it cannot be had, `problem` says why."""
+
+    name: str
+    about: str
+    problem: str | None = None
+
+
+def list_voices() -> tuple[Voice, ...]:
+    """Every engine and voice, and for those that do not work here, why. Starts each engine, downloads nothing."""
+    found: list[Voice] = []
+    for engine in ENGINES:
+        try:
+            synthesizer = engine.start(silent)
+        except BackendError as error:
+            found.append(Voice(engine.name, engine.about, str(error)))
+            continue
+        found += [Voice(f"{engine.name}:{voice}", engine.about) for voice in synthesizer.voices]
+    return tuple(found)

@@ -1,0 +1,53 @@
+"""What a synthesizer is, and what it gives."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from synclips.media.audio import Waveform
+
+
+@dataclass(frozen=True)
+class WordTime:
+    """One spoken word and when it sounds, in seconds from the start of its waveform."""
+
+    word: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What a synthesizer said, and when it said each word (empty where the engine does not tell)."""
+
+    waveform: Waveform
+    words: tuple[WordTime, ...] = ()
+
+
+@runtime_checkable
+class Synthesizer(Protocol):
+    """An engine that speaks one sentence of normalised text (see `synclips.speech.text`) in one voice."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name, as `choose_synthesizer` takes it."""
+
+    @property
+    def voice(self) -> str:
+        """The voice it speaks in."""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """The voices worth choosing between when one near a given speaker is wanted."""
+
+    def with_voice(self, voice: str) -> "Synthesizer":
+        """The same engine in another voice."""
+
+    def in_voice_of(self, speech: Waveform) -> "Synthesizer | None":
+        """The same engine imitating the voice heard in `speech`; None where it cannot."""
+
+    def synthesize(self, text: str) -> Speech:
+        """Speak one sentence.
+
+        Raises:
+            BackendError: the engine failed.
+        """

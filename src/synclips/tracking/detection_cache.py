@@ -1,0 +1,218 @@
+"""What was seen of a video is kept: the second line for the same video costs no detection.
+
+An entry is named after the video's content and the detector, never after its path. Whatever is wrong with the cache -
+damaged, unwritable, full - costs only time: the video is looked at again.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from synclips.errors import OutputError
+from synclips.files import atomic_path
+from synclips.media.video import TimedFrame, VideoInfo, read_frames
+from synclips.progress import Progress, silent
+from synclips.tracking.detections import RECORD, Sightings, map_records, sight_faces, write_records
+from synclips.tracking.detector import FaceDetector, MediaPipeDetector
+
+LIMIT: Final = 2_000_000_000
+"""Bytes of all entries together; those that were used longest ago go first."""
+FORMAT: Final = "3"
+"""Of the entries, and of all that makes sightings out of what the detector finds: raise it when either changes."""
+MOST_FACES: Final = 5
+"""Faces followed at once."""
+_BLOCK: Final = 1 << 16
+_BLOCKS: Final = 24
+_SUFFIX: Final = ".faces"
+_END: Final = b"synclips"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What was seen of a video's first `reach` seconds (infinite: of all of it)."""
+
+    sightings: Sightings
+    reach: float
+
+
+@dataclass(frozen=True)
+class TrackCache:
+    """A folder of entries; `limit` bytes of them are kept."""
+
+    folder: Path
+    limit: int = LIMIT
+
+    def load(self, video: Path) -> Entry | None:
+        """What is known of a video; None where nothing is, or its entry is damaged (then it is removed)."""
+        try:
+            path = self._path(video)
+            with path.open("rb") as file:
+                entry = _read(file)
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, zlib.error):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            return None
+        return entry
+
+    def save(self, video: Path, entry: Entry) -> None:
+        """Keep an entry in the place of an earlier one, and let go of what is beyond the limit."""
+        with contextlib.suppress(OSError, OutputError):
+            with atomic_path(self._path(video)) as temporary, temporary.open("wb") as file:
+                _write(file, entry)
+            self._tidy()
+
+    def _path(self, video: Path) -> Path:
+        return self.folder / f"{fingerprint(video)}{_SUFFIX}"
+
+    def _tidy(self) -> None:
+        entries = sorted(self.folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        total = 0
+        for path in entries:
+            total += path.stat().st_size
+            if total > self.limit:
+                path.unlink(missing_ok=True)
+
+
+def default_cache() -> TrackCache:
+    """The user's own cache."""
+    return TrackCache(cache_home() / "synclips" / "faces")
+
+
+def cache_home() -> Path:
+    """Where programs keep what can be made again: XDG_CACHE_HOME or ~/.cache; macOS and Windows have their own."""
+    match sys.platform:
+        case "win32":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        case "darwin":
+            return Path.home() / "Library" / "Caches"
+        case _:
+            return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def sight_video(
+    info: VideoInfo,
+    *,
+    stop: float | None = None,
+    cache: TrackCache | None = None,
+    detectors: Callable[[], FaceDetector] = lambda: MediaPipeDetector(faces=MOST_FACES),
+    on_progress: Progress = silent,
+) -> Sightings:
+    """Every face in a video's frames before `stop` seconds (None: in all). What the cache knows is not looked at again.
+
+    A cached look that ends earlier is gone on with; the detector then starts afresh at the seam.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    known = cache.load(info.path) if cache else None
+    wanted = np.inf if stop is None else stop
+    if known is not None and known.reach >= wanted - _EPSILON:
+        sightings = known.sightings.first(int(np.searchsorted(known.sightings.times, wanted - _EPSILON)))
+        on_progress("find the face", len(sightings), len(sightings))
+        return sightings
+    before = known.sightings if known is not None and len(known.sightings) else None
+    frames = _Until(read_frames(info.path, start=0.0 if before is None else float(before.times[-1])), wanted)
+    expected = round(min(info.duration, wanted) * float(info.fps))
+    detector = detectors()
+    try:
+        sightings = sight_faces(iter(frames), detector, before=before, expected=expected, on_progress=on_progress)
+    finally:
+        detector.close()
+    if cache:
+        cache.save(info.path, Entry(sightings, wanted if frames.more else np.inf))
+    return sightings
+
+
+def fingerprint(video: Path) -> str:
+    """A name for a file's content and the detector that looks at it.
+
+    The size and blocks spread evenly over the file go in, its beginning and end among them: an edited video's index
+    and bit stream differ in these, and a large file need not be read as a whole.
+    """
+    digest = hashlib.sha256(f"{FORMAT} mediapipe {version('mediapipe')} {MOST_FACES}".encode())
+    size = video.stat().st_size
+    digest.update(str(size).encode())
+    with video.open("rb") as file:
+        for number in range(_BLOCKS):
+            file.seek(max(size - _BLOCK, 0) * number // (_BLOCKS - 1))
+            digest.update(file.read(_BLOCK))
+    return digest.hexdigest()[:32]
+
+
+_EPSILON: Final = 1e-6
+
+
+class _Until:
+    """Frames before a time; afterwards `more` says whether there are others."""
+
+    def __init__(self, frames: Iterator[TimedFrame], stop: float) -> None:
+        self._frames, self._stop = frames, stop
+        self.more = False
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        for frame in self._frames:
+            if frame.time >= self._stop - _EPSILON:
+                self.more = True
+                return
+            yield frame
+
+
+def _write(file: BinaryIO, entry: Entry) -> None:
+    """Records, then the small arrays as npz, then its length, a checksum of all before, and a word."""
+    seen = entry.sightings
+    write_records(file, seen)
+    small = io.BytesIO()
+    np.savez(small, times=seen.times, cuts=seen.cuts, frame=seen.frame, reach=np.array(entry.reach))
+    file.write(small.getvalue())
+    file.write(len(small.getvalue()).to_bytes(8, "little"))
+    file.flush()
+    with Path(file.name).open("rb") as written:
+        file.write(_checksum(written, file.tell()).to_bytes(8, "little") + _END)
+
+
+def _read(file: BinaryIO) -> Entry:
+    size = file.seek(0, os.SEEK_END)
+    tail = len(_END) + 16
+    if size < tail:
+        raise ValueError("too short")
+    file.seek(size - tail)
+    length, checksum, word = (
+        int.from_bytes(file.read(8), "little"),
+        int.from_bytes(file.read(8), "little"),
+        file.read(),
+    )
+    file.seek(0)
+    if word != _END or _checksum(file, size - tail + 8) != checksum:
+        raise ValueError("damaged")
+    file.seek(size - tail - length)
+    with np.load(io.BytesIO(file.read(length)), allow_pickle=False) as small:
+        frame = small["frame"]
+        if len(frame) * RECORD.itemsize != size - tail - length:
+            raise ValueError("of another shape")
+        return Entry(
+            Sightings(small["times"], small["cuts"], frame, map_records(file, len(frame))), float(small["reach"])
+        )
+
+
+def _checksum(file: BinaryIO, count: int) -> int:
+    """CRC-32 of the first `count` bytes."""
+    value = 0
+    while count > 0:
+        part = file.read(min(count, 1 << 20))
+        if not part:
+            raise ValueError("breaks off")
+        value, count = zlib.crc32(part, value), count - len(part)
+    return value

@@ -1,0 +1,117 @@
+"""Every face of every frame, as the detector saw them: the costly part, done once and kept.
+
+Who is who (synclips.tracking.identities) is told from these alone. Small in memory however long the video: what is
+known of each face lies in a temporary file.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Final
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from synclips.media.shots import ShotFinder
+from synclips.media.video import TimedFrame
+from synclips.progress import Progress, silent
+from synclips.tracking.appearance import LOOK, look_of
+from synclips.tracking.detector import N_POINTS, FaceDetector, LandmarkDetector
+
+RECORD: Final = np.dtype([("points", "<f4", (N_POINTS, 3)), ("look", "<f4", (LOOK,))])
+"""One face in one frame: its mesh in pixels, and what it looks like (synclips.tracking.appearance)."""
+_NONE: Final = np.empty(0, np.int64)
+PART: Final = 256
+"""Records read at a time."""
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """The faces in a video's first frames.
+
+    times:    seconds of each frame
+    cuts:     the frames that begin a shot, except the first
+    frame:    for each sighting the number of its frame; never falls
+    records:  for each sighting a RECORD (a mapped file)
+    """
+
+    times: Float64[np.ndarray, " n"]
+    cuts: Int64[np.ndarray, " k"]
+    frame: Int64[np.ndarray, " m"]
+    records: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.frame) != len(self.records):
+            raise ValueError(f"{len(self.frame)} sightings but {len(self.records)} records")
+
+    def __len__(self) -> int:
+        """Number of frames, not of faces."""
+        return len(self.times)
+
+    @property
+    def points(self) -> Float32[np.ndarray, "m 468 3"]:
+        """The meshes, in pixels."""
+        return self.records["points"]
+
+    @property
+    def looks(self) -> Float32[np.ndarray, "m d"]:
+        """What the faces look like."""
+        return self.records["look"]
+
+    def first(self, count: int) -> "Sightings":
+        """Those in the first `count` frames."""
+        end = int(np.searchsorted(self.frame, count))
+        return Sightings(self.times[:count], self.cuts[self.cuts < count], self.frame[:end], self.records[:end])
+
+
+def sight_faces(
+    frames: Iterator[TimedFrame],
+    detector: LandmarkDetector,
+    *,
+    before: Sightings | None = None,
+    expected: int = 0,
+    on_progress: Progress = silent,
+) -> Sightings:
+    """Find the faces of `frames`: all of them if the detector is a FaceDetector, otherwise one in each.
+
+    before:    what is known of the frames before; the result holds it too. `frames` then begins with the last one of
+               them once more, so that a cut behind it is found.
+    expected:  number of all frames, for the progress
+    """
+    known = Sightings(np.empty(0), _NONE, _NONE, np.empty(0, RECORD)) if before is None else before
+    again = max(len(known) - 1, 0)
+    finder, times, owner = ShotFinder(), known.times.tolist(), known.frame.tolist()
+    with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
+        write_records(spool, known)
+        for count, frame in enumerate(frames, again):
+            new_shot = finder.see(frame.image)
+            if count < len(known):
+                continue
+            if new_shot and isinstance(detector, FaceDetector):
+                detector.forget()
+            for points in _faces(frame, detector):
+                owner.append(count)
+                spool.write(points.astype("<f4").tobytes() + look_of(frame.image, points).astype("<f4").tobytes())
+            times.append(frame.time)
+            on_progress("find the face", count + 1, max(expected, count + 1))
+        spool.flush()
+        cuts = np.concatenate([known.cuts, finder.cuts() + again])
+        return Sightings(np.array(times), cuts, np.array(owner, np.int64), map_records(spool, len(owner)))
+
+
+def write_records(file: IO[bytes], sightings: Sightings) -> None:
+    """Append the records to a file, a few at a time."""
+    for start in range(0, len(sightings.records), PART):
+        file.write(sightings.records[start : start + PART].tobytes())
+
+
+def map_records(file: IO[bytes], count: int) -> np.ndarray:
+    """The first `count` records of a file, mapped and read-only."""
+    return np.memmap(file, RECORD, "r", shape=(count,)) if count else np.empty(0, RECORD)
+
+
+def _faces(frame: TimedFrame, detector: LandmarkDetector) -> list[Float32[np.ndarray, "468 3"]]:
+    if isinstance(detector, FaceDetector):
+        return list(detector.detect_all(frame.image))
+    face = detector.detect(frame.image)
+    return [] if face is None else [face]

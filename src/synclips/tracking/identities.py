@@ -1,0 +1,223 @@
+"""Who is who: the sightings of a video become one track for each person.
+
+Two steps. Within a shot, faces are matched from frame to frame by where they should be by now (constant velocity),
+how large they are and what they look like, all at once (the Hungarian method; Kuhn, 1955), as in DeepSORT (Wojke,
+Bewley and Paulus, "Simple online and realtime tracking with a deep association metric", ICIP 2017). What breaks off
+at a gap, a crossing or a cut is then joined to the person whom it looks most like, never to one who is in the picture
+at the same time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import compress, groupby
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from synclips.tracking.appearance import MeanLook, difference
+from synclips.tracking.detections import PART, Sightings
+from synclips.tracking.track import LONGEST_GAP
+
+REACH: Final = 0.6
+"""Distance from its expected place, in face sizes, within which the next frame's face can be the same."""
+LATER: Final = 0.1
+"""By how much of it `REACH` grows with each further frame of a gap."""
+ZOOM: Final = 0.4
+"""Largest logarithm of the ratio of sizes between two sightings of one face."""
+OTHER: Final = 1.2
+"""Difference of two looks from which faces of successive sightings are not the same, wherever they are."""
+ALIKE: Final = 0.75
+"""Difference of two looks below which they are one person's: close-up or not, GRID's people differ from themselves
+by 0.2 to 0.8, from others by 0.8 to 3."""
+RETURN: Final = 50
+"""Frames within which a face that comes back to the place where it was lost counts as twice as alike."""
+FEWEST: Final = 5
+"""Frames that make a person; less is a false alarm, unless there is nothing else."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One person's face in one video.
+
+    number:       1 is the most prominent (size and presence together)
+    rows:         its sightings, as indices into them; one a frame at most
+    first, last:  seconds of the first and the last frame that show it
+    share:        of the frames
+    size:         mean of the longer side of the mesh, in pixels
+    centre:       mean place: x, y in pixels
+    """
+
+    number: int
+    rows: Int64[np.ndarray, " r"]
+    first: float
+    last: float
+    share: float
+    size: float
+    centre: tuple[float, float]
+
+    @property
+    def prominence(self) -> float:
+        """Pixels that it takes up, on average over all frames."""
+        return self.share * self.size**2
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Where the sightings are: middle and longer side of each mesh, in pixels."""
+
+    centre: Float64[np.ndarray, "m 2"]
+    size: Float64[np.ndarray, " m"]
+
+
+def boxes_of(sightings: Sightings) -> Boxes:
+    """The boxes of all sightings, read a few at a time."""
+    centre, size = np.empty((len(sightings.frame), 2)), np.empty(len(sightings.frame))
+    for start in range(0, len(size), PART):
+        rows = slice(start, start + PART)
+        points = sightings.points[rows, :, :2]
+        low, high = points.min(axis=1), points.max(axis=1)
+        centre[rows], size[rows] = (low + high) / 2, (high - low).max(axis=1)
+    return Boxes(centre, size)
+
+
+def link_faces(sightings: Sightings, boxes: Boxes | None = None) -> list[Face]:
+    """The people of a video, the most prominent first."""
+    boxes = boxes or boxes_of(sightings)
+    people = _join(list(_pieces(sightings, boxes)), len(sightings))
+    faces = [_face(person.rows, sightings, boxes) for person in people]
+    faces.sort(key=lambda face: -face.prominence)
+    return [replace(face, number=number) for number, face in enumerate(faces, 1)]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One sighting."""
+
+    row: int
+    frame: int
+    centre: Float64[np.ndarray, " 2"]
+    size: float
+    look: Float32[np.ndarray, " d"]
+
+    def away(self, place: Float64[np.ndarray, " 2"], size: float) -> float:
+        """Distance from a place, in sizes of the larger of the two faces."""
+        return float(np.hypot(*(self.centre - place))) / max(self.size, size)
+
+    def zoom(self, size: float) -> float:
+        """How different in size it is."""
+        return abs(float(np.log(self.size / size)))
+
+
+class _Piece:
+    """A face followed through a part of one shot without doubt."""
+
+    def __init__(self, shot: int, seen: _Seen) -> None:
+        self.shot = shot
+        self.rows = [seen.row]
+        self.first = self.last = seen
+        self.velocity = np.zeros(2)
+        self.looks = MeanLook()
+        self.looks.add(seen.look)
+
+    def add(self, seen: _Seen) -> None:
+        moved = (seen.centre - self.last.centre) / (seen.frame - self.last.frame)
+        self.velocity = moved if len(self.rows) == 1 else (self.velocity + moved) / 2
+        self.rows.append(seen.row)
+        self.last = seen
+        self.looks.add(seen.look)
+
+    @property
+    def frames(self) -> slice:
+        return slice(self.first.frame, self.last.frame + 1)
+
+    def cost(self, seen: _Seen) -> float:
+        """How ill a sighting goes with this piece; infinite if it cannot be the same face."""
+        gap = seen.frame - self.last.frame
+        away = seen.away(self.last.centre + self.velocity * gap, self.last.size)
+        zoom = seen.zoom(self.last.size)
+        if away > REACH * (1 + LATER * (gap - 1)) or zoom > ZOOM or difference(self.last.look, seen.look) > OTHER:
+            return np.inf
+        return away + zoom + difference(self.looks.look, seen.look)
+
+    def returns(self, other: "_Piece") -> bool:
+        """Whether of two pieces of one shot the later begins soon after, and where, the earlier ends."""
+        before, after = (self, other) if self.first.frame < other.first.frame else (other, self)
+        lost, found = before.last, after.first
+        soon = self.shot == other.shot and found.frame - lost.frame <= RETURN
+        return soon and found.away(lost.centre, lost.size) < 1 and found.zoom(lost.size) < ZOOM
+
+
+def _pieces(sightings: Sightings, boxes: Boxes) -> Iterator[_Piece]:
+    """Faces followed from frame to frame within each shot."""
+    shots = np.searchsorted(sightings.cuts, sightings.frame, side="right").tolist()
+    active: list[_Piece] = []
+    for frame, rows in groupby(range(len(shots)), key=lambda row: int(sightings.frame[row])):
+        faces = [
+            _Seen(row, frame, boxes.centre[row], float(boxes.size[row]), np.array(sightings.looks[row])) for row in rows
+        ]
+        shot = shots[faces[0].row]
+        over = [piece.shot != shot or frame - piece.last.frame > LONGEST_GAP for piece in active]
+        yield from compress(active, over)
+        active = [piece for piece, ended in zip(active, over, strict=True) if not ended]
+        matched = _cheapest(np.array([[piece.cost(seen) for seen in faces] for piece in active])) if active else {}
+        for number, seen in enumerate(faces):
+            if number in matched:
+                active[matched[number]].add(seen)
+            else:
+                active.append(_Piece(shot, seen))
+    yield from active
+
+
+def _cheapest(cost: Float64[np.ndarray, "p k"]) -> dict[int, int]:
+    """The cheapest matching of columns to rows; infinite costs are left out."""
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
+    return {int(c): int(r) for r, c in zip(rows, columns, strict=True) if np.isfinite(cost[r, c])}
+
+
+class _Person:
+    """The pieces of one person so far."""
+
+    def __init__(self, piece: _Piece, frames: int) -> None:
+        self.pieces: list[_Piece] = []
+        self.present = np.zeros(frames, bool)
+        self.looks = MeanLook()
+        self.add(piece)
+
+    def add(self, piece: _Piece) -> None:
+        self.pieces.append(piece)
+        self.present[piece.frames] = True
+        self.looks.join(piece.looks)
+
+    @property
+    def rows(self) -> Int64[np.ndarray, " r"]:
+        return np.sort(np.concatenate([np.array(piece.rows, np.int64) for piece in self.pieces]))
+
+    def unlike(self, piece: _Piece) -> float:
+        """How unlike this person a piece is; infinite if both are in the picture at once."""
+        if self.present[piece.frames].any():
+            return np.inf
+        unlike = difference(self.looks.look, piece.looks.look)
+        return unlike / 2 if any(piece.returns(own) for own in self.pieces) else unlike
+
+
+def _join(pieces: list[_Piece], frames: int) -> list[_Person]:
+    """The longest pieces choose first; only long ones make a person."""
+    fewest = FEWEST if any(len(piece.rows) >= FEWEST for piece in pieces) else 1
+    people: list[_Person] = []
+    for piece in sorted(pieces, key=lambda piece: (-len(piece.rows), piece.first.frame)):
+        unlike = [person.unlike(piece) for person in people]
+        if unlike and min(unlike) < ALIKE:
+            people[int(np.argmin(unlike))].add(piece)
+        elif len(piece.rows) >= fewest:
+            people.append(_Person(piece, frames))
+    return people
+
+
+def _face(rows: Int64[np.ndarray, " r"], sightings: Sightings, boxes: Boxes) -> Face:
+    times = sightings.times[sightings.frame[rows]]
+    x, y = boxes.centre[rows].mean(axis=0)
+    share, size = len(rows) / len(sightings), float(boxes.size[rows].mean())
+    return Face(0, rows, float(times[0]), float(times[-1]), share, size, (float(x), float(y)))

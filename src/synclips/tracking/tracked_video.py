@@ -1,0 +1,112 @@
+"""A video whose face has been found: prepared once, dubbed as often as wanted. Small in memory however long."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from synclips.errors import NoFaceError
+from synclips.features.alignment import fit_alignment
+from synclips.features.face_mesh import Pose, fit_pose
+from synclips.media.video import TimedFrame, VideoInfo
+from synclips.progress import Progress, silent
+from synclips.tracking.detections import Sightings, sight_faces
+from synclips.tracking.detector import LandmarkDetector
+from synclips.tracking.track import FaceTrack, bridge_gaps
+
+PIECE = 1500
+"""Frames fitted at once."""
+OVERLAP = 150
+"""Frames on either side that only give context: far more than the smoothing remembers."""
+
+
+def fit_track(
+    points: Float32[np.ndarray, "n 468 3"], cuts: Int64[np.ndarray, " k"] | None = None
+) -> tuple[Pose, Float64[np.ndarray, "n 2 3"]]:
+    """`fit_pose` and `fit_alignment` of all frames; `cuts`: frames that begin a new shot."""
+    poses, alignments = [], []
+    for start in range(0, len(points), PIECE):
+        stop = min(start + PIECE, len(points))
+        low, high = max(0, start - OVERLAP), min(len(points), stop + OVERLAP)
+        here = None if cuts is None else cuts[(cuts > low) & (cuts < high)] - low
+        kept = slice(start - low, stop - low)
+        part = np.asarray(points[low:high])
+        poses.append(fit_pose(part, here)[kept])
+        alignments.append(fit_alignment(part, here)[kept])
+    joined = (np.concatenate([getattr(pose, name) for pose in poses]) for name in ("scale", "rotation", "translation"))
+    return Pose(*joined), np.concatenate(alignments)
+
+
+@dataclass(frozen=True)
+class TrackedVideo:
+    """A video's first frames, their times in seconds, and one face in them.
+
+    The points of `track` lie in a temporary file, not in memory; pose and alignment are small. `cuts`: the frames
+    that begin a shot, except the first; nothing is bridged or smoothed across them.
+    """
+
+    info: VideoInfo
+    times: Float64[np.ndarray, " n"]
+    track: FaceTrack
+    pose: Pose
+    alignment: Float64[np.ndarray, "n 2 3"]
+    cuts: Int64[np.ndarray, " k"]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def path(self) -> Path:
+        """The video file."""
+        return self.info.path
+
+    def canonical(self, index: np.ndarray) -> Float32[np.ndarray, "n 468 3"]:
+        """The mesh of some frames in the canonical frame."""
+        return self.pose[index].to_canonical(np.asarray(self.track.points[index]))
+
+
+def track_video(
+    info: VideoInfo,
+    frames: Iterator[TimedFrame],
+    detector: LandmarkDetector,
+    *,
+    expected: int = 0,
+    on_progress: Progress = silent,
+) -> TrackedVideo:
+    """Find the largest face in each of `frames`, taken for one person's: for videos of one person.
+
+    Raises:
+        NoFaceError: no frame shows a face.
+    """
+    sightings = sight_faces(frames, detector, expected=expected, on_progress=on_progress)
+    largest = np.unique(sightings.frame, return_index=True)[1]  # a frame's faces are sorted by size
+    return follow(info, sightings, largest)
+
+
+def follow(info: VideoInfo, sightings: Sightings, rows: Int64[np.ndarray, " r"]) -> TrackedVideo:
+    """The video with the face that these sightings are of. Gaps of up to half a second within a shot are bridged.
+
+    Raises:
+        NoFaceError: there is none.
+    """
+    count = len(sightings)
+    if len(rows) == 0:
+        raise no_face(info, count)
+    seen = np.zeros(count, bool)
+    seen[sightings.frame[rows]] = True
+    with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
+        points = np.memmap(spool, np.float32, "w+", shape=(count, 468, 3))
+    for row in rows:
+        points[sightings.frame[row]] = sightings.points[row]
+    visible = bridge_gaps(points, seen, sightings.cuts)
+    track = FaceTrack(points, visible, info.width, info.height)
+    breaks = np.union1d(sightings.cuts, np.flatnonzero(np.diff(visible)) + 1)  # after a long gap a head is elsewhere
+    return TrackedVideo(info, sightings.times, track, *fit_track(points, breaks), cuts=sightings.cuts)
+
+
+def no_face(info: VideoInfo, count: int) -> NoFaceError:
+    """What is said where none of `count` frames shows a face."""
+    return NoFaceError(f"no face was found in {info.path} ({count} frames); use a video that shows one from the front")

@@ -1,0 +1,110 @@
+"""Stage 2 of the `seed` preset: the author's generator and discriminator, trained together."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import UInt8
+from torch import Tensor, nn
+
+from synclips.config import RecipeConfig
+from synclips.data.augmentation import SoundChange, draw_sound_change
+from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.data.grid import CLIP_FRAMES
+from synclips.features.alignment import SEED_VIEW
+from synclips.models.blueprint import WINDOW, Discriminator, SeedEncoders, SeedModel
+from synclips.runtime import autocast
+from synclips.training.loop import AgainstDiscriminator
+
+LENGTH = 10
+"""Frames painted of each clip a step."""
+
+
+class SeedFinetuneStage(AgainstDiscriminator):
+    """L1 and the adversary, as `run_stage` wants it. Starts from stage 1's encoders."""
+
+    name = "finetune"
+    model: SeedModel
+
+    def __init__(self, store: ClipStore, recipe: RecipeConfig, encoders: SeedEncoders, device: torch.device) -> None:
+        self.config, self.recipe, self.store, self.device = recipe.finetune, recipe, store, device
+        self.model = SeedModel().to(device)
+        self.model.audio_encoder.load_state_dict(encoders.audio_encoder.state_dict())
+        self.model.video_encoder.load_state_dict(encoders.video_encoder.state_dict())
+        self.discriminator = Discriminator().to(device)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=self.config.weight_decay)
+        self.judge_optimizer = torch.optim.AdamW(self.discriminator.parameters(), betas=(0.5, 0.999))
+        parts = store.split()
+        self.sampler = BalancedSampler(parts["train"], recipe.seed, "seed-finetune")
+        self.held_out = (parts["seen"] or parts["train"])[:16]
+
+    def step(self, step: int) -> dict[str, float]:
+        """One step of the generator and one of the discriminator, over `batch` clips in `accumulate` parts."""
+        rng = self.sampler.rng(step)
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.judge_optimizer.zero_grad(set_to_none=True)
+        figures: dict[str, float] = {}
+        for _ in range(self.config.accumulate):
+            keys = self.sampler.draw(rng, max(1, self.config.batch // self.config.accumulate))
+            made, real = self._make(self.model, keys, rng)
+            self.discriminator.requires_grad_(True)
+            judged_real, judged_made = self.discriminator(real), self.discriminator(made.detach())
+            judge = F.binary_cross_entropy_with_logits(judged_real, torch.ones_like(judged_real))
+            judge = judge + F.binary_cross_entropy_with_logits(judged_made, torch.zeros_like(judged_made))
+            (judge / self.config.accumulate).backward()
+            self.discriminator.requires_grad_(False)
+            judged = self.discriminator(made)
+            losses = {
+                "pixel": F.l1_loss(made, real),
+                "adversarial": F.binary_cross_entropy_with_logits(judged, torch.ones_like(judged)),
+            }
+            total = self.recipe.loss.pixel * losses["pixel"] + self.recipe.loss.adversarial * losses["adversarial"]
+            (total / self.config.accumulate).backward()
+            figures = {name: value.item() for name, value in losses.items()} | {"discriminator": judge.item()}
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.judge_optimizer.step()
+        return figures
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """PSNR of the painted pictures on held-out clips."""
+        assert isinstance(model, SeedModel)
+        made, real = self._make(model, self.held_out, None)
+        error = ((made - real) / 2).square().mean(dim=(1, 2, 3))
+        psnr = float((-10 * torch.log10(error + 1e-10)).mean())
+        return {"psnr": psnr, "score": psnr}
+
+    def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:
+        """Real pictures above painted ones, enlarged."""
+        assert isinstance(model, SeedModel)
+        rows = [torch.cat(list(part[:LENGTH]), dim=2) for part in reversed(self._make(model, self.held_out[:1], None))]
+        canvas = ((torch.cat(rows, dim=1).permute(1, 2, 0) + 1) * 127.5).round().clip(0, 255).byte().cpu().numpy()
+        return canvas.repeat(3, axis=0).repeat(3, axis=1)
+
+    def _make(self, model: SeedModel, keys: list[str], rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
+        """Painted and real pictures (b, 3, 32, 32) in [-1, 1]; without `rng` unbent, from frame 20 on."""
+        features, references, real, chosen = [], [], [], []
+        for key in keys:
+            clip = self.store[key]
+            sound = SoundChange()
+            if rng is not None:
+                sound = replace(draw_sound_change(self.recipe.augment, rng), speed=1.0)
+            last = max(0, len(clip) - LENGTH)
+            start = int(rng.integers(last + 1)) if rng is not None else min(20, last)
+            index = np.minimum(np.arange(start, start + LENGTH), len(clip) - 1)
+            away = (start + len(clip) // 2) % max(1, len(clip) - WINDOW)
+            heard = (index + self.store.offset(key)).clip(0, CLIP_FRAMES - 1)
+            features.append(sound.features(clip.waveform, CLIP_FRAMES))
+            references.append(SEED_VIEW.show(clip.crops[away : away + WINDOW]))
+            real.append(SEED_VIEW.show(clip.crops[index]))
+            chosen.append(heard)
+
+        def pictures(parts: list[np.ndarray]) -> Tensor:
+            return torch.from_numpy(np.stack(parts)).to(self.device).float() / 127.5 - 1
+
+        frames = torch.from_numpy(np.stack(chosen)).to(self.device)
+        with autocast(self.device, self.recipe.precision):
+            made = model(torch.from_numpy(np.stack(features)).to(self.device), pictures(references), frames)
+        return made.float().flatten(0, 1), pictures(real).flatten(0, 1).permute(0, 3, 1, 2)

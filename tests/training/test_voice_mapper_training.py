@@ -1,0 +1,75 @@
+"""The training recipe on a corpus made here: it learns, it repeats itself, and what it saves loads again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from synclips.speech.conversion.voice_mapper import load_voice_mapper
+from synclips.training.voice_mapper import losses, save_mapper, train_mapper
+from synclips.training.voice_pairs import VOICES, Corpus, Pairs, Recording, align, grid_text
+
+
+def _recording(texture: np.ndarray, offset: float, length: int = 60) -> Recording:
+    times = np.linspace(0, 1, length)[:, None]
+    cepstra = np.sin(2 * np.pi * times * (1 + texture)) + offset
+    everywhere = np.ones(length, bool)
+    return Recording(cepstra, everywhere, everywhere, everywhere, np.full(length, 4.6))
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    generator = np.random.default_rng(0)
+    textures = {text: generator.uniform(0, 2, 40) for text in ("one", "two", "three", "four")}
+    spoken = {
+        voice: {text: _recording(texture, index * 0.5) for text, texture in textures.items()}
+        for index, voice in enumerate(VOICES)
+    }
+    targets = {name: [(t, _recording(x, 3.0)) for t, x in textures.items()] for name in ("s1", "s2")}
+    targets |= {voice: list(spoken[voice].items()) for voice in VOICES[1:]}
+    every = {name: [r for _, r in rs] for name, rs in targets.items()} | {v: list(spoken[v].values()) for v in VOICES}
+    statistics = {}
+    for name, recordings in every.items():
+        cepstra = np.concatenate([r.cepstra for r in recordings])
+        statistics[name] = (cepstra.mean(axis=0), cepstra.std(axis=0))
+    return Corpus(spoken, targets, statistics, np.mean([statistics[voice][1] for voice in VOICES], axis=0))
+
+
+def test_learns_and_repeats_itself(corpus: Corpus) -> None:
+    def error(steps: int) -> tuple[float, torch.Tensor]:
+        mapper = train_mapper(corpus, steps)
+        source, voiced, target, weight, reference, known, present, spread = next(Pairs(corpus, 9).batches(1))
+        with torch.no_grad():
+            predicted = mapper(source, voiced, reference, known, present, spread)
+        return float(losses(predicted, target, weight, torch.ones(40))["frames"]), predicted
+
+    untrained, _ = error(1)
+    trained, _ = error(40)
+    assert trained < 0.95 * untrained
+    assert torch.equal(error(2)[1], error(2)[1])
+
+
+def test_saved_and_loaded(corpus: Corpus, tmp_path: Path) -> None:
+    mapper = train_mapper(corpus, 2)
+    save_mapper(tmp_path / "mapper.safetensors", mapper, corpus)
+    loaded, statistics = load_voice_mapper(tmp_path / "mapper.safetensors")
+    for name, tensor in mapper.state_dict().items():
+        assert torch.allclose(loaded.state_dict()[name], tensor, atol=2e-3)
+    assert set(statistics) == {"average.deviation"} | {f"{v}.{kind}" for v in VOICES for kind in ("cepstra", "pitch")}
+
+
+def test_alignment_follows_a_change_of_pace() -> None:
+    times = np.linspace(0, 6, 50)
+    one = np.stack([np.sin(times), np.cos(times)], axis=1)
+    slow = np.repeat(one, 2, axis=0)
+    path = align(one, slow)
+    assert np.abs(path / 2 - np.arange(50)).max() <= 1
+    assert (np.diff(path) >= 0).all()
+
+
+def test_texts_of_grid_names() -> None:
+    assert grid_text("bbaf2n") == "bin blue at f two now"
+    assert grid_text("lgwaza") == "lay green with eigh zero again"
+    assert grid_text("bbaw2n") is None
+    assert grid_text("clip") is None
