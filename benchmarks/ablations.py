@@ -51,7 +51,7 @@ def without_refiner(model: Generator) -> Generator:
 def one_mouth() -> AbstractContextManager[Any]:
     """Every frame takes the bank's middle mouth, warped."""
 
-    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int, spoiled: Any) -> np.ndarray:  # noqa: ARG001
+    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int, occluded: Any) -> np.ndarray:  # noqa: ARG001
         return np.full((len(shapes), count), len(bank) // 2)
 
     return mock.patch.object(lip_sync, "choose_mouths", choose)
@@ -61,8 +61,8 @@ def nearest_each_frame() -> AbstractContextManager[Any]:
     """The nearest mouth of each frame, whatever the one before was."""
     whole = lip_sync.choose_mouths
 
-    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int, spoiled: Any) -> np.ndarray:
-        parts = [whole(bank, shapes[[i]], turn[[i]], count, spoiled) for i in range(len(shapes))]
+    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int, occluded: Any) -> np.ndarray:
+        parts = [whole(bank, shapes[[i]], turn[[i]], count, occluded) for i in range(len(shapes))]
         return np.concatenate(parts)
 
     return mock.patch.object(lip_sync, "choose_mouths", choose)
@@ -116,7 +116,7 @@ def main() -> None:
     """Write a report with one row an ablation."""
     from synclips.cli.terminal import Terminal
     from synclips.evaluation.model_report import evaluate_model
-    from synclips.metrics.evaluators import load_judges
+    from synclips.metrics.evaluators import load_evaluators
     from synclips.runtime import share_cores, tune_allocator
     from synclips.tracking.detector import MediaPipeDetector
 
@@ -134,7 +134,7 @@ def main() -> None:
     methods = [Method(a.name, Ablated(ModelMaker(a.in_model(deepcopy(model))), a.around), a.name) for a in ABLATIONS]
     for name, path in (pair.split("=", 1) for pair in args.method):
         methods.append(Method(name, ModelMaker(load_model(Path(path), device)[0]), path))
-    judges, identity = load_judges(None, None, None, device)
+    judges, identity = load_evaluators(None, None, None, device)
     clips = split(find_utterances(args.raw_dir))["unseen"]
     first = {clip.speaker: clip for clip in reversed(clips)}
     chosen = [*first.values(), *(clip for clip in clips if clip not in first.values())][: args.clips]

@@ -20,7 +20,7 @@ from synclips.evaluation.clip import Footage, load_footage, look
 from synclips.evaluation.model_method import ModelMaker
 from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.timebase import FPS, SAMPLE_RATE
-from synclips.metrics.evaluators import load_judges
+from synclips.metrics.evaluators import load_evaluators
 from synclips.metrics.sync import SyncFigures, measure_sync
 from synclips.rendering.renderer import load_model
 from synclips.runtime import share_cores, tune_allocator
@@ -49,7 +49,7 @@ def main() -> None:
     share_cores()
     device = torch.device("cpu")
     maker = ModelMaker(load_model(args.checkpoint, device)[0])
-    syncnet = load_judges(None, None, None, device)[0].syncnet
+    syncnet = load_evaluators(None, None, None, device)[0].syncnet
     first = {u.speaker: u for u in reversed(split(find_utterances(args.raw_dir))["unseen"])}
     clips = [load_footage(utterance, MediaPipeDetector) for utterance in first.values()]
     with Terminal() as terminal:

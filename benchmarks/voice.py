@@ -22,7 +22,7 @@ from synclips.media.audio import Waveform, read_audio
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.conversion.converter import STRENGTH, choose_converter
 from synclips.speech.conversion.world import median_pitch
-from synclips.speech.reference_voice import Reference, listen
+from synclips.speech.reference_voice import Reference, analyse_reference
 from synclips.speech.speaker_encoder import speaker_encoder
 from synclips.speech.synthesis import nearest_voice, speak_sentences
 from synclips.speech.text.normalise import spoken_sentences
@@ -100,7 +100,7 @@ def reference_of(clips: list[Path], seconds: float) -> Reference:
     """The voice in the first `seconds` of the speaker's clips, or in as little more as suffices."""
     samples = np.concatenate([read_audio(clip).samples for clip in clips[:REFERENCE_CLIPS]])
     while True:
-        heard = listen(Waveform(samples[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE))
+        heard = analyse_reference(Waveform(samples[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE))
         if heard.usable or seconds * SAMPLE_RATE >= len(samples):
             return heard
         seconds += 0.25

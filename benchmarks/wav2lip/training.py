@@ -24,7 +24,7 @@ from synclips.features.alignment import CROP, MOUTH_VIEW, View
 from synclips.models.encoders import sound_windows, stack_frames
 from synclips.models.syncnet import FRAMES, SyncNet
 from synclips.runtime import autocast
-from synclips.training.loop import AgainstDiscriminator
+from synclips.training.loop import GanStage
 from wav2lip.network import SIZE, WIDTH, Discriminator, Wav2Lip
 from wav2lip.sound import mel_windows
 
@@ -48,7 +48,7 @@ class Windows:
     steps: Float[Tensor, "c 20 39"]
 
 
-class Wav2LipStage(AgainstDiscriminator):
+class Wav2LipStage(GanStage):
     """The whole training, as `run_stage` wants it. `expert` judges the sync and is not trained."""
 
     name = "wav2lip"
@@ -69,7 +69,7 @@ class Wav2LipStage(AgainstDiscriminator):
             torch.manual_seed(recipe.seed)
             self.model = Wav2Lip(width).to(device).to(memory_format=torch.channels_last)
             self.discriminator = Discriminator(width).to(device)
-        self.optimizer, self.judge_optimizer = (
+        self.optimizer, self.optimizer_d = (
             torch.optim.Adam(network.parameters(), betas=(0.5, 0.999)) for network in (self.model, self.discriminator)
         )
         self.augment = replace(recipe.augment, picture_noise=0.0)  # noise cannot be foretold, and would be blurred away
@@ -91,11 +91,14 @@ class Wav2LipStage(AgainstDiscriminator):
         if step >= DISCRIMINATOR_START * self.config.steps:
             self.discriminator.requires_grad_(True)
             with autocast(self.device, self.recipe.precision):
-                judged_real, judged_made = self.discriminator(real).float(), self.discriminator(made.detach()).float()
-            judge = F.softplus(-judged_real).mean() + F.softplus(judged_made).mean()
-            self.judge_optimizer.zero_grad(set_to_none=True)
+                features_target, features_generated = (
+                    self.discriminator(real).float(),
+                    self.discriminator(made.detach()).float(),
+                )
+            judge = F.softplus(-features_target).mean() + F.softplus(features_generated).mean()
+            self.optimizer_d.zero_grad(set_to_none=True)
             judge.backward()
-            self.judge_optimizer.step()
+            self.optimizer_d.step()
             self.discriminator.requires_grad_(False)
             with autocast(self.device, self.recipe.precision):
                 losses["adversarial"] = F.softplus(-self.discriminator(made).float()).mean()

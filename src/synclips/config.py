@@ -13,7 +13,9 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from synclips.errors import ConfigError
 
-Preset = Literal["base", "seed"]
+Preset = Literal["base", "blueprint"]
+FORMER_NAMES = {"seed": "blueprint"}
+"""Names that presets had in recipes and checkpoints of earlier versions, and today's."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class RefinerConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One preset's architecture. `seed` is fixed layer for layer and ignores the rest."""
+    """One preset's architecture. `blueprint` is fixed layer for layer and ignores the rest."""
 
     preset: Preset = "base"
     audio: AudioEncoderConfig = field(default_factory=AudioEncoderConfig)
@@ -143,16 +145,16 @@ Config = TypeVar("Config")
 
 
 def load_recipe(name: str | Path) -> RecipeConfig:
-    """A shipped recipe by name ("base", "seed", "tiny"), or one from a TOML file.
+    """A shipped recipe by name ("base", "blueprint", "tiny"), or one from a TOML file.
 
     Raises:
         ConfigError: no such file or name, not TOML, an unknown key, or a value of the wrong kind.
     """
     path = Path(name)
     if path.suffix != ".toml":
-        shipped = files("synclips.recipes").joinpath(f"{name}.toml")
+        shipped = files("synclips.recipes").joinpath(f"{FORMER_NAMES.get(str(name), name)}.toml")
         if not shipped.is_file():
-            raise ConfigError(f"no recipe named {name!r}; take base, seed or tiny, or a path ending in .toml")
+            raise ConfigError(f"no recipe named {name!r}; take base, blueprint or tiny, or a path ending in .toml")
         text = shipped.read_text()
     elif path.is_file():
         text = path.read_text()
@@ -197,6 +199,8 @@ def _merged(start: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 def _checked(given: Any, wanted: Any, where: str) -> Any:
     origin = getattr(wanted, "__origin__", None)
+    if wanted is Preset:
+        given = FORMER_NAMES.get(given, given) if isinstance(given, str) else given
     if origin is Literal:
         if given not in wanted.__args__:
             raise ConfigError(f"{where} is one of {', '.join(map(str, wanted.__args__))}, not {given!r}")

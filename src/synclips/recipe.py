@@ -12,14 +12,14 @@ from synclips.errors import CheckpointError
 from synclips.features.mfcc import N_FEATURES
 from synclips.files import atomic_path
 from synclips.metrics.sync import measure_offsets
-from synclips.models.blueprint import SeedEncoders
+from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.checkpoint import load_into, save_model
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.generator import Generator
 from synclips.progress import Progress, silent
 from synclips.rendering.renderer import build_model, load_model
 from synclips.runtime import choose_device
-from synclips.training.blueprint import SeedFinetuneStage
+from synclips.training.blueprint import BlueprintFinetuneStage
 from synclips.training.finetune import FinetuneStage
 from synclips.training.lip_reader import LipReaderStage
 from synclips.training.loop import Stage, from_seed, run_stage
@@ -75,9 +75,9 @@ def finetune(
     if not pretrained.is_file():
         raise CheckpointError(f"no pretrained encoders at {pretrained}; run `synclips pretrain` first")
     encoders = load_into(pretrained, build_encoders(N_FEATURES, recipe.model))
-    if isinstance(encoders, SeedEncoders):
+    if isinstance(encoders, BlueprintEncoders):
         with from_seed(recipe):
-            stage: Stage = SeedFinetuneStage(store, recipe, encoders, place)
+            stage: Stage = BlueprintFinetuneStage(store, recipe, encoders, place)
     else:
         with from_seed(recipe):
             motion = MotionStage(store, recipe, encoders, place)

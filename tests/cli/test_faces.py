@@ -22,8 +22,8 @@ from synclips.media.audio import Waveform, read_audio
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.media.video import VideoWriter, probe, read_frames
 from synclips.tracking import detection_cache
-from synclips.tracking.detection_cache import Entry, TrackCache, fingerprint, sight_video
-from synclips.tracking.detections import Sightings
+from synclips.tracking.detection_cache import Entry, TrackCache, detect_video, fingerprint
+from synclips.tracking.detections import Detections
 from synclips.tracking.detector import MediaPipeDetector
 from synclips.tracking.identities import link_faces
 from synclips.tracking.selection import FaceChoice
@@ -56,8 +56,8 @@ def couple(clips: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def seen(couple: Path) -> Sightings:
-    return sight_video(probe(couple))
+def seen(couple: Path) -> Detections:
+    return detect_video(probe(couple))
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ class Counted:
         self._detector.close()
 
 
-def test_both_faces_of_a_couple_are_found(seen: Sightings) -> None:
+def test_both_faces_of_a_couple_are_found(seen: Detections) -> None:
     faces = link_faces(seen)
     assert [len(face.rows) for face in faces] == [FRAMES, FRAMES]
     assert sorted(face.centre[0] // 300 for face in faces) == [0, 1]
@@ -111,7 +111,7 @@ def test_an_edited_conversation_is_two_people_in_every_shot(clips: tuple[Path, P
         for image in chain(*shots):
             writer.write(np.ascontiguousarray(image))
     info = probe(tmp_path / "edit.mp4")
-    seen = sight_video(info)
+    seen = detect_video(info)
     assert seen.cuts.tolist() == [10, 20, 30, 40, 50]
     faces = link_faces(seen)
     shown = {tuple(seen.frame[face.rows].tolist()) for face in faces}
@@ -123,7 +123,7 @@ def test_an_edited_conversation_is_two_people_in_every_shot(clips: tuple[Path, P
 
 @pytest.mark.parametrize("heard", [0, 1])
 def test_the_one_whose_lips_fit_the_sound_speaks(
-    heard: int, clips: tuple[Path, Path], couple: Path, seen: Sightings, tmp_path: Path
+    heard: int, clips: tuple[Path, Path], couple: Path, seen: Detections, tmp_path: Path
 ) -> None:
     """users_ask.md, theme 10: the right one of several faces, by the shipped SyncNet."""
     video = couple if heard == 1 else beside(tmp_path / "left.mp4", clips, read_audio(clips[0]))
@@ -135,7 +135,7 @@ def test_the_one_whose_lips_fit_the_sound_speaks(
 
 
 def test_where_who_speaks_cannot_be_told_the_largest_is_taken_and_said_so(
-    clips: tuple[Path, Path], couple: Path, seen: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clips: tuple[Path, Path], couple: Path, seen: Detections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = torch.device("cpu")
     silent = beside(tmp_path / "silent.mp4", clips, None)
@@ -152,7 +152,7 @@ def test_where_who_speaks_cannot_be_told_the_largest_is_taken_and_said_so(
 
 
 def test_an_untrained_syncnet_does_not_break_the_choice(
-    couple: Path, seen: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    couple: Path, seen: Detections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_encoders(tmp_path / "encoders.safetensors")
     monkeypatch.setattr(active_speaker, "JUDGE", str(tmp_path / "encoders.safetensors"))
@@ -164,10 +164,10 @@ def test_an_untrained_syncnet_does_not_break_the_choice(
 
 def test_the_second_look_costs_no_detection_and_says_the_same(couple: Path, tmp_path: Path) -> None:
     cache, detectors = TrackCache(tmp_path / "faces"), Counted()
-    first = sight_video(probe(couple), cache=cache, detectors=detectors)
+    first = detect_video(probe(couple), cache=cache, detectors=detectors)
     assert detectors.frames == FRAMES
     moved = Path(shutil.copy(couple, tmp_path / "another name.mp4"))
-    second = sight_video(probe(moved), cache=cache, detectors=detectors)
+    second = detect_video(probe(moved), cache=cache, detectors=detectors)
     assert detectors.frames == FRAMES
     assert second.times.tolist() == first.times.tolist()
     assert second.frame.tolist() == first.frame.tolist()
@@ -177,19 +177,19 @@ def test_the_second_look_costs_no_detection_and_says_the_same(couple: Path, tmp_
 
 def test_a_longer_range_goes_on_where_the_shorter_ended(couple: Path, tmp_path: Path) -> None:
     cache, detectors = TrackCache(tmp_path / "faces"), Counted()
-    short = sight_video(probe(couple), stop=0.8, cache=cache, detectors=detectors)
+    short = detect_video(probe(couple), stop=0.8, cache=cache, detectors=detectors)
     assert (len(short), detectors.frames) == (20, 20)
-    whole = sight_video(probe(couple), cache=cache, detectors=detectors)
+    whole = detect_video(probe(couple), cache=cache, detectors=detectors)
     assert (len(whole), detectors.frames) == (FRAMES, FRAMES)
     assert whole.first(20).records.tobytes() == short.records.tobytes()
-    again = sight_video(probe(couple), stop=0.4, cache=cache, detectors=detectors)
+    again = detect_video(probe(couple), stop=0.4, cache=cache, detectors=detectors)
     assert (len(again), detectors.frames) == (10, FRAMES)
     assert [len(face.rows) for face in link_faces(whole)] == [FRAMES, FRAMES]
     assert len(list((tmp_path / "faces").iterdir())) == 1
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "other"])
-def test_a_damaged_entry_is_looked_at_again(damage: str, couple: Path, seen: Sightings, tmp_path: Path) -> None:
+def test_a_damaged_entry_is_looked_at_again(damage: str, couple: Path, seen: Detections, tmp_path: Path) -> None:
     cache, detectors = TrackCache(tmp_path / "faces"), Counted()
     cache.save(couple, Entry(seen, np.inf))
     (entry,) = (tmp_path / "faces").iterdir()
@@ -198,14 +198,14 @@ def test_a_damaged_entry_is_looked_at_again(damage: str, couple: Path, seen: Sig
     entry.write_bytes({"flipped": bytes(content), "cut": content[:-100], "empty": b"", "other": b"x" * 5000}[damage])
     assert cache.load(couple) is None
     assert not entry.exists()
-    assert len(sight_video(probe(couple), stop=0.2, cache=cache, detectors=detectors)) == 5
+    assert len(detect_video(probe(couple), stop=0.2, cache=cache, detectors=detectors)) == 5
     assert detectors.frames == 5
     kept = cache.load(couple)
     assert kept is not None
     assert kept.reach == 0.2
 
 
-def test_the_oldest_entries_go_and_an_unusable_folder_costs_only_time(seen: Sightings, tmp_path: Path) -> None:
+def test_the_oldest_entries_go_and_an_unusable_folder_costs_only_time(seen: Detections, tmp_path: Path) -> None:
     few = seen.first(4)
     videos = [tmp_path / f"{number}.mp4" for number in range(4)]
     for number, video in enumerate(videos):
@@ -279,7 +279,7 @@ def test_a_choice_that_is_none_costs_no_work(couple: Path, generator: Path, spee
         dub(couple, tmp_path / "out.mp4", audio=speech, options=DubOptions(checkpoint=generator, face="middle"))
 
 
-def test_a_face_that_is_not_there_is_one_clear_line(seen: Sightings, couple: Path) -> None:
+def test_a_face_that_is_not_there_is_one_clear_line(seen: Detections, couple: Path) -> None:
     with pytest.raises(NoFaceError, match="there is no face 3; `synclips faces` lists 2"):
         choose(probe(couple), seen, FaceChoice("number", number=3), torch.device("cpu"))
 

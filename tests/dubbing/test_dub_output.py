@@ -221,7 +221,7 @@ def test_frames_in_which_the_mouth_is_not_made_are_listed(say: Any, monkeypatch:
     def half(video: Any, *_: Any) -> np.ndarray:
         return np.where(np.arange(len(video)) < 4, 0.5, 1).astype(np.float32)
 
-    monkeypatch.setattr(lip_sync, "visibility_gate", half)
+    monkeypatch.setattr(lip_sync, "measure_visibility", half)
     faded = say().report["frames_faded"]
     assert faded[:4] == [0, 1, 2, 3]
     assert len(faded) < 9

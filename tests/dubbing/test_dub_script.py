@@ -187,32 +187,32 @@ def test_lines_lie_over_the_original_without_a_click() -> None:
 
 @dataclass
 class Marker:
-    """A renderer that marks frames by its number, as far as its gate lets it."""
+    """A renderer that marks frames by its number, as far as its visibility lets it."""
 
     number: int
-    gate: np.ndarray
+    visibility: np.ndarray
     heard: list[tuple[int, float]] = field(default_factory=list)
 
     def plan(self, features: np.ndarray, times: np.ndarray, source: np.ndarray) -> "Marked":
         del features
         self.heard.append((len(source), float(times[0])))
-        return Marked(self.gate[source])
+        return Marked(self.visibility[source])
 
     def render(self, frame: np.ndarray, source: int, plan: "Marked", step: int, skin: int | None = None) -> np.ndarray:
         del source, skin
-        return np.maximum(frame, (frame == 0) * np.uint8(self.number) * np.uint8(plan.gate[step] == 1))
+        return np.maximum(frame, (frame == 0) * np.uint8(self.number) * np.uint8(plan.visibility[step] == 1))
 
 
 @dataclass
 class Marked:
-    gate: np.ndarray
+    visibility: np.ndarray
 
 
 def test_each_face_is_made_while_it_speaks_and_lines_that_meet_are_made_in_one_piece() -> None:
     count = 200
     timeline = Timeline(np.arange(count), np.arange(count) / 25, count / 25)
     one, two = (Marker(number, np.ones(count, np.float32)) for number in (1, 2))
-    one.gate[30] = 0.5
+    one.visibility[30] = 0.5
     plan = ScenePlan(timeline)
     no_cuts = np.zeros(0, np.int64)
     plan.add(one, [Part(1.0, 2.0, tone(1.0)), Part(2.2, 3.0, tone(0.8)), Part(6.0, 7.0, tone(1.0))], no_cuts)
@@ -224,4 +224,4 @@ def test_each_face_is_made_while_it_speaks_and_lines_that_meet_are_made_in_one_p
     assert shown[150:175] == [1] * 25
     assert shown[:24] + shown[76:99] + shown[126:149] + shown[176:] == [0] * (24 + 23 + 23 + 24)
     assert [length for length, _ in one.heard] == [50 + 2 * FADE + 2, 25 + 2 * FADE + 2]
-    assert np.flatnonzero(plan.gate() < 1).tolist() == [30], "fading around a line is no fault of the face"
+    assert np.flatnonzero(plan.visibility() < 1).tolist() == [30], "fading around a line is no fault of the face"

@@ -95,7 +95,7 @@ def walk(minutes: int) -> None:
     from synclips.rendering.chunked import BLOCK, BlockPlan
     from synclips.rendering.renderer import build_model, build_renderer
     from synclips.rendering.timeline import plan_timeline
-    from synclips.tracking.detections import sight_faces
+    from synclips.tracking.detections import detect_faces
     from synclips.tracking.identities import boxes_of, link_faces
     from synclips.tracking.tracked_video import follow
 
@@ -111,10 +111,10 @@ def walk(minutes: int) -> None:
         1, 6, 6, 6, True, 0.0,
     )  # fmt: skip
     peak.stage = "track"
-    sightings = sight_faces((TimedFrame(n / RATE, image) for n in range(count)), DrawnDetector())
+    detections = detect_faces((TimedFrame(n / RATE, image) for n in range(count)), DrawnDetector())
     peak.stage = "follow"
-    [face] = link_faces(sightings, boxes_of(sightings))
-    tracked = follow(info, sightings, face.rows)
+    [face] = link_faces(detections, boxes_of(detections))
+    tracked = follow(info, detections, face.rows)
     peak.stage = "sound"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"

@@ -11,10 +11,10 @@ from synclips.data.synthetic import write_synthetic_corpus
 from synclips.media.audio import read_audio
 from synclips.media.video import frames_in_order, probe
 
-SEED_RECIPE = """
+BLUEPRINT_RECIPE = """
 precision = "fp32"
 [model]
-preset = "seed"
+preset = "blueprint"
 [pretrain]
 steps = 2
 batch = 20
@@ -110,8 +110,8 @@ def test_the_trained_model_dubs_and_only_the_face_changes(trained: Path, corpus:
 
 
 def test_the_seed_preset_trains_and_dubs_by_the_same_path(shards: Path, corpus: Path, tmp_path: Path) -> None:
-    config = tmp_path / "seed.toml"
-    config.write_text(SEED_RECIPE)
+    config = tmp_path / "blueprint.toml"
+    config.write_text(BLUEPRINT_RECIPE)
     common = [
         "--shards",
         str(shards),
@@ -126,8 +126,8 @@ def test_the_seed_preset_trains_and_dubs_by_the_same_path(shards: Path, corpus: 
     assert main(["pretrain", *common]) == 0
     assert main(["finetune", *common]) == 0
     video, sound = next((corpus / "s1").glob("*.mp4")), next((corpus / "s2").glob("*.mp4"))
-    output = tmp_path / "seed.mp4"
-    checkpoint = str(tmp_path / "checkpoints" / "seed.safetensors")
+    output = tmp_path / "blueprint.mp4"
+    checkpoint = str(tmp_path / "checkpoints" / "blueprint.safetensors")
     arguments = [
         "--audio",
         str(sound),

@@ -10,7 +10,7 @@ from drawn_clips import DrawnDetector, draw_clip, write_corpus
 from synclips.errors import ConfigError
 from synclips.evaluation.methods import foreign_method
 from synclips.evaluation.protocol import cases_of, run_protocol
-from synclips.metrics.evaluators import Judges
+from synclips.metrics.evaluators import Evaluators
 from synclips.models.syncnet import SyncNet
 
 CPU = torch.device("cpu")
@@ -45,7 +45,7 @@ def test_a_file_makes_a_method_that_is_scored_like_any_other(script: Path, syncn
     assert method.identity.startswith("weights 3 ")
     corpus = write_corpus(tmp_path / "corpus", [draw_clip(40, frames=20)])
     results = run_protocol(
-        cases_of(corpus, ["reconstruct"]), [method], Judges(syncnet), "j", tmp_path / "run", DrawnDetector
+        cases_of(corpus, ["reconstruct"]), [method], Evaluators(syncnet), "j", tmp_path / "run", DrawnDetector
     )
     [result] = [r for r in results if r.method == "mine"]
     assert result.figures["psnr_mouth"] == 100
@@ -87,4 +87,6 @@ def test_something_else_than_frames_is_one_line(script: Path, syncnet: SyncNet, 
     method = replace(foreign_method("mine", script, CPU), identity=body)
     corpus = write_corpus(tmp_path / "corpus", [draw_clip(40, frames=12)])
     with pytest.raises(ConfigError, match="must make uint8 frames"):
-        run_protocol(cases_of(corpus, ["reconstruct"]), [method], Judges(syncnet), "j", tmp_path / "run", DrawnDetector)
+        run_protocol(
+            cases_of(corpus, ["reconstruct"]), [method], Evaluators(syncnet), "j", tmp_path / "run", DrawnDetector
+        )

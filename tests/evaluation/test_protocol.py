@@ -23,7 +23,7 @@ from synclips.evaluation.protocol import Made, Method, cases_of, run_protocol
 from synclips.evaluation.results import Result, Task, read_results
 from synclips.media.audio import Waveform
 from synclips.media.timebase import frames_in
-from synclips.metrics.evaluators import Judges
+from synclips.metrics.evaluators import Evaluators
 from synclips.models.syncnet import SyncNet
 
 Frames = Iterator[np.ndarray]
@@ -64,11 +64,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[Utterance]:
 
 
 @pytest.fixture(scope="module")
-def judges(syncnet: SyncNet) -> Judges:
+def judges(syncnet: SyncNet) -> Evaluators:
     def read(_crops: np.ndarray) -> tuple[str, ...]:
         return "bin", "blue", "at", "f", "two", "now"
 
-    return Judges(syncnet, lip_reader=read)
+    return Evaluators(syncnet, lip_reader=read)
 
 
 METHODS = tuple(Method(make.__name__, make, "1") for make in (early, perfect, blurred, boxed))
@@ -76,7 +76,7 @@ METHODS = tuple(Method(make.__name__, make, "1") for make in (early, perfect, bl
 
 @pytest.fixture(scope="module")
 def reports(
-    corpus: list[Utterance], judges: Judges, tmp_path_factory: pytest.TempPathFactory
+    corpus: list[Utterance], judges: Evaluators, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ModelReport, ModelReport]:
     """The report of `early`, and that of `blurred`, which finds its results already there."""
     root = tmp_path_factory.mktemp("reports")
@@ -198,7 +198,7 @@ def test_the_rows_that_tell_what_a_figure_is_worth_stand_in_every_table(results:
         assert ("silent" in methods) == (task != "silence")
 
 
-def test_a_run_goes_on_where_it_stopped(corpus: list[Utterance], judges: Judges, tmp_path: Path) -> None:
+def test_a_run_goes_on_where_it_stopped(corpus: list[Utterance], judges: Evaluators, tmp_path: Path) -> None:
     calls: list[str] = []
 
     def counted(footage: Footage, waveform: Waveform, task: Task) -> Frames:
@@ -281,7 +281,7 @@ def test_two_reports_compare_clip_by_clip(reports: tuple[ModelReport, ModelRepor
     assert all(d.change.mean == 0 and d.verdict == "" for d in same)
 
 
-def test_bad_input_is_one_clear_line(corpus: list[Utterance], judges: Judges, tmp_path: Path) -> None:
+def test_bad_input_is_one_clear_line(corpus: list[Utterance], judges: Evaluators, tmp_path: Path) -> None:
     method = Method("perfect", perfect, "1")
     file = tmp_path / "file"
     file.write_text("x")

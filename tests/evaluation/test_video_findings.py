@@ -3,7 +3,7 @@
 import pytest
 
 from synclips.evaluation.video_findings import findings, in_words
-from synclips.metrics.sync_drift import Slip
+from synclips.metrics.sync_drift import SyncDrift
 
 GOOD = {
     "av_offset": 0.0,
@@ -57,12 +57,12 @@ def test_each_fault_is_said_first_and_alone(change: dict[str, float], words: str
 
 
 def test_slips_are_told_with_their_times_unless_the_whole_is_off() -> None:
-    slips = (Slip(6.0, 4), Slip(12.5, 0))
-    assert "from 6.0 s 160 ms (4 frames) late, from 12.5 s on time" in findings(GOOD, slips)[0].text
-    whole = findings(GOOD | {"av_offset": 4.0}, slips[:1])[0].text
+    drifts = (SyncDrift(6.0, 4), SyncDrift(12.5, 0))
+    assert "from 6.0 s 160 ms (4 frames) late, from 12.5 s on time" in findings(GOOD, drifts)[0].text
+    whole = findings(GOOD | {"av_offset": 4.0}, drifts[:1])[0].text
     assert "throughout" in whole
     assert "move the sound forward" in whole
-    many = findings(GOOD, tuple(Slip(float(i), 2 + i) for i in range(13)))[0].text
+    many = findings(GOOD, tuple(SyncDrift(float(i), 2 + i) for i in range(13)))[0].text
     assert "3 more times" in many
 
 

@@ -46,7 +46,7 @@ def test_a_video_against_itself_is_perfect(real: VideoReport) -> None:
     assert figures["confidence"] > 0.3
     assert figures["silence_motion"] < 0.02 < figures["speech_motion"]
     assert -60 < figures["loudness_lufs"] < 0
-    assert real.slips == ()
+    assert real.drifts == ()
     # of forty lip points only two move in these drawings
     assert ["hardly moves" in finding.text for finding in real.findings if not finding.good] == [True]
 
@@ -66,8 +66,8 @@ def test_sound_that_slips_half_way_is_found_there(
     crops, waveform = clip_crops
     video = write_video(tmp_path / "slips.mp4", crops, later(waveform, 5, start=75))
     report = evaluate_video(video, tmp_path / "report", syncnet, DrawnDetector)
-    assert [slip.frames for slip in report.slips] == [5]
-    assert report.slips[0].seconds == pytest.approx(3, abs=1.2)
+    assert [drift.frames for drift in report.drifts] == [5]
+    assert report.drifts[0].seconds == pytest.approx(3, abs=1.2)
     assert 20 < report.figures["in_sync_percent"] < 80
     assert "200 ms (5 frames) late" in report.page.read_text()
 
@@ -80,7 +80,7 @@ def test_sound_that_is_late_throughout_measures_it(
     video = write_video(tmp_path / "late.mp4", crops[:75], later(waveform, lag).padded(75 * SAMPLES_PER_FRAME))
     report = evaluate_video(video, tmp_path / "report", syncnet, DrawnDetector)
     assert report.figures["av_offset"] == lag
-    assert report.slips[0].frames == lag
+    assert report.drifts[0].frames == lag
     assert not report.findings[0].good
     assert f"{40 * lag} ms ({lag} frames) late against the lips throughout" in report.findings[0].text
 

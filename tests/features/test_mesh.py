@@ -5,10 +5,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from synclips.features.alignment import (
+    BLUEPRINT_VIEW,
     CROP,
     LOWER_VIEW,
     MOUTH_VIEW,
-    SEED_VIEW,
     crop_face,
     fit_alignment,
     invert,
@@ -107,7 +107,7 @@ def test_views_are_parts_of_the_crop() -> None:
     crop = np.random.default_rng(0).integers(0, 256, (1, CROP, CROP, 3)).astype(np.uint8)
     for view in (LOWER_VIEW, MOUTH_VIEW):
         np.testing.assert_array_equal(view.show(crop)[0], crop[0, view.rows, view.columns])
-    assert SEED_VIEW.show(crop).shape == (1, 32, 32, 3)
+    assert BLUEPRINT_VIEW.show(crop).shape == (1, 32, 32, 3)
 
 
 def test_a_raster_gives_back_positions() -> None:

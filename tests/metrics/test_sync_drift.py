@@ -1,11 +1,11 @@
-"""A slip is where the sound moves against the lips for good, not where one window guesses."""
+"""A drift is where the sound moves against the lips for good, not where one window guesses."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from synclips.metrics.sync_drift import CHANGE, Slip, SyncWindow, likeliest_path, slips_of, sync_windows
+from synclips.metrics.sync_drift import CHANGE, SyncDrift, SyncWindow, find_drifts, likeliest_path, sync_windows
 
 SECOND = 25
 
@@ -27,17 +27,17 @@ def windows_of(lags: dict[int, int], seconds: int = 20) -> tuple[SyncWindow, ...
 def test_what_is_in_sync_never_slips() -> None:
     windows = windows_of({})
     assert {(window.offset, window.sure) for window in windows} == {(0, True)}
-    assert slips_of(windows) == ()
+    assert find_drifts(windows) == ()
 
 
 def test_a_slip_and_the_way_back_are_found_where_they_are() -> None:
-    slips = slips_of(windows_of({6 * SECOND: 4, 12 * SECOND: 0}))
-    assert [slip.frames for slip in slips] == [4, 0]
-    assert [slip.seconds for slip in slips] == [pytest.approx(6, abs=0.8), pytest.approx(12, abs=0.8)]
+    drifts = find_drifts(windows_of({6 * SECOND: 4, 12 * SECOND: 0}))
+    assert [drift.frames for drift in drifts] == [4, 0]
+    assert [drift.seconds for drift in drifts] == [pytest.approx(6, abs=0.8), pytest.approx(12, abs=0.8)]
 
 
 def test_sound_that_is_late_throughout_slips_once_at_its_beginning() -> None:
-    assert slips_of(windows_of({0: -7})) == (Slip(1.48, -7),)
+    assert find_drifts(windows_of({0: -7})) == (SyncDrift(1.48, -7),)
 
 
 def test_lips_of_others_are_unsure_and_do_not_slip() -> None:
@@ -45,7 +45,7 @@ def test_lips_of_others_are_unsure_and_do_not_slip() -> None:
     sound = embeddings(400, {})[0][200:]
     windows = sync_windows(video, sound, np.ones(200, bool))
     assert not any(window.sure for window in windows)
-    assert slips_of(windows) == ()
+    assert find_drifts(windows) == ()
 
 
 def test_pictures_without_a_face_give_no_window() -> None:

@@ -57,7 +57,7 @@ def test_discriminator() -> None:
 
 def test_the_whole_paints_one_picture_a_frame_and_listens() -> None:
     torch.manual_seed(0)
-    model = blueprint.SeedModel().eval()
+    model = blueprint.BlueprintModel().eval()
     reference = torch.zeros(1, 8, 32, 32, 3)
     quiet, loud = torch.zeros(1, 40, 39), torch.randn(1, 40, 39)
     assert model(quiet, reference).shape == (1, 10, 3, 32, 32)
@@ -66,7 +66,7 @@ def test_the_whole_paints_one_picture_a_frame_and_listens() -> None:
 
 def test_chosen_frames_are_painted_as_among_all() -> None:
     torch.manual_seed(0)
-    model = blueprint.SeedModel().eval()
+    model = blueprint.BlueprintModel().eval()
     features, reference = torch.randn(2, 40, 39), torch.rand(2, 8, 32, 32, 3)
     frames = torch.tensor([[3, 3, 9], [0, 5, 1]])
     whole = model(features, reference)

@@ -20,7 +20,7 @@ class Recorded:
 
     features: np.ndarray
     source: np.ndarray
-    gate: np.ndarray
+    visibility: np.ndarray
 
 
 @dataclass
@@ -29,13 +29,13 @@ class Recorder:
 
     lengths: list[int] = field(default_factory=list)
     heard: list[np.ndarray] = field(default_factory=list)
-    gate: np.ndarray = field(default_factory=lambda: np.linspace(0, 1, 2000, dtype=np.float32))
+    visibility: np.ndarray = field(default_factory=lambda: np.linspace(0, 1, 2000, dtype=np.float32))
 
     def plan(self, features: np.ndarray, times: np.ndarray, source: np.ndarray) -> Recorded:
         self.lengths.append(len(times))
         at = np.floor(times * FPS + 0.5 + 1e-6).astype(int) * STEPS_PER_FRAME
         assert at.min() >= 0
-        return Recorded(features[np.minimum(at, len(features) - 1)], source, self.gate[source])
+        return Recorded(features[np.minimum(at, len(features) - 1)], source, self.visibility[source])
 
     def render(self, frame: np.ndarray, source: int, plan: Any, step: int, skin: int | None = None) -> Any:
         assert plan.source[step] == source
@@ -67,7 +67,7 @@ def test_blocks_hear_what_the_whole_hears(monkeypatch: pytest.MonkeyPatch, rate:
     for step in range(len(times)):
         assert plan.render(image, step) is image
     assert max(recorder.lengths) <= 140
-    np.testing.assert_array_equal(plan.gate, recorder.gate[timeline.source])
+    np.testing.assert_array_equal(plan.visibility, recorder.visibility[timeline.source])
     np.testing.assert_allclose(np.stack(recorder.heard)[:-4], wanted[:-4], atol=2e-3)
 
 

@@ -88,8 +88,8 @@ def test_theme_15_a_mouth_covered_for_the_most_part_is_left_alone(covered: tuple
     middle = (FIRST + LAST) // 2
     if kind != "microphone":
         assert plan.occluders.covered[middle] > 0.6
-        assert plan.gate[middle] == 0
-    assert plan.gate[[0, -1]].min() == 1
+        assert plan.visibility[middle] == 0
+    assert plan.visibility[[0, -1]].min() == 1
     hidden = [n for n in range(FIRST, LAST) if plan.occluders.covered[n] > 0.3]
     assert hidden
     assert not np.isin(lip_sync.bank.frames[plan.mouths], hidden).any()  # nor do they lend themselves to others
@@ -100,7 +100,7 @@ def test_theme_15_nothing_is_seen_before_an_uncovered_mouth(tmp_path: Path) -> N
     lip_sync = renderer(video)
     plan = lip_sync.plan(sound(), video.times, np.arange(FRAMES))
     assert not plan.occluders.masks
-    assert plan.gate.min() == 1
+    assert plan.visibility.min() == 1
 
 
 def test_nothing_is_seen_before_real_mouths(grid_clips: Path) -> None:

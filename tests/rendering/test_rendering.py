@@ -8,7 +8,7 @@ from synclips.features.alignment import fit_alignment
 from synclips.features.face_mesh import INNER_LIPS, Pose, lower_points, template
 from synclips.features.mesh_raster import extend
 from synclips.rendering.compositor import match_colour, paste_back
-from synclips.rendering.mesh_warp import fetch, keep_lips_apart, prepare_warp
+from synclips.rendering.mesh_warp import keep_lips_apart, prepare_warp, warp_image
 from synclips.rendering.mouth_bank import cheapest_path
 from synclips.rendering.timeline import SyncMode, plan_timeline
 
@@ -70,7 +70,7 @@ def test_a_warp_onto_itself_changes_nothing() -> None:
     warp = prepare_warp(points, fit_alignment(mesh)[0], 320, 300)
     assert warp is not None
     left, top, right, bottom = warp.box
-    made = fetch(warp, image, points).astype(int)
+    made = warp_image(warp, image, points).astype(int)
     inside = warp.to_native(warp.face) > 0.99
     difference = np.abs(made - image[top:bottom, left:right].astype(int))[inside]
     assert difference.mean() < 0.5

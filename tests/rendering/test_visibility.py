@@ -15,7 +15,7 @@ from synclips.features.mfcc import N_FEATURES
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.mesh_warp import moving_share, without_folds
 from synclips.rendering.renderer import build_model
-from synclips.rendering.visibility import FADE, fade, turned_away, visibility_gate
+from synclips.rendering.visibility import FADE, fade, measure_visibility, turned_away
 from synclips.tracking.tracked_video import TrackedVideo
 
 
@@ -30,13 +30,13 @@ def posed_like(video: TrackedVideo, pose: Pose) -> TrackedVideo:
 
 
 def test_an_ordinary_head_is_never_gated(video: TrackedVideo) -> None:
-    assert visibility_gate(video).min() == 1
+    assert measure_visibility(video).min() == 1
 
 
 @pytest.mark.parametrize(("yaw", "made"), [(30, True), (40, True), (58, False), (-58, False), (80, False)])
 def test_theme_15_a_profile_keeps_its_own_mouth(video: TrackedVideo, yaw: float, made: bool) -> None:
     turned = posed_like(video, poses(len(video), yaw=yaw))
-    assert (visibility_gate(turned) == (1 if made else 0)).all()
+    assert (measure_visibility(turned) == (1 if made else 0)).all()
 
 
 def test_turning_counts_more_and_more() -> None:
@@ -49,32 +49,32 @@ def test_turning_counts_more_and_more() -> None:
 
 
 def test_a_face_too_small_is_left_alone(video: TrackedVideo) -> None:
-    assert visibility_gate(posed_like(video, poses(len(video), scale=0.6))).min() == 1
-    assert visibility_gate(posed_like(video, poses(len(video), scale=0.25))).max() == 0
+    assert measure_visibility(posed_like(video, poses(len(video), scale=0.6))).min() == 1
+    assert measure_visibility(posed_like(video, poses(len(video), scale=0.25))).max() == 0
 
 
 def test_a_mouth_that_leaves_the_picture_is_faded_out(video: TrackedVideo) -> None:
     pose = poses(len(video))
     away = pose.translation + np.array([0, 1, 0]) * np.maximum(np.arange(len(video)) - 15, 0)[:, None] * 12
-    gate = visibility_gate(posed_like(video, Pose(pose.scale, pose.rotation, away)))
-    assert gate[0] == 1
-    assert gate[-1] == 0
-    assert np.abs(np.diff(gate)).max() <= 1 / FADE + 1e-6
+    visibility = measure_visibility(posed_like(video, Pose(pose.scale, pose.rotation, away)))
+    assert visibility[0] == 1
+    assert visibility[-1] == 0
+    assert np.abs(np.diff(visibility)).max() <= 1 / FADE + 1e-6
 
 
 def test_points_that_are_no_face_are_not_followed(video: TrackedVideo) -> None:
     points = np.array(video.track.points)
     points[20:23] += np.random.default_rng(0).normal(0, 20, points[20:23].shape).astype(np.float32)
-    gate = visibility_gate(replace(video, track=replace(video.track, points=points)))
-    assert gate[21] == 0
-    assert gate[0] == gate[-1] == 1
+    visibility = measure_visibility(replace(video, track=replace(video.track, points=points)))
+    assert visibility[21] == 0
+    assert visibility[0] == visibility[-1] == 1
 
 
 def test_a_slip_of_the_detector_for_one_frame_gates_nothing_and_moves_nothing(video: TrackedVideo) -> None:
     points = np.array(video.track.points)
     points[20] += [30, 20, 0]
     slipped = replace(video, track=replace(video.track, points=points))
-    assert visibility_gate(slipped).min() == 1
+    assert measure_visibility(slipped).min() == 1
     meshes = [lip_sync(shown)._own(20) for shown in (video, slipped)]
     assert np.abs(meshes[1] - meshes[0])[:, :2].max() < 3  # a mouth's motion of one frame; the slip is 20 units
 
@@ -83,10 +83,10 @@ def test_theme_15_frames_without_a_face_are_faded_to_and_cuts_are_not(video: Tra
     visible = np.ones(len(video), bool)
     visible[20:24] = False
     gone = replace(video, track=replace(video.track, visible=visible))
-    gate = visibility_gate(gone)
-    assert (gate[20:24] == 0).all()
-    assert gate[19] == pytest.approx(1 / FADE)
-    assert visibility_gate(gone, np.array([20, 24]))[19] == 1
+    visibility = measure_visibility(gone)
+    assert (visibility[20:24] == 0).all()
+    assert visibility[19] == pytest.approx(1 / FADE)
+    assert measure_visibility(gone, np.array([20, 24]))[19] == 1
 
 
 def test_fading_takes_time_on_both_sides() -> None:
@@ -114,7 +114,7 @@ def test_theme_15_a_gated_frame_is_the_original_bit_for_bit_and_the_change_is_gr
     frames, renderer = pictures(video), lip_sync(gone)
     source = np.arange(len(video))
     plan = renderer.plan(sound(len(video)), video.times, source)
-    np.testing.assert_array_equal(plan.gate, visibility_gate(gone))
+    np.testing.assert_array_equal(plan.visibility, measure_visibility(gone))
     changed = []
     for step in range(8, 24):
         made = renderer.render(frames[step], step, plan, step)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from synclips.media.audio import Waveform
-from synclips.speech.reference_voice import MOST_SPEECH, listen
+from synclips.speech.reference_voice import MOST_SPEECH, analyse_reference
 from synclips.speech.tts.espeak import EspeakSynthesizer
-from synclips.speech.vad import find_speech, only_speech
+from synclips.speech.vad import detect_speech, only_speech
 
 RATE = 16_000
 
@@ -37,7 +37,7 @@ def _music() -> np.ndarray:
 
 
 def test_speech_is_usable_and_its_pauses_are_found(spoken: Waveform) -> None:
-    heard = listen(spoken)
+    heard = analyse_reference(spoken)
     assert heard.usable
     assert heard.notes == ()
     assert 2 < heard.seconds < spoken.duration
@@ -46,7 +46,7 @@ def test_speech_is_usable_and_its_pauses_are_found(spoken: Waveform) -> None:
 
 
 def test_activity_marks_the_speech(spoken: Waveform) -> None:
-    activity = find_speech(spoken)
+    activity = detect_speech(spoken)
     assert not activity.speech[:30].any()
     assert activity.speech[60:150].mean() > 0.8
     assert only_speech(spoken, activity).duration == pytest.approx(activity.seconds, abs=0.02)
@@ -63,20 +63,20 @@ def test_activity_marks_the_speech(spoken: Waveform) -> None:
     ],
 )
 def test_no_voice_and_the_reason(samples: np.ndarray, reason: str) -> None:
-    heard = listen(_waveform(samples))
+    heard = analyse_reference(_waveform(samples))
     assert not heard.usable
     assert reason in heard.notes[0]
     assert "\n" not in heard.notes[0]
 
 
 def test_half_a_second_is_too_little(spoken: Waveform) -> None:
-    heard = listen(_waveform(spoken.samples[RATE // 4 : RATE]))
+    heard = analyse_reference(_waveform(spoken.samples[RATE // 4 : RATE]))
     assert not heard.usable
     assert "2 s are needed" in heard.notes[0]
 
 
 def test_clipping_is_noted_and_used(spoken: Waveform) -> None:
-    heard = listen(_waveform(np.clip(spoken.samples * 30, -1, 1)))
+    heard = analyse_reference(_waveform(np.clip(spoken.samples * 30, -1, 1)))
     assert heard.usable
     assert "clipped" in heard.notes[0]
 
@@ -88,12 +88,12 @@ def test_two_voices_are_noted() -> None:
         for voice in ("en-us+klatt4", "en-us+f2")
         for text in texts
     ]
-    assert any("two voices" in note for note in listen(_waveform(np.concatenate(halves))).notes)
-    alone = listen(_waveform(np.concatenate([*halves[:2], np.zeros(4000), *halves[:2]])))
+    assert any("two voices" in note for note in analyse_reference(_waveform(np.concatenate(halves))).notes)
+    alone = analyse_reference(_waveform(np.concatenate([*halves[:2], np.zeros(4000), *halves[:2]])))
     assert not any("two voices" in note for note in alone.notes)
 
 
 def test_eight_kilohertz_and_long_recordings(spoken: Waveform) -> None:
-    assert listen(spoken.resampled(8000)).usable
-    long = listen(_waveform(np.tile(spoken.samples, 15)))
+    assert analyse_reference(spoken.resampled(8000)).usable
+    long = analyse_reference(_waveform(np.tile(spoken.samples, 15)))
     assert long.speech.duration <= MOST_SPEECH

@@ -8,7 +8,7 @@ from synclips.media.audio import Waveform
 from synclips.speech import synthesis
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import TRUE_PEAK, true_peak
-from synclips.speech.reference_voice import listen
+from synclips.speech.reference_voice import analyse_reference
 from synclips.speech.synthesis import SpokenLine, nearest_voice, speak
 from synclips.speech.tts.espeak import EspeakSynthesizer
 from synclips.speech.tts.synthesizer import Speech
@@ -48,7 +48,7 @@ def test_the_report_is_complete(line: SpokenLine) -> None:
 
 
 def test_loudness_is_the_reference_s_and_peaks_are_safe(line: SpokenLine, reference: Waveform) -> None:
-    assert line.loudness == pytest.approx(listen(reference).loudness, abs=2)
+    assert line.loudness == pytest.approx(analyse_reference(reference).loudness, abs=2)
     assert true_peak(line.waveform) <= TRUE_PEAK * 1.001
 
 
@@ -130,7 +130,7 @@ class TwoVoices:
 
 
 def test_the_nearest_of_an_engine_s_voices_is_taken(reference: Waveform) -> None:
-    assert nearest_voice(TwoVoices(), listen(reference)).voice == "en-us+f2"
+    assert nearest_voice(TwoVoices(), analyse_reference(reference)).voice == "en-us+f2"
 
 
 def test_a_woman_is_not_given_a_man_s_voice(reference: Waveform, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +142,6 @@ def test_a_woman_is_not_given_a_man_s_voice(reference: Waveform, monkeypatch: py
             return np.array([1.0 if (median_pitch(sound) or 0) < 150 else 0.0])
 
     monkeypatch.setattr(synthesis, "speaker_encoder", Encoder)
-    heard = listen(reference)
+    heard = analyse_reference(reference)
     assert (median_pitch(heard.speech) or 0) > 150
     assert nearest_voice(TwoVoices(), heard).voice == "en-us+f2"

@@ -18,7 +18,7 @@ from synclips.speech.conversion.world import (
     synthesise,
     warped,
 )
-from synclips.speech.reference_voice import listen
+from synclips.speech.reference_voice import analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.tts.espeak import EspeakSynthesizer
 
@@ -134,7 +134,7 @@ def test_warping_cepstra_is_warping_the_envelope(line: Waveform) -> None:
 def test_real_speaker_unseen_in_training(grid_clips: Path) -> None:
     """s33 took no part in training: her held-out clips recognise the converted line."""
     clips = [read_audio(path) for path in sorted((grid_clips / "s33").glob("*.mpg"))]
-    reference = listen(Waveform(np.concatenate([clip.samples for clip in clips[:5]]), RATE))
+    reference = analyse_reference(Waveform(np.concatenate([clip.samples for clip in clips[:5]]), RATE))
     embed = speaker_encoder().embed
     held_out = np.mean([embed(clip) for clip in clips[5:]], axis=0)
     for text in ("bin blue at f two now", "the weather will be fine tomorrow morning"):

@@ -11,9 +11,9 @@ from synclips.errors import ConfigError, NoFaceError
 from synclips.features.face_mesh import RIGID, template
 from synclips.media.shots import find_cuts
 from synclips.media.video import TimedFrame, VideoInfo
-from synclips.tracking.detections import Sightings, sight_faces
+from synclips.tracking.detections import Detections, detect_faces
 from synclips.tracking.detector import without_doubles
-from synclips.tracking.identities import Face, boxes_of, link_faces
+from synclips.tracking.identities import Identity, boxes_of, link_faces
 from synclips.tracking.selection import FaceChoice, choose_face, parse_choice
 from synclips.tracking.track import LONGEST_GAP, bridge_gaps
 from synclips.tracking.tracked_video import TrackedVideo, follow
@@ -73,8 +73,8 @@ class Stage:
     def close(self) -> None:
         """Nothing to free."""
 
-    def watch(self) -> Sightings:
-        return sight_faces(self.frames(), self)
+    def watch(self) -> Detections:
+        return detect_faces(self.frames(), self)
 
 
 def mesh_at(x: float) -> np.ndarray:
@@ -82,19 +82,19 @@ def mesh_at(x: float) -> np.ndarray:
     return (mesh - mesh.mean(axis=0) + [x, 55, 0]).astype(np.float32)
 
 
-def paths(sightings: Sightings, faces: list[Face]) -> list[dict[int, float]]:
+def paths(detections: Detections, faces: list[Identity]) -> list[dict[int, float]]:
     """For each face the frame numbers and where it was."""
-    centre = boxes_of(sightings).centre
+    centre = boxes_of(detections).centre
     return [
-        dict(zip(sightings.frame[face.rows].tolist(), centre[face.rows, 0].round().tolist(), strict=True))
+        dict(zip(detections.frame[face.rows].tolist(), centre[face.rows, 0].round().tolist(), strict=True))
         for face in faces
     ]
 
 
 def test_two_people_who_cross_stay_themselves() -> None:
     script = [[(60 + 4 * i, RED), (260 - 4 * i, BLUE)] for i in range(50)]
-    sightings = Stage(script, shaken=0.7).watch()
-    found = paths(sightings, link_faces(sightings))
+    detections = Stage(script, shaken=0.7).watch()
+    found = paths(detections, link_faces(detections))
     assert len(found) == 2
     front = max(found, key=len)  # nobody covers blue
     back = min(found, key=len)
@@ -107,8 +107,8 @@ def test_two_people_who_cross_stay_themselves() -> None:
 def test_two_people_who_meet_and_turn_back_stay_themselves() -> None:
     way = [*range(0, 80, 4), *range(80, 0, -4)]
     script = [[(80 + step, RED), (240 - step, BLUE)] for step in way]
-    sightings = Stage(script).watch()
-    found = paths(sightings, link_faces(sightings))
+    detections = Stage(script).watch()
+    found = paths(detections, link_faces(detections))
     assert len(found) == 2
     ends = sorted((path[0], path[39]) for path in found)
     assert ends == [(80, 84), (240, 236)]
@@ -117,11 +117,11 @@ def test_two_people_who_meet_and_turn_back_stay_themselves() -> None:
 def test_one_who_leaves_and_comes_back_is_the_same_person() -> None:
     still: list[list[Person]] = [[(70, RED), (230, GREEN)]] * 20
     script = still + [[(230, GREEN)]] * 40 + [[(230, GREEN), (110, RED)]] * 20
-    sightings = Stage(script).watch()
-    faces = link_faces(sightings)
+    detections = Stage(script).watch()
+    faces = link_faces(detections)
     assert [len(face.rows) for face in faces] == [80, 40]
     assert (faces[1].first, faces[1].last) == (0.0, 79 / 25)
-    tracked = follow(INFO, sightings, faces[1].rows)
+    tracked = follow(INFO, detections, faces[1].rows)
     assert tracked.track.visible.tolist() == [True] * 20 + [False] * 40 + [True] * 20
     assert np.abs(np.diff(tracked.pose.translation[:20, 0])).max() < 0.1
     assert np.abs(np.diff(tracked.pose.translation[60:, 0])).max() < 0.1, "the place before the gap does not smear in"
@@ -134,19 +134,19 @@ def shot_and_counter_shot() -> Stage:
 
 def test_shots_of_two_people_in_turn_are_two_tracks_whatever_the_place() -> None:
     stage = shot_and_counter_shot()
-    sightings = stage.watch()
-    assert sightings.cuts.tolist() == [15, 30]
+    detections = stage.watch()
+    assert detections.cuts.tolist() == [15, 30]
     assert stage.forgot == [15, 30], "the detector looks anew"
-    found = paths(sightings, link_faces(sightings))
+    found = paths(detections, link_faces(detections))
     assert [sorted(path) for path in found] == [[*range(15), *range(30, 45)], [*range(15, 30)]]
 
 
 def test_nothing_is_smoothed_across_a_cut() -> None:
     script: list[list[Person]] = [[(60, RED)]] * 20 + [[(250, RED)]] * 20
-    sightings = Stage(script, [0] * 20 + [4] * 20).watch()
-    assert sightings.cuts.tolist() == [20]
-    (face,) = link_faces(sightings)
-    tracked = follow(INFO, sightings, face.rows)
+    detections = Stage(script, [0] * 20 + [4] * 20).watch()
+    assert detections.cuts.tolist() == [20]
+    (face,) = link_faces(detections)
+    tracked = follow(INFO, detections, face.rows)
     assert tracked.track.visible.all()
     assert tracked.cuts.tolist() == [20]
     x = tracked.pose.translation[:, 0]
@@ -174,19 +174,19 @@ def test_one_faceless_frame_is_bridged_and_many_are_left_alone() -> None:
     script: list[list[Person]] = [[(100 + i, RED)] for i in range(60)]
     script[10] = []
     script[30 : 30 + LONGEST_GAP + 3] = [[]] * (LONGEST_GAP + 3)
-    sightings = Stage(script).watch()
-    (face,) = link_faces(sightings)
-    tracked = follow(INFO, sightings, face.rows)
+    detections = Stage(script).watch()
+    (face,) = link_faces(detections)
+    tracked = follow(INFO, detections, face.rows)
     assert np.flatnonzero(~tracked.track.visible).tolist() == [*range(30, 30 + LONGEST_GAP + 3)]
     middle = tracked.track.points[10, :, 0].mean() - (tracked.track.points[9, :, 0].mean())
     assert abs(middle - 1) < 0.1
 
 
 def test_no_face_at_all_is_one_clear_line() -> None:
-    sightings = Stage([[]] * 4).watch()
-    assert link_faces(sightings) == []
+    detections = Stage([[]] * 4).watch()
+    assert link_faces(detections) == []
     with pytest.raises(NoFaceError, match=r"no face was found in drawn.mp4 \(4 frames\)"):
-        follow(INFO, sightings, np.array([], np.int64))
+        follow(INFO, detections, np.array([], np.int64))
 
 
 def test_a_flash_and_a_shaken_camera_are_no_cuts() -> None:
@@ -225,7 +225,7 @@ def test_a_longer_look_goes_on_where_a_shorter_one_ended() -> None:
         short = whole.first(end)
         stage = shot_and_counter_shot()
         rest = (frame for number, frame in enumerate(stage.frames()) if number >= end - 1)
-        longer = sight_faces(rest, stage, before=short)
+        longer = detect_faces(rest, stage, before=short)
         assert longer.cuts.tolist() == whole.cuts.tolist()
         assert longer.frame.tolist() == whole.frame.tolist()
         np.testing.assert_array_equal(longer.times, whole.times)
@@ -255,12 +255,12 @@ def test_other_choices_are_one_clear_line(text: str) -> None:
 
 def test_faces_are_chosen_by_place_number_and_point() -> None:
     script: list[list[Person]] = [[(60, RED), (160, GREEN), (260, BLUE)]] * 20 + [[(60, RED), (260, BLUE)]] * 10
-    sightings = Stage(script).watch()
-    boxes = boxes_of(sightings)
-    faces = link_faces(sightings, boxes)
+    detections = Stage(script).watch()
+    boxes = boxes_of(detections)
+    faces = link_faces(detections, boxes)
 
     def place(text: str) -> float:
-        return round(choose_face(parse_choice(text), faces, sightings, boxes).centre[0])
+        return round(choose_face(parse_choice(text), faces, detections, boxes).centre[0])
 
     assert place("left") == 60
     assert place("right") == 260
@@ -274,9 +274,9 @@ def test_faces_are_chosen_by_place_number_and_point() -> None:
 
 
 def test_tracks_are_small_values(tmp_path: Path) -> None:
-    sightings = shot_and_counter_shot().watch()
-    assert isinstance(sightings.records, np.memmap)
-    tracked = follow(INFO, sightings, link_faces(sightings)[0].rows)
+    detections = shot_and_counter_shot().watch()
+    assert isinstance(detections.records, np.memmap)
+    tracked = follow(INFO, detections, link_faces(detections)[0].rows)
     assert isinstance(tracked, TrackedVideo)
     assert isinstance(tracked.track.points, np.memmap)
     assert list(tmp_path.iterdir()) == []

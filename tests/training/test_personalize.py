@@ -22,7 +22,7 @@ from synclips.tracking.detector import MediaPipeDetector
 from synclips.tracking.tracked_video import TrackedVideo, track_video
 from synclips.training import personalize
 from synclips.training.personal_clips import PersonalClips, cut_clips
-from synclips.training.personalize import Fit, fit_person, fitted
+from synclips.training.personalize import Personalization, fit_person, fitted
 
 
 @pytest.fixture(scope="module")
@@ -112,11 +112,11 @@ def test_a_fit_is_kept_for_the_next_line_and_a_damaged_one_is_made_again(
 ) -> None:
     calls: list[float] = []
 
-    def fit(model: Generator, *_: object, **__: object) -> tuple[Generator, Fit]:
+    def fit(model: Generator, *_: object, **__: object) -> tuple[Generator, Personalization]:
         calls.append(1.0)
         other = deepcopy(model)
         torch.nn.init.constant_(other.refiner.out.bias, 0.25)
-        return other, Fit((3.0, 2.0), (28.0, 29.0))
+        return other, Personalization((3.0, 2.0), (28.0, 29.0))
 
     monkeypatch.setattr(personalize, "fit_person", fit)
     video = person[0]
@@ -140,7 +140,7 @@ def test_a_silent_video_and_another_preset_are_left_alone(
 ) -> None:
     silent = replace(person[0], info=replace(person[0].info, has_audio=False))
     assert fitted(model, silent, 5.0, None)[0] is model
-    seed = build_model(ModelConfig(preset="seed"))
+    seed = build_model(ModelConfig(preset="blueprint"))
     same, fit = fitted(seed, person[0], 5.0, None)
     assert same is seed
     assert "base" in fit.note

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from synclips.evaluation.protocol import Method
     from synclips.evaluation.video_report import Listeners
     from synclips.media.audio import Waveform
-    from synclips.metrics.evaluators import Judges, LipReader
+    from synclips.metrics.evaluators import Evaluators, LipReader
 
 SHIPPED: Final = "shipped"
 
@@ -108,11 +108,11 @@ def _named(text: str) -> tuple[str, Path]:
 
 def _evaluate(args: argparse.Namespace, terminal: Terminal) -> None:
     _check_together(args)
-    from synclips.metrics.evaluators import load_judges
+    from synclips.metrics.evaluators import load_evaluators
     from synclips.runtime import choose_device
 
     device = choose_device(args.device)
-    judges, identity = load_judges(args.judge, args.lip_reader, args.original_syncnet, device)
+    judges, identity = load_evaluators(args.judge, args.lip_reader, args.original_syncnet, device)
     if args.video is not None:
         _evaluate_video(args, judges, terminal)
     else:
@@ -131,7 +131,7 @@ def _check_together(args: argparse.Namespace) -> None:
 
 
 def _evaluate_model(
-    args: argparse.Namespace, judges: "Judges", identity: str, device: "torch.device", terminal: Terminal
+    args: argparse.Namespace, judges: "Evaluators", identity: str, device: "torch.device", terminal: Terminal
 ) -> None:
     from synclips.data.grid import find_utterances, split
     from synclips.evaluation.model_report import evaluate_model
@@ -184,7 +184,7 @@ def _spread(clips: "Sequence[Utterance]", most: int) -> "list[Utterance]":
     return [clip for clip in clips if clip.key in chosen]
 
 
-def _evaluate_video(args: argparse.Namespace, judges: "Judges", terminal: Terminal) -> None:
+def _evaluate_video(args: argparse.Namespace, judges: "Evaluators", terminal: Terminal) -> None:
     from synclips.evaluation.video_report import evaluate_video
     from synclips.tracking.detector import MediaPipeDetector
 
@@ -273,7 +273,7 @@ VERBS: Final = (
         (
             "evaluate --checkpoint outputs/checkpoints/base.safetensors",
             "evaluate --split unseen --clips 4 --output-dir outputs/quick",
-            "evaluate --method ours=shipped --method seed=outputs/checkpoints/seed.safetensors --task reconstruct",
+            "evaluate --method ours=shipped --method old=outputs/checkpoints/base.safetensors --task reconstruct",
             'evaluate --video dubbed.mp4 --reference original.mp4 --text "Nice to meet you."',
         ),
         _evaluate_arguments,

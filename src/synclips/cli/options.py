@@ -87,7 +87,8 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="R",
         default="base",
-        help="recipe: base, seed (the author's five modules), tiny (minutes on a CPU), or a .toml file; default base",
+        help="recipe: base, blueprint (the author's five modules), tiny (minutes on a CPU), or a .toml file; "
+        "default base",
     )
 
 

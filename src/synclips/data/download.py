@@ -33,7 +33,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _Tracklet:
     """Which version of which file a .part is the beginning of."""
 
     url: str
@@ -121,7 +121,7 @@ def _go_on(connection: Connection, remote: RemoteFile, part: Path, on_bytes: OnB
                 f"{remote.url} has {answer.total} bytes where its source promises {remote.size}; use another --source"
             )
         total = answer.total or remote.size
-        _write_piece(part, _Piece(remote.url, total, answer.etag, answer.modified))
+        _write_piece(part, _Tracklet(remote.url, total, answer.etag, answer.modified))
         done = answer.start
         on_bytes(done, total or 0)
         with part.open("ab" if answer.start else "wb") as file:
@@ -135,20 +135,20 @@ def _go_on(connection: Connection, remote: RemoteFile, part: Path, on_bytes: OnB
         raise TransientError(f"the connection broke off at {done} of {total} bytes")
 
 
-def _continues(piece: _Piece, answer: Answer, start: int) -> bool:
+def _continues(piece: _Tracklet, answer: Answer, start: int) -> bool:
     """Whether `answer` goes on at `start` of the very file that `piece` is of; some servers ignore If-Range."""
     versions = ((piece.total, answer.total), (piece.etag, answer.etag), (piece.modified, answer.modified))
     return answer.start == start and all(a == b or a is None or b is None for a, b in versions)
 
 
-def _read_piece(part: Path) -> _Piece:
+def _read_piece(part: Path) -> _Tracklet:
     try:
-        return _Piece(**json.loads(_notes(part).read_text(encoding="utf-8")))
+        return _Tracklet(**json.loads(_notes(part).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return _Piece(url="")
+        return _Tracklet(url="")
 
 
-def _write_piece(part: Path, piece: _Piece) -> None:
+def _write_piece(part: Path, piece: _Tracklet) -> None:
     with atomic_path(_notes(part)) as temporary:
         temporary.write_text(json.dumps(asdict(piece)), encoding="utf-8")
 

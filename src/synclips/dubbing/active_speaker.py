@@ -20,8 +20,8 @@ from synclips.metrics.evaluators import SYNCNET, load_judge, shipped_or
 from synclips.metrics.sync import HALF, embed_pictures, embed_sound, mouths_of
 from synclips.models.syncnet import SyncNet
 from synclips.progress import Progress, silent
-from synclips.tracking.detections import Sightings
-from synclips.tracking.identities import Face, boxes_of, link_faces
+from synclips.tracking.detections import Detections
+from synclips.tracking.identities import Identity, boxes_of, link_faces
 from synclips.tracking.selection import FaceChoice, choose_face
 from synclips.tracking.tracked_video import no_face
 
@@ -81,14 +81,14 @@ class Speaking:
 class Chosen:
     """The face to be dubbed, all faces of the video, and what a person should know of the choice."""
 
-    face: Face
-    faces: tuple[Face, ...]
+    face: Identity
+    faces: tuple[Identity, ...]
     notes: tuple[str, ...]
 
 
 def choose(
     info: VideoInfo,
-    sightings: Sightings,
+    detections: Detections,
     choice: FaceChoice,
     device: torch.device,
     on_progress: Progress = silent,
@@ -98,15 +98,15 @@ def choose(
     Raises:
         NoFaceError: there is no such face.
     """
-    boxes = boxes_of(sightings)
-    faces = link_faces(sightings, boxes)
+    boxes = boxes_of(detections)
+    faces = link_faces(detections, boxes)
     if not faces:
-        raise no_face(info, len(sightings))
-    face = choose_face(choice, faces, sightings, boxes)
+        raise no_face(info, len(detections))
+    face = choose_face(choice, faces, detections, boxes)
     if choice.kind != "speaker" or len(faces) == 1:
         return Chosen(face, tuple(faces), ())
     try:
-        speaker = find_speaking(info, sightings, faces, device, on_progress).speaker
+        speaker = find_speaking(info, detections, faces, device, on_progress).speaker
         why = "speaks" if speaker else "is the largest (who speaks cannot be told)"
     except (MediaError, CheckpointError) as error:
         speaker, why = None, f"is the largest (who speaks cannot be told: {error})"
@@ -116,7 +116,7 @@ def choose(
 
 
 def find_speaking(
-    info: VideoInfo, sightings: Sightings, faces: list[Face], device: torch.device, on_progress: Progress = silent
+    info: VideoInfo, detections: Detections, faces: list[Identity], device: torch.device, on_progress: Progress = silent
 ) -> Speaking:
     """Judge a few windows of the video.
 
@@ -130,10 +130,10 @@ def find_speaking(
         if not path.is_file():
             raise CheckpointError("no SyncNet is installed")
         syncnet = load_judge(path).to(device)
-    seconds = float(sightings.times[-1]) + 1 / float(info.fps)
+    seconds = float(detections.times[-1]) + 1 / float(info.fps)
     waveform = normalise_loudness(read_audio(info.path, SAMPLE_RATE, stop=seconds + 1))
-    plan = _plan(sightings, faces, waveform)
-    mouths = _mouths(info, sightings, plan, on_progress)
+    plan = _plan(detections, faces, waveform)
+    mouths = _mouths(info, detections, plan, on_progress)
     curves = [
         {number: _similarities(syncnet, pictures, waveform, place.first) for number, pictures in seen.items()}
         for place, seen in zip(plan, mouths, strict=True)
@@ -150,20 +150,20 @@ def find_speaking(
 
 @dataclass(frozen=True)
 class _Place:
-    """A window: its first picture (at 25 a second), the frames it is made of, and for each face its sightings."""
+    """A window: its first picture (at 25 a second), the frames it is made of, and for each face its detections."""
 
     first: int
     frames: Int64[np.ndarray, " k"]
     rows: dict[int, Int64[np.ndarray, " k"]]
 
 
-def _plan(sightings: Sightings, faces: list[Face], waveform: Waveform) -> list[_Place]:
+def _plan(detections: Detections, faces: list[Identity], waveform: Waveform) -> list[_Place]:
     """Windows with sound and faces, at most `MOST_WINDOWS` of them."""
-    nearest = _nearest(sightings.times, np.arange(int((sightings.times[-1] + 1e-6) * FPS) + 1) / FPS)
+    nearest = _nearest(detections.times, np.arange(int((detections.times[-1] + 1e-6) * FPS) + 1) / FPS)
     row_of = {}
     for face in faces:
-        row_of[face.number] = np.full(len(sightings), -1, np.int64)
-        row_of[face.number][sightings.frame[face.rows]] = face.rows
+        row_of[face.number] = np.full(len(detections), -1, np.int64)
+        row_of[face.number][detections.frame[face.rows]] = face.rows
     length = min(WINDOW, len(nearest))
     places, levels = [], []
     for first in range(0, len(nearest) - length + 1 if length >= SHORTEST else 0, length):
@@ -190,14 +190,14 @@ def _held(rows: Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " k"]:
 
 
 def _mouths(
-    info: VideoInfo, sightings: Sightings, plan: list[_Place], on_progress: Progress
+    info: VideoInfo, detections: Detections, plan: list[_Place], on_progress: Progress
 ) -> list[dict[int, UInt8[np.ndarray, "k 48 96 3"]]]:
     """For each window and each face in it its mouth, as the SyncNet wants it. Reads each frame once."""
     images = frames_in_order(info.path, [int(index) for place in plan for index in place.frames])
     found = []
     window = len(plan[0].frames) if plan else 0
     for done, place in enumerate(plan, 1):
-        alignments = {n: fit_alignment(np.array(sightings.points[rows])) for n, rows in place.rows.items()}
+        alignments = {n: fit_alignment(np.array(detections.points[rows])) for n, rows in place.rows.items()}
         crops: dict[int, list[np.ndarray]] = {number: [] for number in place.rows}
         for step in range(window):
             image = next(images)

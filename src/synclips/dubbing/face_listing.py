@@ -15,15 +15,15 @@ from synclips.files import atomic_path
 from synclips.media.photo_video import still_as_video
 from synclips.media.video import frames_in_order, is_image, probe
 from synclips.progress import Progress, silent
-from synclips.tracking.detection_cache import TrackCache, sight_video
-from synclips.tracking.detections import Sightings
-from synclips.tracking.identities import Boxes, Face, boxes_of, link_faces
+from synclips.tracking.detection_cache import TrackCache, detect_video
+from synclips.tracking.detections import Detections
+from synclips.tracking.identities import Boxes, Identity, boxes_of, link_faces
 from synclips.tracking.tracked_video import no_face
 
 THUMBNAIL: Final = 256
 """Pixels of a thumbnail's sides."""
 _TRIED: Final = 100
-"""Sightings of a face, spread over the video, of which the most frontal is shown."""
+"""Detections of a face, spread over the video, of which the most frontal is shown."""
 _NOSE, _CHEEKS = 1, (234, 454)
 
 
@@ -47,33 +47,33 @@ def list_faces(
     with ExitStack() as stack:
         source = stack.enter_context(still_as_video(video)) if is_image(video) else video
         info = probe(source)
-        sightings = sight_video(info, cache=cache if source is video else None, on_progress=on_progress)
-        boxes = boxes_of(sightings)
-        faces = link_faces(sightings, boxes)
+        detections = detect_video(info, cache=cache if source is video else None, on_progress=on_progress)
+        boxes = boxes_of(detections)
+        faces = link_faces(detections, boxes)
         if not faces:
-            raise no_face(info, len(sightings))
+            raise no_face(info, len(detections))
         notes = []
         try:
-            speaking = find_speaking(info, sightings, faces, device, on_progress)
+            speaking = find_speaking(info, detections, faces, device, on_progress)
         except (MediaError, CheckpointError) as error:
             speaking = None
             notes.append(f"who speaks cannot be told: {error}")
-        best = {_best_row(face, sightings, boxes): face for face in faces}
+        best = {_best_row(face, detections, boxes): face for face in faces}
         rows = sorted(best)
-        images = frames_in_order(source, [int(sightings.frame[row]) for row in rows])
+        images = frames_in_order(source, [int(detections.frame[row]) for row in rows])
         pictures = {}
         for row, image in zip(rows, images, strict=True):
             number = best[row].number
             path = folder / f"{video.stem}_face_{number}.png"
             with atomic_path(path) as temporary:
-                picture = thumbnail(image, np.array(sightings.points[row]))
+                picture = thumbnail(image, np.array(detections.points[row]))
                 temporary.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
             x, y = boxes.centre[row].round().astype(int)
-            pictures[number] = path, f"{x},{y}@{sightings.times[sightings.frame[row]]:.3f}"
+            pictures[number] = path, f"{x},{y}@{detections.times[detections.frame[row]]:.3f}"
     return {
         "video": str(video),
-        "frames": len(sightings),
-        "shots": len(sightings.cuts) + 1,
+        "frames": len(detections),
+        "shots": len(detections.cuts) + 1,
         "speaker": speaking.speaker if speaking else None,
         "seconds_judged": round(sum(w.end - w.start for w in speaking.windows), 2) if speaking else 0.0,
         "faces": [
@@ -112,10 +112,10 @@ def thumbnail(
     )  # fmt: skip
 
 
-def _best_row(face: Face, sightings: Sightings, boxes: Boxes) -> int:
+def _best_row(face: Identity, detections: Detections, boxes: Boxes) -> int:
     """A large and frontal sighting of a face."""
     rows = face.rows[np.unique(np.linspace(0, len(face.rows) - 1, _TRIED).round().astype(int))]
-    points = np.array(sightings.points[rows])[:, [_NOSE, *_CHEEKS], 0]
+    points = np.array(detections.points[rows])[:, [_NOSE, *_CHEEKS], 0]
     left, right = points[:, 0] - points[:, 1], points[:, 2] - points[:, 0]
     turned = np.abs(left - right) / np.maximum(np.abs(left) + np.abs(right), 1)
     return int(rows[np.argmax(boxes.size[rows] * (1 - turned))])

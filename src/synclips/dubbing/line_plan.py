@@ -20,7 +20,7 @@ from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.runtime import choose_device
 from synclips.speech.synthesis import SpokenLine, speak
 from synclips.tracking import detection_cache
-from synclips.tracking.detection_cache import default_cache, sight_video
+from synclips.tracking.detection_cache import default_cache, detect_video
 from synclips.tracking.selection import FaceChoice, parse_choice
 from synclips.tracking.tracked_video import TrackedVideo, follow
 from synclips.training.personalize import fitted
@@ -36,12 +36,12 @@ _TOO_QUIET: Final = -60.0
 
 
 @dataclass(frozen=True)
-class Performance:
+class DubPlan:
     """A dubbed video before its frames are made.
 
     sound:    what is heard
     render:   output frame `step`, made on the source's frame that the timeline names
-    gate:     for each output frame made so far, how far the mouth could be made there, in [0, 1]
+    visibility:     for each output frame made so far, how far the mouth could be made there, in [0, 1]
     unseen:   output frames in whose source no face is seen
     speech, face:  what is to be said of them (ready for JSON)
     """
@@ -49,13 +49,13 @@ class Performance:
     sound: Waveform
     timeline: Timeline
     render: Callable[[UInt8[np.ndarray, "h w 3"], int], UInt8[np.ndarray, "h w 3"]]
-    gate: Callable[[], Float32[np.ndarray, " n"]]
+    visibility: Callable[[], Float32[np.ndarray, " n"]]
     unseen: Int64[np.ndarray, " k"]
     speech: dict[str, Any]
     face: dict[str, Any]
 
 
-def perform_line(
+def plan_line(
     info: VideoInfo,
     model: Model,
     text: str | None,
@@ -64,7 +64,7 @@ def perform_line(
     on_progress: Progress,
     *,
     keep: bool,
-) -> Performance:
+) -> DubPlan:
     """`text`, or what is heard in `audio`, said by one face; `keep`: the video is worth remembering.
 
     Raises:
@@ -81,7 +81,7 @@ def perform_line(
     plan = BlockPlan(build_renderer(model, tracked), sound, timeline)
     unseen = np.flatnonzero(~tracked.track.visible[timeline.source])
     face = {"number": chosen.face.number, "of": len(chosen.faces), "notes": [*chosen.notes, *fit_notes]}
-    return Performance(sound, timeline, plan.render, lambda: plan.gate, unseen, speech, face)
+    return DubPlan(sound, timeline, plan.render, lambda: plan.visibility, unseen, speech, face)
 
 
 def fit_model(
@@ -95,7 +95,7 @@ def fit_model(
     return model, [fit.said]
 
 
-def said_of(line: SpokenLine, start: float = 0.0) -> dict[str, Any]:
+def report_line(line: SpokenLine, start: float = 0.0) -> dict[str, Any]:
     """What is to be said of a spoken line that begins `start` seconds into the video."""
     said = {
         name: round(value, 3) if isinstance(value, float) else value
@@ -126,7 +126,7 @@ def _sound(
     samples = np.concatenate([silence[0], line.waveform.resampled(SAMPLE_RATE).samples, silence[1]])
     if options.at_most is not None:
         samples = samples[: round(options.at_most * SAMPLE_RATE)]
-    return Waveform(samples, SAMPLE_RATE), said_of(line, LEAD)
+    return Waveform(samples, SAMPLE_RATE), report_line(line, LEAD)
 
 
 def _track(
@@ -138,6 +138,6 @@ def _track(
     if options.at_most is not None and choice.kind != "number":
         end = max(options.at_most, choice.time + 1)
     cache = default_cache() if options.cache and keep else None
-    sightings = sight_video(info, stop=end, cache=cache, on_progress=on_progress)
-    chosen = choose(info, sightings, choice, choose_device(options.device), on_progress)
-    return follow(info, sightings, chosen.face.rows), chosen
+    detections = detect_video(info, stop=end, cache=cache, on_progress=on_progress)
+    chosen = choose(info, detections, choice, choose_device(options.device), on_progress)
+    return follow(info, detections, chosen.face.rows), chosen

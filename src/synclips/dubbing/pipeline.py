@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from synclips import __version__
-from synclips.dubbing.line_plan import Performance, perform_line
+from synclips.dubbing.line_plan import DubPlan, plan_line
 from synclips.dubbing.options import DubOptions as DubOptions
 from synclips.dubbing.run_identity import model_digest, run_identity
-from synclips.dubbing.script_plan import check_script, perform_script
+from synclips.dubbing.script_plan import check_script, plan_script
 from synclips.errors import InputError
 from synclips.files import check_output
 from synclips.media.muxer import Beside
@@ -80,24 +80,24 @@ def dub(
         model, metadata = load_model(options.checkpoint, device)
         keep = source is video
         if lines is not None:
-            performance = perform_script(info, model, lines, options, on_progress, keep=keep)
+            plan = plan_script(info, model, lines, options, on_progress, keep=keep)
         else:
-            performance = perform_line(info, model, text, audio, options, on_progress, keep=keep)
-        timeline = performance.timeline
+            plan = plan_line(info, model, text, audio, options, on_progress, keep=keep)
+        timeline = plan.timeline
         origin = Origin(audio is None, __version__, now(), model_digest(options.checkpoint))
         tags = result_tags(origin, tags_of(video) if keep else {})
         pictures = PictureFormat(info.width, info.height, info.fps, like, options.codec, options.quality)
-        beside = Beside(performance.sound, timeline.duration, tags, source if options.keep_streams else None)
-        identity = run_identity(video, performance.sound, timeline, options, options.checkpoint)
+        beside = Beside(plan.sound, timeline.duration, tags, source if options.keep_streams else None)
+        identity = run_identity(video, plan.sound, timeline, options, options.checkpoint)
         with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
             frames = frames_in_order(source, timeline.source[writer.done :].tolist())
             for step, frame in enumerate(frames, writer.done):
-                made = performance.render(frame, step)
+                made = plan.render(frame, step)
                 writer.write(label.draw(made) if label else made, float(timeline.times[step]))
                 on_progress("render", step + 1, len(timeline))
         notes = [*signing.sign(output, video, origin)]
         if compare is not None:
-            _compare(compare, source, output, performance, like, tags, overwrite=overwrite)
+            _compare(compare, source, output, plan, like, tags, overwrite=overwrite)
             notes += signing.sign(compare, output, origin)
     report = {
         "video": str(video),
@@ -106,7 +106,7 @@ def dub(
         "audio": str(audio) if audio else None,
         "script": str(script) if script else None,
         "compare": str(compare) if compare else None,
-        **_told(performance, info),
+        **report_dub(plan, info),
         "sync_mode": options.sync_mode or "auto",
         "streams_left_out": list(writer.left_out),
         "origin": origin.statement,
@@ -121,28 +121,28 @@ def dub(
     return DubResult(output, report)
 
 
-def _told(performance: Performance, info: VideoInfo) -> dict[str, Any]:
+def report_dub(plan: DubPlan, info: VideoInfo) -> dict[str, Any]:
     """What the report says of pictures, speech and face; of frames the first thousand are named."""
-    gated = np.setdiff1d(np.flatnonzero(performance.gate() < 1), performance.unseen)
+    gated = np.setdiff1d(np.flatnonzero(plan.visibility() < 1), plan.unseen)
     return {
-        "frames": len(performance.timeline),
-        "duration": round(performance.timeline.duration, 3),
-        "frames_without_face": performance.unseen.tolist()[:1000],
+        "frames": len(plan.timeline),
+        "duration": round(plan.timeline.duration, 3),
+        "frames_without_face": plan.unseen.tolist()[:1000],
         "frames_faded": gated.tolist()[:1000],
         "width": info.width,
         "height": info.height,
         "fps": float(info.fps),
-        "face": performance.face,
-        "speech": performance.speech,
+        "face": plan.face,
+        "speech": plan.speech,
     }
 
 
 def _compare(
-    path: Path, source: Path, output: Path, performance: Performance, info: VideoInfo, tags: dict[str, str], *,
+    path: Path, source: Path, output: Path, plan: DubPlan, info: VideoInfo, tags: dict[str, str], *,
     overwrite: bool,
 ) -> None:  # fmt: skip
     """Source and result beside each other, each frame beside the one that it was made of."""
-    timeline = performance.timeline
+    timeline = plan.timeline
     shown = zip(frames_in_order(source, timeline.source.tolist()), read_frames(output), timeline.times, strict=False)
     pairs = ((before, after.image, float(at)) for before, after, at in shown)
-    write_side_by_side(path, pairs, info, performance.sound, timeline.duration, metadata=tags, overwrite=overwrite)
+    write_side_by_side(path, pairs, info, plan.sound, timeline.duration, metadata=tags, overwrite=overwrite)

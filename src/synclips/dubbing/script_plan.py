@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from synclips.dubbing.active_speaker import choose, find_speaking
-from synclips.dubbing.line_plan import BANK_SECONDS, REFERENCE_SECONDS, TAIL, Performance, fit_model, said_of
+from synclips.dubbing.line_plan import BANK_SECONDS, REFERENCE_SECONDS, TAIL, DubPlan, fit_model, report_line
 from synclips.dubbing.options import DubOptions
 from synclips.errors import CheckpointError, InputError, MediaError
 from synclips.media.audio import Waveform, read_audio
@@ -20,14 +20,14 @@ from synclips.rendering.multi_line import Part, ScenePlan
 from synclips.rendering.renderer import Model, build_renderer
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.runtime import choose_device
-from synclips.speech.reference_voice import LEAST_SPEECH, listen
+from synclips.speech.reference_voice import LEAST_SPEECH, analyse_reference
 from synclips.speech.script import Script, ScriptLine, read_script
 from synclips.speech.script_timing import FittedLine, fit_line, free_until, lay_over
 from synclips.speech.synthesis import speak
 from synclips.speech.tts.synthesizer import Speech
-from synclips.tracking.detection_cache import default_cache, sight_video
-from synclips.tracking.detections import Sightings
-from synclips.tracking.identities import Face
+from synclips.tracking.detection_cache import default_cache, detect_video
+from synclips.tracking.detections import Detections
+from synclips.tracking.identities import Identity
 from synclips.tracking.selection import parse_choice
 from synclips.tracking.tracked_video import follow
 
@@ -46,9 +46,9 @@ def check_script(path: Path, options: DubOptions) -> Script:
     return read_script(path)
 
 
-def perform_script(
+def plan_script(
     info: VideoInfo, model: Model, script: Script, options: DubOptions, on_progress: Progress, *, keep: bool
-) -> Performance:
+) -> DubPlan:
     """The lines of `script`, and the original sound and picture elsewhere.
 
     `keep`: a real video, worth remembering; otherwise a photograph, whose mouth rests between the lines.
@@ -62,13 +62,13 @@ def perform_script(
             raise script.fault(line, f"it ends at {line.end:g} s, after the video, which ends at {end:.2f} s")
     device = choose_device(options.device)
     stop = max(script.lines[-1].end + 2, BANK_SECONDS)
-    sightings = sight_video(
+    detections = detect_video(
         info, stop=None if _by_number(script, options) else stop,
         cache=default_cache() if options.cache and keep else None, on_progress=on_progress,
     )  # fmt: skip
-    faces, notes = _cast(info, sightings, script, options, device, on_progress)
+    faces, notes = _cast(info, detections, script, options, device, on_progress)
     cast = {face.number: face for face in faces.values()}
-    voices = _voices(info, sightings, list(cast.values()), options, device, notes, on_progress)
+    voices = _voices(info, detections, list(cast.values()), options, device, notes, on_progress)
     fitted, reports = _speak(script, faces, voices, end, options, on_progress)
     notes += [line.note for line in fitted if line.note]
     notes += [str(note) for report in reports for note in report.pop("notes")]
@@ -76,11 +76,11 @@ def perform_script(
         times = frame_times(info.path)
         timeline = Timeline(np.arange(len(times)), times, max(info.duration, float(times[-1])))
     else:
-        length = float(sightings.times[-1]) + 1 / float(info.fps)
-        timeline = plan_timeline(sightings.times, length, end, None)
+        length = float(detections.times[-1]) + 1 / float(info.fps)
+        timeline = plan_timeline(detections.times, length, end, None)
     plan, unseen = ScenePlan(timeline), np.zeros(len(timeline), bool)
     for face in cast.values():
-        tracked = follow(info, sightings, face.rows)
+        tracked = follow(info, detections, face.rows)
         said = [f for f in fitted if faces[_of(f.line, options)].number == face.number]
         parts = [Part(f.line.start, f.end, f.speech.waveform) for f in said]
         for part in parts:
@@ -95,7 +95,7 @@ def perform_script(
     speech = {"lines": reports, "notes": list(dict.fromkeys(notes))}
     chosen = {"numbers": {choice: face.number for choice, face in faces.items()}, "notes": []}
     sound = _mixed(info, fitted, end, options)
-    return Performance(sound, timeline, plan.render, plan.gate, np.flatnonzero(unseen), speech, chosen)
+    return DubPlan(sound, timeline, plan.render, plan.visibility, np.flatnonzero(unseen), speech, chosen)
 
 
 def _of(line: ScriptLine, options: DubOptions) -> str:
@@ -108,18 +108,18 @@ def _by_number(script: Script, options: DubOptions) -> bool:
 
 
 def _cast(
-    info: VideoInfo, sightings: Sightings, script: Script, options: DubOptions, device: torch.device,
+    info: VideoInfo, detections: Detections, script: Script, options: DubOptions, device: torch.device,
     on_progress: Progress,
-) -> tuple[dict[str, Face], list[str]]:  # fmt: skip
+) -> tuple[dict[str, Identity], list[str]]:  # fmt: skip
     """The face of every choice that the script makes, and what a person should know of it."""
-    faces: dict[str, Face] = {}
+    faces: dict[str, Identity] = {}
     notes: list[str] = []
     for line in script.lines:
         choice = _of(line, options)
         if choice in faces:
             continue
         try:
-            chosen = choose(info, sightings, parse_choice(choice), device, on_progress)
+            chosen = choose(info, detections, parse_choice(choice), device, on_progress)
         except InputError as error:
             raise type(error)(str(script.fault(line, str(error)))) from error
         faces[choice] = chosen.face
@@ -132,7 +132,7 @@ def _cast(
 
 
 def _voices(
-    info: VideoInfo, sightings: Sightings, faces: list[Face], options: DubOptions, device: torch.device,
+    info: VideoInfo, detections: Detections, faces: list[Identity], options: DubOptions, device: torch.device,
     notes: list[str], on_progress: Progress,
 ) -> dict[int, Waveform | None]:  # fmt: skip
     """By the number of a face, the sound to take its voice from; of several people each one's own, where it speaks."""
@@ -142,7 +142,7 @@ def _voices(
     if whole is None or options.voice_reference or len(voices) < 2:
         return voices
     try:
-        speaking = find_speaking(info, sightings, faces, device, on_progress)
+        speaking = find_speaking(info, detections, faces, device, on_progress)
     except (MediaError, CheckpointError):
         return voices
     for number in voices:
@@ -160,7 +160,7 @@ def _voices(
 
 
 def _speak(
-    script: Script, faces: dict[str, Face], voices: dict[int, Waveform | None], end: float, options: DubOptions,
+    script: Script, faces: dict[str, Identity], voices: dict[int, Waveform | None], end: float, options: DubOptions,
     on_progress: Progress,
 ) -> tuple[list[FittedLine], list[dict[str, Any]]]:  # fmt: skip
     """Every line in its slot, and what is to be said of it."""
@@ -184,7 +184,7 @@ def _speak(
         fitted.append(placed)
         paced = replace(spoken, words=placed.speech.words, duration=placed.speech.waveform.duration)
         place = {"line": line.number, "text": line.text, "face": face, "start": line.start, "end": round(placed.end, 3)}
-        reports.append(place | {"speed": round(placed.speed, 3)} | said_of(paced, line.start))
+        reports.append(place | {"speed": round(placed.speed, 3)} | report_line(paced, line.start))
     on_progress("speak the script", len(script.lines), len(script.lines))
     return fitted, reports
 
@@ -195,5 +195,5 @@ def _mixed(info: VideoInfo, fitted: list[FittedLine], end: float, options: DubOp
         return lay_over(Waveform(np.zeros(round(end * SAMPLE_RATE), np.float32), SAMPLE_RATE), fitted, None)
     noise = None
     if options.background == "keep":
-        noise = listen(read_audio(info.path, stop=REFERENCE_SECONDS)).noise
+        noise = analyse_reference(read_audio(info.path, stop=REFERENCE_SECONDS)).noise
     return lay_over(read_audio(info.path, OUTPUT_SAMPLE_RATE), fitted, noise)

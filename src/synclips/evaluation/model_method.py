@@ -15,7 +15,7 @@ from synclips.evaluation.results import Task
 from synclips.features.mfcc import audio_features, mfcc
 from synclips.media.audio import Waveform, normalise_loudness
 from synclips.media.timebase import FPS, frames_in
-from synclips.models.blueprint import SeedModel
+from synclips.models.blueprint import BlueprintModel
 from synclips.models.generator import Generator
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.mouth_bank import build_bank, turns
@@ -40,15 +40,15 @@ def model_method(checkpoint: Path | None, device: torch.device, name: str | None
 class ModelMaker:
     """Makes the frames that the protocol asks of a model."""
 
-    model: Generator | SeedModel
+    model: Generator | BlueprintModel
 
     def __call__(self, footage: Footage, waveform: Waveform, task: Task) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """Frames of `footage` saying `waveform`. In `reconstruct`, `seed` sees the clip itself: it knows no bank."""
+        """Frames of `footage` saying `waveform`. In `reconstruct`, `blueprint` sees the clip itself."""
         count = min(len(footage), frames_in(len(waveform.samples)))
         features = audio_features(mfcc(normalise_loudness(waveform), count))
         source = np.arange(count)
         times = source / FPS
-        if task != "reconstruct" or isinstance(self.model, SeedModel):
+        if task != "reconstruct" or isinstance(self.model, BlueprintModel):
             renderer = build_renderer(self.model, footage.video)
             plan = renderer.plan(features, times, source)
             for step in range(count):

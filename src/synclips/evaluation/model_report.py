@@ -27,7 +27,7 @@ from synclips.evaluation.results import TASKS, Estimate, Key, Result, Task, by_s
 from synclips.files import atomic_path, reason
 from synclips.media.timebase import FPS
 from synclips.media.video import VideoWriter
-from synclips.metrics.evaluators import Judges
+from synclips.metrics.evaluators import Evaluators
 from synclips.progress import Progress, silent
 
 METRICS, PAGE, TABLE = "metrics.json", "index.html", "metrics.csv"
@@ -45,7 +45,7 @@ class ModelReport:
 def evaluate_model(
     splits: Mapping[str, Sequence[Utterance]],
     methods: Sequence[Method],
-    judges: Judges,
+    judges: Evaluators,
     judges_identity: str,
     output: Path,
     detectors: Detectors,

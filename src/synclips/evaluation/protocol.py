@@ -44,7 +44,7 @@ from synclips.evaluation.scoring import (
 )
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE, SAMPLES_PER_FRAME, frames_in
-from synclips.metrics.evaluators import Judges
+from synclips.metrics.evaluators import Evaluators
 from synclips.metrics.lip_shape import silent_frames
 from synclips.progress import Progress, silent
 
@@ -126,7 +126,7 @@ def cases_of(
 def run_protocol(
     cases: Sequence[Case],
     methods: Sequence[Method],
-    judges: Judges,
+    judges: Evaluators,
     judges_identity: str,
     folder: Path,
     detectors: Detectors,
@@ -165,7 +165,7 @@ def _can(method: Method, case: Case) -> bool:
     return method.name != SILENT or case.driver is not None
 
 
-def _try(method: Method, case: Case, judges: Judges, shelf: "_Shelf") -> Made:
+def _try(method: Method, case: Case, judges: Evaluators, shelf: "_Shelf") -> Made:
     source = shelf[case.source]
     target = shelf[case.driver] if case.driver is not None else None
     waveform = target.waveform if target is not None else SILENCE
@@ -224,7 +224,7 @@ def _score(
     waveform: Waveform,
     source: Footage,
     target: Footage | None,
-    judges: Judges,
+    judges: Evaluators,
 ) -> Score:
     if target is None:
         if method.name == REAL:

@@ -7,7 +7,7 @@ from jaxtyping import Float32, UInt8
 
 from synclips.evaluation.clip import Footage, Look, opening_share
 from synclips.media.audio import Waveform
-from synclips.metrics.evaluators import Judges
+from synclips.metrics.evaluators import Evaluators
 from synclips.metrics.image_quality import gradient_energy, mouth_boxes, picture_figures, ratio
 from synclips.metrics.lip_reading import word_error_rate
 from synclips.metrics.lip_shape import correlation, largest_lip_error, mean_lip_error, motion_in_silence
@@ -27,7 +27,7 @@ class Score:
     traces: dict[str, list[float]] = field(default_factory=dict)
 
 
-def sync_score(frames: UInt8[np.ndarray, "n h w 3"], seen: Look, waveform: Waveform, judges: Judges) -> Score:
+def sync_score(frames: UInt8[np.ndarray, "n h w 3"], seen: Look, waveform: Waveform, judges: Evaluators) -> Score:
     """How well lips and sound belong together."""
     found = measure_sync(judges.syncnet, seen.crops, waveform)
     figures = {
@@ -59,7 +59,7 @@ def shape_score(seen: Look, rest: Float32[np.ndarray, "m 3"], target: Footage) -
     return Score(figures, {"opening": opening.round(2).tolist(), "true_opening": wanted.round(2).tolist()})
 
 
-def word_score(seen: Look, words: tuple[str, ...], judges: Judges) -> Score:
+def word_score(seen: Look, words: tuple[str, ...], judges: Evaluators) -> Score:
     """What the lip reader reads from the lips, against what is said."""
     if judges.lip_reader is None or not words:
         return Score({})

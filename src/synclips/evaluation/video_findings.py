@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from synclips.media.timebase import FPS
 from synclips.metrics.sync import CONFIDENT
-from synclips.metrics.sync_drift import SLIP, Slip
+from synclips.metrics.sync_drift import DRIFT, SyncDrift
 
 _UNIT = "% of the eyes' distance a frame"
 
@@ -22,9 +22,9 @@ class Finding:
     text: str
 
 
-def findings(figures: dict[str, float], slips: Sequence[Slip]) -> list[Finding]:
+def findings(figures: dict[str, float], drifts: Sequence[SyncDrift]) -> list[Finding]:
     """All that can be said of these figures, the faults first."""
-    found = [*_sync(figures, slips), *_silence(figures), *_picture(figures), *_sound(figures)]
+    found = [*_sync(figures, drifts), *_silence(figures), *_picture(figures), *_sound(figures)]
     return sorted(found, key=lambda finding: finding.good)
 
 
@@ -34,22 +34,22 @@ def in_words(frames: int) -> str:
     return f"{amount} {'late' if frames > 0 else 'early'}" if frames else "on time"
 
 
-def _sync(figures: dict[str, float], slips: Sequence[Slip]) -> Iterator[Finding]:
+def _sync(figures: dict[str, float], drifts: Sequence[SyncDrift]) -> Iterator[Finding]:
     if "av_offset" not in figures:
         yield Finding(False, "Sync cannot be measured: there is no sound, or too little of a face and sound together.")
         return
     offset, confidence = int(figures["av_offset"]), figures["confidence"]
     known = f"confidence {confidence:.2f}; from {CONFIDENT} on it is believed"
-    if confidence < CONFIDENT and not slips:
+    if confidence < CONFIDENT and not drifts:
         yield Finding(False, f"The lips do not follow this sound at any offset ({known}): nobody speaks, or others do.")
-    elif len({slip.frames for slip in slips}) == 1 and abs(offset) > SLIP and offset == slips[0].frames:
+    elif len({drift.frames for drift in drifts}) == 1 and abs(offset) > DRIFT and offset == drifts[0].frames:
         advice = "move the sound forward" if offset > 0 else "delay the sound"
         yield Finding(False, f"The sound is {in_words(offset)} against the lips throughout ({known}): {advice}.")
-    elif slips:
-        places = ", ".join(f"from {slip.seconds:.1f} s {in_words(slip.frames)}" for slip in slips[:10])
-        more = f", and {len(slips) - 10} more times" if len(slips) > 10 else ""
+    elif drifts:
+        places = ", ".join(f"from {drift.seconds:.1f} s {in_words(drift.frames)}" for drift in drifts[:10])
+        more = f", and {len(drifts) - 10} more times" if len(drifts) > 10 else ""
         yield Finding(False, f"The sound slips against the lips: {places}{more}.")
-    elif abs(offset) > SLIP:
+    elif abs(offset) > DRIFT:
         yield Finding(False, f"The sound is {in_words(offset)} against the lips ({known}).")
     else:
         yield Finding(True, f"Lips and sound are in sync: the sound is {in_words(offset)} ({known}).")

@@ -13,7 +13,7 @@ from synclips.evaluation.video_findings import Finding
 from synclips.evaluation.video_metrics import Along
 from synclips.media.timebase import FPS
 from synclips.metrics.sync import CONFIDENT
-from synclips.metrics.sync_drift import SLIP, SyncWindow
+from synclips.metrics.sync_drift import DRIFT, SyncWindow
 
 OFFSET = "AV offset"
 POINTS = 1500
@@ -75,7 +75,7 @@ def video_page(
     )
     page.heading("Along the video")
     page.chart(
-        timeline(*_curves(along, windows), dots=[OFFSET, "confidence"], good={OFFSET: (-float(SLIP), float(SLIP))}),
+        timeline(*_curves(along, windows), dots=[OFFSET, "confidence"], good={OFFSET: (-float(DRIFT), float(DRIFT))}),
         caption,
     )
     return page.render()

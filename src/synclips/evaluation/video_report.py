@@ -1,4 +1,4 @@
-"""How good is this dubbed video, and where does it slip? A page with a timeline, and the figures as JSON."""
+"""How good is this dubbed video, and where does it drift? A page with a timeline, and the figures as JSON."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from synclips.metrics.lip_reading import vocabulary, word_error_rate
 from synclips.metrics.lip_shape import silent_frames
 from synclips.metrics.lse import field_crops, measure_field_sync
 from synclips.metrics.sync import embed_sound, sync_figures
-from synclips.metrics.sync_drift import SLIP, Slip, SyncWindow, slips_of, sync_windows
+from synclips.metrics.sync_drift import DRIFT, SyncDrift, SyncWindow, find_drifts, sync_windows
 from synclips.models.syncnet import SyncNet
 from synclips.models.syncnet_v2 import OriginalSyncNet
 from synclips.progress import Progress, silent
@@ -38,11 +38,11 @@ SENTENCE = 10 * FPS
 
 @dataclass(frozen=True)
 class VideoReport:
-    """The page, all figures by name, where the sound slips, and what there is to say, faults first."""
+    """The page, all figures by name, where the sound drifts, and what there is to say, faults first."""
 
     page: Path
     figures: dict[str, float]
-    slips: tuple[Slip, ...]
+    drifts: tuple[SyncDrift, ...]
     findings: tuple[Finding, ...]
 
 
@@ -101,8 +101,8 @@ def evaluate_video(
             figures |= _field(tracked, original, sound)
     figures |= _heard(sound, reference, text, tracked, listeners or Listeners())
     figures = {name: round(float(value), 4) for name, value in figures.items() if np.isfinite(value)}
-    slips = slips_of(windows)
-    report = VideoReport(output / "index.html", figures, slips, tuple(findings(figures, slips)))
+    drifts = find_drifts(windows)
+    report = VideoReport(output / "index.html", figures, drifts, tuple(findings(figures, drifts)))
     _write(report, video, reference, along, windows)
     kept.unlink(missing_ok=True)
     return report
@@ -136,7 +136,7 @@ def _sync(along: Along, syncnet: SyncNet, sound: Waveform) -> tuple[dict[str, fl
     except ValueError:
         return {}, ()
     windows = sync_windows(along.embeddings, audio, along.visible)
-    sure = [abs(window.offset) <= SLIP for window in windows if window.sure]
+    sure = [abs(window.offset) <= DRIFT for window in windows if window.sure]
     figures = {
         "av_offset": float(whole.offset),
         "confidence": whole.confidence,
@@ -209,7 +209,7 @@ def _write(
         "frames": len(along),
         "findings": [asdict(finding) for finding in report.findings],
         "figures": report.figures,
-        "slips": [asdict(slip) for slip in report.slips],
+        "slips": [asdict(drift) for drift in report.drifts],
         "windows": [asdict(window) for window in windows],
     }
     with atomic_path(report.page.parent / "video.json") as temporary:

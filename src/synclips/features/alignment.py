@@ -66,8 +66,8 @@ MOUTH_VIEW = View(64, 112, 24, 120, 48, 96)
 """The mouth: what the SyncNet sees, and where mouth quality is measured."""
 WARP_VIEW = View(40, 176, -24, 168, 136, 192)
 """All that a warp may move, the ring included: it reaches beyond the crop."""
-SEED_VIEW = View(48, 144, 24, 120, 32, 32)
-"""What the `seed` preset sees and paints."""
+BLUEPRINT_VIEW = View(48, 144, 24, 120, 32, 32)
+"""What the `blueprint` preset sees and paints."""
 
 
 def fit_alignment(

@@ -74,7 +74,7 @@ def fit_pose(points: Float32[np.ndarray, "n 468 3"], cuts: Int64[np.ndarray, " k
     return fit_similarity(canonical, rigid)
 
 
-def misfit(points: Float32[np.ndarray, "n 468 3"]) -> Float64[np.ndarray, " n"]:
+def template_error(points: Float32[np.ndarray, "n 468 3"]) -> Float64[np.ndarray, " n"]:
     """How far a mesh's rigid points lie from where the average head has them, in the mean and in canonical units."""
     rigid = points[:, RIGID].astype(np.float64)
     canonical = np.broadcast_to(template()[RIGID].astype(np.float64), rigid.shape)

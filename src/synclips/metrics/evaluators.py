@@ -30,7 +30,7 @@ LipReader = Callable[[UInt8[np.ndarray, "n 144 144 3"]], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Judges:
+class Evaluators:
     """Who scores: none of them may have had a part in making."""
 
     syncnet: SyncNet
@@ -38,9 +38,9 @@ class Judges:
     original: OriginalSyncNet | None = None
 
 
-def load_judges(
+def load_evaluators(
     judge: Path | None, lip_reader: Path | None, original: Path | None, device: torch.device
-) -> tuple[Judges, str]:
+) -> tuple[Evaluators, str]:
     """The judges in those files (None: the shipped SyncNet, the shipped lip reader, no original), and their identity.
 
     Raises:
@@ -55,7 +55,7 @@ def load_judges(
         reader = load_lip_reader(paths[1])[0].to(device)
         theirs = None if original is None else load_original_syncnet(original)
         known = [sha256_of(path)[:16] for path in (*paths, *([original] if original is not None else []))]
-    return Judges(syncnet, partial(read_lips, reader), theirs), " ".join(known)
+    return Evaluators(syncnet, partial(read_lips, reader), theirs), " ".join(known)
 
 
 def load_judge(checkpoint: Path) -> SyncNet:

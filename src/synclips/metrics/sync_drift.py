@@ -1,4 +1,4 @@
-"""Where along a video does the sound slip against the lips? Sync in overlapping windows, and the likeliest path."""
+"""Where along a video does the sound drift against the lips? Sync in overlapping windows, and the likeliest path."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from synclips.metrics.sync import CONFIDENT, FEWEST, HALF, REACH, sync_figures
 
 WINDOW, STEP = 3 * FPS, FPS // 2
 """Frames over which sync is measured at a time, and from one such time to the next."""
-SLIP = 1
-"""Largest offset, in frames, that is not a slip."""
+DRIFT = 1
+"""Largest offset, in frames, that is not a drift."""
 CHANGE = 0.3
 """Similarity, summed over windows, that another offset must gain before it is believed."""
 
@@ -32,7 +32,7 @@ class SyncWindow:
 
 
 @dataclass(frozen=True)
-class Slip:
+class SyncDrift:
     """From `seconds` on (up to the next one) the sound is `frames` off; positive: late; 0: on time again."""
 
     seconds: float
@@ -45,7 +45,7 @@ def sync_windows(
     """Offset and confidence of `WINDOW` frames at every `STEP`, where enough `usable` ones are to tell.
 
     The offsets are one path through all windows, which changes only where that gains `CHANGE`: a chance similarity of
-    one window does not count as a slip.
+    one window does not count as a drift.
     """
     found = list(_curves(video, audio, usable))
     if not found:
@@ -74,17 +74,17 @@ def likeliest_path(gain: Float32[np.ndarray, "w k"]) -> Int64[np.ndarray, " w"]:
     return np.array(path[::-1])
 
 
-def slips_of(windows: tuple[SyncWindow, ...]) -> tuple[Slip, ...]:
+def find_drifts(windows: tuple[SyncWindow, ...]) -> tuple[SyncDrift, ...]:
     """The moments at which the sound begins to be off, off by another amount, or on time again (`frames` is 0), as far
     as the windows are sure."""
-    slips: list[Slip] = []
+    drifts: list[SyncDrift] = []
     before = 0
     for window in windows:
-        off = window.offset if abs(window.offset) > SLIP else 0
+        off = window.offset if abs(window.offset) > DRIFT else 0
         if window.sure and off != before:
-            slips.append(Slip(round(window.seconds, 2), off))
+            drifts.append(SyncDrift(round(window.seconds, 2), off))
             before = off
-    return tuple(slips)
+    return tuple(drifts)
 
 
 def _curves(

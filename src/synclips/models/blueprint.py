@@ -106,8 +106,8 @@ class Discriminator(nn.Module):
         return self.fc(x.flatten(1))
 
 
-class SeedEncoders(nn.Module):
-    """Stage 1 of the seed preset: its audio and video encoders trained to meet."""
+class BlueprintEncoders(nn.Module):
+    """Stage 1 of the blueprint preset: its audio and video encoders trained to meet."""
 
     window = WINDOW
 
@@ -130,8 +130,8 @@ class SeedEncoders(nn.Module):
         return [(F.normalize(video.float(), dim=-1), F.normalize(audio.float(), dim=-1), self.log_scale)]
 
 
-class SeedModel(nn.Module):
-    """The whole of the seed preset: sound and a reference window of the person to their mouth's pictures."""
+class BlueprintModel(nn.Module):
+    """The whole of the blueprint preset: sound and a reference window of the person to their mouth's pictures."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synclips.config import ModelConfig
-from synclips.models.blueprint import SeedEncoders
+from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.motion import AudioEncoder
 from synclips.models.syncnet import FRAMES, STEPS, SyncNet
 
@@ -53,9 +53,9 @@ class BaseEncoders(nn.Module):
         return [(video, near, self.syncnet.log_scale), (video, wide, self.syncnet.log_scale)]
 
 
-def build_encoders(features: int, config: ModelConfig) -> "BaseEncoders | SeedEncoders":
+def build_encoders(features: int, config: ModelConfig) -> "BaseEncoders | BlueprintEncoders":
     """The encoders of a preset."""
-    return BaseEncoders(features, config) if config.preset == "base" else SeedEncoders()
+    return BaseEncoders(features, config) if config.preset == "base" else BlueprintEncoders()
 
 
 def stack_frames(pictures: Float[Tensor, "b t h w 3"]) -> Float[Tensor, "b c h w"]:

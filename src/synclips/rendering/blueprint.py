@@ -1,4 +1,4 @@
-"""The renderer of `seed`: the author's generator paints a 32 x 32 mouth, which is enlarged and put back."""
+"""The renderer of `blueprint`: the author's generator paints a 32 x 32 mouth, which is enlarged and put back."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.data.grid import CLIP_FRAMES
-from synclips.features.alignment import SEED_VIEW, crop_face
+from synclips.features.alignment import BLUEPRINT_VIEW, crop_face
 from synclips.features.mesh_raster import extend
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.media.video import frames_in_order
-from synclips.models.blueprint import WINDOW, SeedModel
+from synclips.models.blueprint import WINDOW, BlueprintModel
 from synclips.rendering.compositor import paste_back
 from synclips.rendering.mesh_warp import prepare_warp
 from synclips.runtime import device_of
@@ -19,28 +19,28 @@ from synclips.tracking.tracked_video import TrackedVideo
 
 
 @dataclass(frozen=True)
-class SeedPlan:
+class BlueprintPlan:
     """The painted mouth of each output frame, RGB in [0, 255], and how far it replaces the original, in [0, 1]."""
 
     pictures: Float32[np.ndarray, "n 32 32 3"]
-    gate: Float32[np.ndarray, " n"]
+    visibility: Float32[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.pictures)
 
 
-class SeedLipSync:
+class BlueprintLipSync:
     """One person in one video; `model` in evaluation mode, on its device."""
 
-    def __init__(self, model: SeedModel, video: TrackedVideo) -> None:
+    def __init__(self, model: BlueprintModel, video: TrackedVideo) -> None:
         self.model, self.video = model.eval(), video
         self.device = device_of(model)
         usable = np.flatnonzero(video.track.visible)[:WINDOW]
         usable = np.resize(usable, WINDOW)
         images = frames_in_order(video.path, usable.tolist())
         crops = [crop_face(image, video.alignment[i]) for i, image in zip(usable, images, strict=True)]
-        self.gate = video.track.visible.astype(np.float32)
-        self.reference = torch.from_numpy(SEED_VIEW.show(np.stack(crops))).float() / 127.5 - 1
+        self.visibility = video.track.visible.astype(np.float32)
+        self.reference = torch.from_numpy(BLUEPRINT_VIEW.show(np.stack(crops))).float() / 127.5 - 1
 
     @torch.no_grad()
     def plan(
@@ -48,7 +48,7 @@ class SeedLipSync:
         features: Float32[np.ndarray, "steps f"],
         times: Float64[np.ndarray, " n"],
         source: Int64[np.ndarray, " n"],
-    ) -> SeedPlan:
+    ) -> BlueprintPlan:
         """Paint a mouth for each output time (seconds), put on frame `source`; the painting knows no head pose."""
         frames = len(features) // STEPS_PER_FRAME
         made = []
@@ -59,14 +59,14 @@ class SeedLipSync:
             made.append(self.model(part[None].to(self.device), self.reference[None].to(self.device))[0].float().cpu())
         pictures = ((torch.cat(made).permute(0, 2, 3, 1) + 1) * 127.5).numpy()
         shown = np.clip(np.round(times * FPS).astype(int), 0, len(pictures) - 1)
-        return SeedPlan(pictures[shown].astype(np.float32), self.gate[source])
+        return BlueprintPlan(pictures[shown].astype(np.float32), self.visibility[source])
 
     def render(
-        self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: SeedPlan, step: int, skin: int | None = None
+        self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: BlueprintPlan, step: int, skin: int | None = None
     ) -> UInt8[np.ndarray, "h w 3"]:
         """Output frame `step` of the plan, made on the video's frame number `source`."""
         del skin
-        if plan.gate[step] == 0:
+        if plan.visibility[step] == 0:
             return frame
         index = np.array([source])
         points = self.video.pose[index].to_image(extend(self.video.canonical(index)))[0, :, :2]
@@ -74,8 +74,8 @@ class SeedLipSync:
         warp = prepare_warp(points, self.video.alignment[source], width, height)
         if warp is None:
             return frame
-        made = warp.to_native(plan.pictures[step], SEED_VIEW)
-        inside = np.zeros((SEED_VIEW.height, SEED_VIEW.width), np.float32)
+        made = warp.to_native(plan.pictures[step], BLUEPRINT_VIEW)
+        inside = np.zeros((BLUEPRINT_VIEW.height, BLUEPRINT_VIEW.width), np.float32)
         inside[2:-2, 2:-2] = 1
-        mask = warp.to_native(inside, SEED_VIEW) * warp.to_native(warp.face) * plan.gate[step]
+        mask = warp.to_native(inside, BLUEPRINT_VIEW) * warp.to_native(warp.face) * plan.visibility[step]
         return paste_back(frame, made, mask, warp.box)

@@ -23,8 +23,8 @@ CONTEXT: Final = 75
 class BlockPlan:
     """`renderer` saying `sound` (16 kHz) along `timeline`.
 
-    Ask for the frames in order: a block is planned when its first frame is asked for, and then forgotten. `gate`: for
-    each output frame planned so far, how far the made mouth stands in it, in [0, 1].
+    Ask for the frames in order: a block is planned when its first frame is asked for, and then forgotten.
+    `visibility`: for each output frame planned so far, how far the made mouth stands in it, in [0, 1].
     """
 
     def __init__(self, renderer: Renderer, sound: Waveform, timeline: Timeline) -> None:
@@ -32,7 +32,7 @@ class BlockPlan:
         self._gain = loudness_gain(sound)
         self._mean = _mean_coefficients(sound, self._gain)
         self._plan: Any = None
-        self.gate = np.ones(len(timeline), np.float32)
+        self.visibility = np.ones(len(timeline), np.float32)
         self._first = self._start = self._stop = 0
 
     def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -56,7 +56,9 @@ class BlockPlan:
         high = int(times[-1] * FPS) + 2 + (CONTEXT if steps.stop < whole else 0)
         features = self._features(low, high)
         self._plan = self._renderer.plan(features, times - low / FPS, self._timeline.source[steps])
-        self.gate[self._start : self._stop] = self._plan.gate[self._start - self._first :][: self._stop - self._start]
+        self.visibility[self._start : self._stop] = self._plan.visibility[self._start - self._first :][
+            : self._stop - self._start
+        ]
 
     def _features(self, low: int, high: int) -> Float32[np.ndarray, "steps 39"]:
         """Features of the sound's frames `low` to `high` at 25 a second, as the whole sound would give them."""

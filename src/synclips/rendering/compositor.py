@@ -73,7 +73,7 @@ def match_grain(
     seed: tuple[int, int],
 ) -> Float32[np.ndarray, "y x 3"]:
     """The made picture with as much grain on its `skin` as the frame has there: independent noise in each frame, the
-    same for the same `seed`."""
+    same for the same `blueprint`."""
     if int(skin.sum()) < 64:
         return made
     wanted, own = grain(frame, skin), grain(made, skin)
@@ -109,7 +109,7 @@ CLOSING: Final = 1.5
 """Only a mouth this many times as open as is wanted is shaded: others were seen at about this opening."""
 
 
-def shade(
+def darken_inner_mouth(
     picture: UInt8[np.ndarray, "h w 3"],
     inside: Float32[np.ndarray, "h w"],
     own: float,

@@ -13,19 +13,19 @@ from synclips.features.smoothing import settle
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
-from synclips.rendering.compositor import blend_layers, match_colour, match_grain, paste_back, shade
+from synclips.rendering.compositor import blend_layers, darken_inner_mouth, match_colour, match_grain, paste_back
 from synclips.rendering.mesh_warp import (
     Warp,
-    fetch,
     into_view,
     keep_lips_apart,
     moving_share,
     prepare_warp,
+    warp_image,
     without_folds,
 )
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
 from synclips.rendering.occlusion import Occluders, find_occluders, learn_appearance
-from synclips.rendering.visibility import fade, uncovered, visibility_gate
+from synclips.rendering.visibility import fade, measure_visibility, uncovered
 from synclips.runtime import Precision, autocast, device_of
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -53,14 +53,14 @@ class Plan:
     lower:   wanted lower face, canonical
     sound:   embedding
     mouths:  of the bank
-    gate:    how far the made mouth replaces the original, in [0, 1] (see gate.visibility_gate)
+    visibility:    how far the made mouth replaces the original, in [0, 1] (see visibility.measure_visibility)
     occluders: what stands before the mouth in the video's frames
     """
 
     lower: Float32[np.ndarray, "n m 3"]
     sound: Float32[np.ndarray, "n d"]
     mouths: Int64[np.ndarray, "n k"]
-    gate: Float32[np.ndarray, " n"]
+    visibility: Float32[np.ndarray, " n"]
     occluders: Occluders
 
     def __len__(self) -> int:
@@ -85,7 +85,7 @@ class LipSync:
         self.bank = bank if bank is not None else build_bank(video)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
-        self.gate = visibility_gate(video, video.cuts)
+        self.visibility = measure_visibility(video, video.cuts)
         self.appearance = learn_appearance(video, self.bank) if bank is None else None
         self._turn = turns(video.pose.rotation)
         self._inner = np.searchsorted(lower_points(), INNER_LIPS)
@@ -108,14 +108,14 @@ class LipSync:
         wanted = lower.cpu().numpy() + self.rest
         wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in wanted])
         occluders = self._occluders(np.unique(source))
-        gate = fade(np.minimum(self.gate, uncovered(occluders.covered)), self.video.cuts)[source]
+        visibility = fade(np.minimum(self.visibility, uncovered(occluders.covered)), self.video.cuts)[source]
         # fading out, the made lips first take the original's shape, and then its pixels
-        for step in np.flatnonzero((gate > 0) & (gate < 1)):
+        for step in np.flatnonzero((visibility > 0) & (visibility < 1)):
             own = self._own(int(source[step]))[lower_points()]
-            wanted[step] = own + max(0.0, 2 * gate[step] - 1) * (wanted[step] - own)
-        spoiled = None if self.appearance is None else self.appearance.spoiled
-        mouths = choose_mouths(self.bank, wanted, self._turn[source], self.model.refiner.layers - 1, spoiled)
-        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, gate, occluders)
+            wanted[step] = own + max(0.0, 2 * visibility[step] - 1) * (wanted[step] - own)
+        occluded = None if self.appearance is None else self.appearance.occluded
+        mouths = choose_mouths(self.bank, wanted, self._turn[source], self.model.refiner.layers - 1, occluded)
+        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, visibility, occluders)
 
     @torch.no_grad()
     def render(
@@ -124,9 +124,9 @@ class LipSync:
         """Output frame `step` of the plan, made on the video's frame number `source`.
 
         `skin`: a place of the bank that lends the skin in the frame's stead; for measuring, where the frame must not
-        lend its own face. Frames whose gate is 0 are returned as they are.
+        lend its own face. Frames whose visibility is 0 are returned as they are.
         """
-        weight = min(1.0, 2 * float(plan.gate[step]))
+        weight = min(1.0, 2 * float(plan.visibility[step]))
         if weight == 0:
             return frame
         index = np.array([source])
@@ -143,15 +143,17 @@ class LipSync:
             return frame
         left, top, right, bottom = warp.box
         if skin is None:
-            skin_layer = fetch(warp, frame[top:bottom, left:right], (here - [left, top]).astype(np.float32))
+            base_layer = warp_image(warp, frame[top:bottom, left:right], (here - [left, top]).astype(np.float32))
         else:
-            skin_layer = fetch(warp, self.bank.mouths[skin].picture, self.bank.mouths[skin].points)
+            base_layer = warp_image(warp, self.bank.mouths[skin].picture, self.bank.mouths[skin].points)
         lips, inside = warp.to_native(warp.lips[0]), warp.to_native(warp.lips[1])
-        layers = [skin_layer]
+        layers = [base_layer]
         for number in plan.mouths[step].tolist():
             mouth = self.bank.mouths[number]
-            layer = match_colour(fetch(warp, mouth.picture, mouth.points), skin_layer, lips)
-            layers.append(shade(layer, inside, _opening(self.bank.lower[number]), _opening(plan.lower[step])))
+            layer = match_colour(warp_image(warp, mouth.picture, mouth.points), base_layer, lips)
+            layers.append(
+                darken_inner_mouth(layer, inside, _opening(self.bank.lower[number]), _opening(plan.lower[step]))
+            )
         made = self._refine(warp, layers, plan.sound[step])
         mask = warp.to_native(warp.face)
         made = match_grain(made, frame[top:bottom, left:right], (mask > 0.9) & (lips < 0.1), (source, step))

@@ -209,7 +209,7 @@ def into_view(points: Float32[np.ndarray, "v 2"], alignment: Float64[np.ndarray,
     return (points @ alignment[:, :2].T + alignment[:, 2] - [WARP_VIEW.left, WARP_VIEW.top]).astype(np.float32)
 
 
-def fetch(
+def warp_image(
     warp: Warp, source: UInt8[np.ndarray, "h w 3"], points: Float32[np.ndarray, "v 2"]
 ) -> UInt8[np.ndarray, "y x 3"]:
     """The source's pixels carried over to the wanted mesh, for every pixel of the warp's box.

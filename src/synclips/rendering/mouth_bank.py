@@ -21,7 +21,7 @@ TURN_PRICE = 120.0
 """Price of a squared radian of difference in head pose, against squared canonical units of lip distance."""
 JUMP_PRICE = 0.75
 """Price of going on with another mouth than the same or the next one."""
-SPOILED_PRICE = 1000.0
+OCCLUDED_PRICE = 1000.0
 """Price of a mouth that something stands before."""
 REPEAT_PRICE = 30.0
 """Price of the second mouth's being the first again, or one of its neighbours."""
@@ -89,19 +89,19 @@ def choose_mouths(
     shapes: Float32[np.ndarray, "n m 3"],
     turn: Float64[np.ndarray, "n 3"],
     count: int,
-    spoiled: Bool[np.ndarray, " b"] | None = None,
+    occluded: Bool[np.ndarray, " b"] | None = None,
 ) -> Int64[np.ndarray, "n count"]:
     """For each frame, `count` mouths whose lips come near the wanted canonical shape and whose head is turned alike.
 
     Each is a cheapest path (Viterbi, 1967) through the bank: it follows runs of real speech, and jumps at a price.
-    `spoiled` mouths are chosen only where there is no other.
+    `occluded` mouths are chosen only where there is no other.
     """
     index = np.searchsorted(lower_points(), LIPS)
     wanted, own = shapes[:, index, :2].reshape(len(shapes), -1), bank.lower[:, index, :2].reshape(len(bank), -1)
     distance = ((wanted**2).sum(1)[:, None] + (own**2).sum(1)[None] - 2 * wanted @ own.T) / len(index)
     cost = distance + TURN_PRICE * ((turn[:, None] - bank.turn[None]) ** 2).sum(axis=2)
-    if spoiled is not None:
-        cost = cost + SPOILED_PRICE * spoiled
+    if occluded is not None:
+        cost = cost + OCCLUDED_PRICE * occluded
     follows = np.diff(bank.frames, prepend=-9) == 1
     paths = []
     for _ in range(count):

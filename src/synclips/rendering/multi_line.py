@@ -43,9 +43,9 @@ class ScenePlan:
         self._passages: list[_Passage] = []
 
     def add(self, renderer: Renderer, parts: list[Part], cuts: Int64[np.ndarray, " k"]) -> None:
-        """A face's lines. Each frame of the video is shown once, so the renderer's gate can be lowered around them."""
+        """A face's lines. Each frame is shown once, so the renderer's visibility can be lowered around them."""
         passages = self._merged(parts)
-        within = np.zeros(len(renderer.gate), np.float32)
+        within = np.zeros(len(renderer.visibility), np.float32)
         for steps, _ in passages:
             within[self._timeline.source[steps.start + 1 : max(steps.start + 1, steps.stop - 1)]] = 1
             if steps.start == 0:
@@ -53,7 +53,7 @@ class ScenePlan:
             if steps.stop == len(self._timeline):
                 within[self._timeline.source[-1]] = 1
         within = fade(within, cuts)
-        renderer.gate = np.minimum(renderer.gate, within)
+        renderer.visibility = np.minimum(renderer.visibility, within)
         for steps, said in passages:
             whole = within[self._timeline.source[steps.start : steps.stop]] == 1
             self._passages.append(_Passage(steps, whole, self._plan(renderer, steps, said)))
@@ -63,13 +63,13 @@ class ScenePlan:
         steps = range(len(self._timeline))
         self._passages.append(_Passage(steps, np.ones(len(steps), bool), self._plan(renderer, steps, parts)))
 
-    def gate(self) -> Float32[np.ndarray, " n"]:
+    def visibility(self) -> Float32[np.ndarray, " n"]:
         """For each frame made so far, how far the mouth could be made there; 1 where none was wanted."""
-        gate = np.ones(len(self._timeline), np.float32)
+        visibility = np.ones(len(self._timeline), np.float32)
         for passage in self._passages:
             place = slice(passage.steps.start, passage.steps.stop)
-            gate[place] = np.minimum(gate[place], np.where(passage.whole, passage.plan.gate, 1))
-        return gate
+            visibility[place] = np.minimum(visibility[place], np.where(passage.whole, passage.plan.visibility, 1))
+        return visibility
 
     def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
         """Output frame `step`, made on `frame`, which is the source frame that the timeline names."""

@@ -41,19 +41,19 @@ WEAK, STRONG = 3.0, 14.0
 """Differences that belong to an occluder, and that only an occluder has."""
 LEAST_AREA, LEAST_CORE = 40, 15
 """Texels that an occluder covers, and in which it differs strongly."""
-SPOILED = 0.1
+MOST_COVERED = 0.1
 """Share of its lips covered from which a mouth of the bank lends itself no more."""
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """How the person's lower face looks. lips: canonical shape; turn: rotation vectors; spoiled: something in front."""
+    """How the person's lower face looks. lips: canonical shape; turn: rotation vectors; occluded: covered mouths."""
 
     textures: Float32[np.ndarray, "m a 3"]
     frames: Int64[np.ndarray, " m"]
     lips: Float32[np.ndarray, "m p"]
     turn: Float64[np.ndarray, "m 3"]
-    spoiled: Bool[np.ndarray, " m"]
+    occluded: Bool[np.ndarray, " m"]
 
     def difference(
         self,
@@ -65,7 +65,7 @@ class Appearance:
         """How far each texel of a frame lies off what is expected there, beyond what means nothing."""
         off = ((self.lips - lips) ** 2).mean(axis=1) + TURN_COUNTS * ((self.turn - turn) ** 2).sum(axis=1)
         near = np.abs(self.frames - frame) <= min(12, len(self.frames) // 30)
-        off = np.where(near | self.spoiled, np.inf, off)
+        off = np.where(near | self.occluded, np.inf, off)
         alike = np.argpartition(off, ALIKE)[:ALIKE]
         alike = alike[np.isfinite(off[alike])]
         result = np.zeros((HEIGHT, WIDTH), np.float32)
@@ -107,10 +107,10 @@ def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
     if len(bank) < FEWEST:
         return first
     differences = (first.difference(textures[i], int(bank.frames[i]), lips[i], bank.turn[i]) for i in range(len(bank)))
-    spoiled = np.array([_share_of_lips(occluded(difference)) > SPOILED for difference in differences])
-    if spoiled.mean() > 0.5:
-        spoiled[:] = False
-    return Appearance(textures, bank.frames, lips, bank.turn, spoiled)
+    occluded = np.array([_share_of_lips(find_occluded(difference)) > MOST_COVERED for difference in differences])
+    if occluded.mean() > 0.5:
+        occluded[:] = False
+    return Appearance(textures, bank.frames, lips, bank.turn, occluded)
 
 
 def find_occluders(
@@ -134,7 +134,7 @@ def find_occluders(
             texture = appearance.textures[known[number]]
         else:
             texture = _texture(crop_face(next(images), video.alignment[number]), at)
-        seen.append(occluded(appearance.difference(texture, number, shape, turn[number])))
+        seen.append(find_occluded(appearance.difference(texture, number, shape, turn[number])))
     for row, mask in enumerate(seen):
         around = [seen[k] for k in (row - 2, row - 1, row + 1, row + 2) if 0 <= k < len(seen)]
         if mask.any() and sum(bool((_widened(other) & mask).any()) for other in around) * 2 >= max(1, len(around)):
@@ -143,7 +143,7 @@ def find_occluders(
     return Occluders(masks, covered)
 
 
-def occluded(difference: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+def find_occluded(difference: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Connected texels that differ, as far as some of each group differ strongly."""
     weak = cv2.morphologyEx((difference > WEAK).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     count, label, stats, _ = cv2.connectedComponentsWithStats(weak)

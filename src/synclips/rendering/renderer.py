@@ -14,26 +14,26 @@ from synclips.config import ModelConfig, RecipeConfig, from_dict
 from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points
 from synclips.features.mfcc import N_FEATURES
-from synclips.models.blueprint import SeedModel
+from synclips.models.blueprint import BlueprintModel
 from synclips.models.checkpoint import load_into, read_metadata
 from synclips.models.generator import Generator
-from synclips.rendering.blueprint import SeedLipSync
+from synclips.rendering.blueprint import BlueprintLipSync
 from synclips.rendering.lip_sync import LipSync
 from synclips.tracking.tracked_video import TrackedVideo
 
 SHIPPED = "base.safetensors"
-Model = Generator | SeedModel
+Model = Generator | BlueprintModel
 
 
 @runtime_checkable
 class Renderer(Protocol):
     """One person in one video, ready to say anything.
 
-    `gate`: how far the made mouth may replace the original in each of the video's frames, in [0, 1]; lower it before
-    anything is planned where the original is to stay.
+    `visibility`: how far the made mouth may replace the original in each of the video's frames, in [0, 1]; lower it
+    before anything is planned where the original is to stay.
     """
 
-    gate: Float32[np.ndarray, " n"]
+    visibility: Float32[np.ndarray, " n"]
 
     def plan(
         self,
@@ -76,9 +76,9 @@ def model_path(checkpoint: Path | None) -> Iterator[Path]:
 
 def build_model(config: ModelConfig) -> Model:
     """An untrained generator of a preset."""
-    return Generator(N_FEATURES, len(lower_points()), config) if config.preset == "base" else SeedModel()
+    return Generator(N_FEATURES, len(lower_points()), config) if config.preset == "base" else BlueprintModel()
 
 
 def build_renderer(model: Model, video: TrackedVideo) -> Renderer:
     """The renderer that drives `model`."""
-    return LipSync(model, video) if isinstance(model, Generator) else SeedLipSync(model, video)
+    return LipSync(model, video) if isinstance(model, Generator) else BlueprintLipSync(model, video)

@@ -33,7 +33,7 @@ FADE = 8
 CHUNK = 500
 
 
-def visibility_gate(video: TrackedVideo, cuts: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, " n"]:
+def measure_visibility(video: TrackedVideo, cuts: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, " n"]:
     """For each frame of a tracked video how far the made mouth may replace the original, in [0, 1].
 
     It changes by at most 1 / FADE from frame to frame, except at `cuts` (frames that begin a new shot), and is 0

@@ -8,7 +8,7 @@ import numpy as np
 from synclips.media.audio import Waveform, loudness
 from synclips.media.timebase import HOP, SAMPLE_RATE
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
-from synclips.speech.vad import Activity, find_speech, only_speech
+from synclips.speech.vad import Activity, detect_speech, only_speech
 
 LEAST_SPEECH: Final = 2.0
 """Seconds of speech without which a voice is not taken over."""
@@ -39,10 +39,10 @@ class Reference:
     notes: tuple[str, ...]
 
 
-def listen(recording: Waveform) -> Reference:
+def analyse_reference(recording: Waveform) -> Reference:
     """Find the voice in `recording` (any rate), or the reason why there is none to be had. Never raises."""
     sound = recording.resampled(SAMPLE_RATE)
-    activity = find_speech(sound)
+    activity = detect_speech(sound)
     problem = _problem(sound, activity)
     speech = only_speech(sound, activity)
     notes = [problem] if problem else []

@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from synclips.media.audio import Waveform
 from synclips.media.timebase import HOP, SAMPLE_RATE, WINDOW
-from synclips.speech.vad import find_speech, only_speech
+from synclips.speech.vad import detect_speech, only_speech
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +54,7 @@ class SpeakerEncoder:
         import torch
 
         sound = waveform.resampled(SAMPLE_RATE)
-        activity = find_speech(sound)
+        activity = detect_speech(sound)
         if activity.speech.any():
             sound = only_speech(sound, activity)
         samples = _levelled(sound.samples)

@@ -12,7 +12,7 @@ from synclips.progress import Progress, silent
 from synclips.speech.conversion.converter import STRENGTH, VoiceConverter, choose_converter
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness, with_background
-from synclips.speech.reference_voice import Reference, listen
+from synclips.speech.reference_voice import Reference, analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.text.normalise import Sentence, spoken_sentences
 from synclips.speech.time_stretch import FASTEST, SLOWEST, at_speed
@@ -82,7 +82,7 @@ def speak(
     """
     _check(strength, speed, duration, background)
     sentences = spoken_sentences(text)
-    heard = listen(reference) if reference is not None else None
+    heard = analyse_reference(reference) if reference is not None else None
     engine, note = choose_synthesizer(synthesizer, on_progress)
     notes = [note, *(heard.notes if heard else ())]
     voice = heard if heard and heard.usable and convert else None

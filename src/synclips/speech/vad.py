@@ -42,7 +42,7 @@ class Activity:
         return self.speech_level - self.noise_floor
 
 
-def find_speech(waveform: Waveform) -> Activity:
+def detect_speech(waveform: Waveform) -> Activity:
     """Speech activity by energy, with a threshold that follows the recording's own noise.
 
     The noise floor is the tenth percentile of the step energies; a step is speech when it lies 12 dB above it and

@@ -22,13 +22,13 @@ from synclips.errors import OutputError
 from synclips.files import atomic_path
 from synclips.media.video import TimedFrame, VideoInfo, read_frames
 from synclips.progress import Progress, silent
-from synclips.tracking.detections import RECORD, Sightings, map_records, sight_faces, write_records
+from synclips.tracking.detections import RECORD, Detections, detect_faces, map_records, write_records
 from synclips.tracking.detector import FaceDetector, MediaPipeDetector
 
 LIMIT: Final = 2_000_000_000
 """Bytes of all entries together; those that were used longest ago go first."""
 FORMAT: Final = "3"
-"""Of the entries, and of all that makes sightings out of what the detector finds: raise it when either changes."""
+"""Of the entries, and of all that makes detections out of what the detector finds: raise it when either changes."""
 MOST_FACES: Final = 5
 """Faces followed at once."""
 _BLOCK: Final = 1 << 16
@@ -41,7 +41,7 @@ _END: Final = b"synclips"
 class Entry:
     """What was seen of a video's first `reach` seconds (infinite: of all of it)."""
 
-    sightings: Sightings
+    detections: Detections
     reach: float
 
 
@@ -102,14 +102,14 @@ def cache_home() -> Path:
             return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def sight_video(
+def detect_video(
     info: VideoInfo,
     *,
     stop: float | None = None,
     cache: TrackCache | None = None,
     detectors: Callable[[], FaceDetector] = lambda: MediaPipeDetector(faces=MOST_FACES),
     on_progress: Progress = silent,
-) -> Sightings:
+) -> Detections:
     """Every face in a video's frames before `stop` seconds (None: in all). What the cache knows is not looked at again.
 
     A cached look that ends earlier is gone on with; the detector then starts afresh at the seam.
@@ -120,20 +120,20 @@ def sight_video(
     known = cache.load(info.path) if cache else None
     wanted = np.inf if stop is None else stop
     if known is not None and known.reach >= wanted - _EPSILON:
-        sightings = known.sightings.first(int(np.searchsorted(known.sightings.times, wanted - _EPSILON)))
-        on_progress("find the face", len(sightings), len(sightings))
-        return sightings
-    before = known.sightings if known is not None and len(known.sightings) else None
+        detections = known.detections.first(int(np.searchsorted(known.detections.times, wanted - _EPSILON)))
+        on_progress("find the face", len(detections), len(detections))
+        return detections
+    before = known.detections if known is not None and len(known.detections) else None
     frames = _Until(read_frames(info.path, start=0.0 if before is None else float(before.times[-1])), wanted)
     expected = round(min(info.duration, wanted) * float(info.fps))
     detector = detectors()
     try:
-        sightings = sight_faces(iter(frames), detector, before=before, expected=expected, on_progress=on_progress)
+        detections = detect_faces(iter(frames), detector, before=before, expected=expected, on_progress=on_progress)
     finally:
         detector.close()
     if cache:
-        cache.save(info.path, Entry(sightings, wanted if frames.more else np.inf))
-    return sightings
+        cache.save(info.path, Entry(detections, wanted if frames.more else np.inf))
+    return detections
 
 
 def fingerprint(video: Path) -> str:
@@ -172,7 +172,7 @@ class _Until:
 
 def _write(file: BinaryIO, entry: Entry) -> None:
     """Records, then the small arrays as npz, then its length, a checksum of all before, and a word."""
-    seen = entry.sightings
+    seen = entry.detections
     write_records(file, seen)
     small = io.BytesIO()
     np.savez(small, times=seen.times, cuts=seen.cuts, frame=seen.frame, reach=np.array(entry.reach))
@@ -203,7 +203,7 @@ def _read(file: BinaryIO) -> Entry:
         if len(frame) * RECORD.itemsize != size - tail - length:
             raise ValueError("of another shape")
         return Entry(
-            Sightings(small["times"], small["cuts"], frame, map_records(file, len(frame))), float(small["reach"])
+            Detections(small["times"], small["cuts"], frame, map_records(file, len(frame))), float(small["reach"])
         )
 
 

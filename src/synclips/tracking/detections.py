@@ -26,7 +26,7 @@ PART: Final = 256
 
 
 @dataclass(frozen=True)
-class Sightings:
+class Detections:
     """The faces in a video's first frames.
 
     times:    seconds of each frame
@@ -42,7 +42,7 @@ class Sightings:
 
     def __post_init__(self) -> None:
         if len(self.frame) != len(self.records):
-            raise ValueError(f"{len(self.frame)} sightings but {len(self.records)} records")
+            raise ValueError(f"{len(self.frame)} detections but {len(self.records)} records")
 
     def __len__(self) -> int:
         """Number of frames, not of faces."""
@@ -58,27 +58,27 @@ class Sightings:
         """What the faces look like."""
         return self.records["look"]
 
-    def first(self, count: int) -> "Sightings":
+    def first(self, count: int) -> "Detections":
         """Those in the first `count` frames."""
         end = int(np.searchsorted(self.frame, count))
-        return Sightings(self.times[:count], self.cuts[self.cuts < count], self.frame[:end], self.records[:end])
+        return Detections(self.times[:count], self.cuts[self.cuts < count], self.frame[:end], self.records[:end])
 
 
-def sight_faces(
+def detect_faces(
     frames: Iterator[TimedFrame],
     detector: LandmarkDetector,
     *,
-    before: Sightings | None = None,
+    before: Detections | None = None,
     expected: int = 0,
     on_progress: Progress = silent,
-) -> Sightings:
+) -> Detections:
     """Find the faces of `frames`: all of them if the detector is a FaceDetector, otherwise one in each.
 
     before:    what is known of the frames before; the result holds it too. `frames` then begins with the last one of
                them once more, so that a cut behind it is found.
     expected:  number of all frames, for the progress
     """
-    known = Sightings(np.empty(0), _NONE, _NONE, np.empty(0, RECORD)) if before is None else before
+    known = Detections(np.empty(0), _NONE, _NONE, np.empty(0, RECORD)) if before is None else before
     again = max(len(known) - 1, 0)
     finder, times, owner = ShotFinder(), known.times.tolist(), known.frame.tolist()
     with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
@@ -96,13 +96,13 @@ def sight_faces(
             on_progress("find the face", count + 1, max(expected, count + 1))
         spool.flush()
         cuts = np.concatenate([known.cuts, finder.cuts() + again])
-        return Sightings(np.array(times), cuts, np.array(owner, np.int64), map_records(spool, len(owner)))
+        return Detections(np.array(times), cuts, np.array(owner, np.int64), map_records(spool, len(owner)))
 
 
-def write_records(file: IO[bytes], sightings: Sightings) -> None:
+def write_records(file: IO[bytes], detections: Detections) -> None:
     """Append the records to a file, a few at a time."""
-    for start in range(0, len(sightings.records), PART):
-        file.write(sightings.records[start : start + PART].tobytes())
+    for start in range(0, len(detections.records), PART):
+        file.write(detections.records[start : start + PART].tobytes())
 
 
 def map_records(file: IO[bytes], count: int) -> np.ndarray:

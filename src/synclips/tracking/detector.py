@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from synclips.features.face_mesh import misfit
+from synclips.features.face_mesh import template_error
 
 N_POINTS = 468
 
@@ -90,7 +90,7 @@ def without_doubles(faces: Float32[np.ndarray, "k 468 3"]) -> Float32[np.ndarray
     low, high = faces[:, :, :2].min(axis=1), faces[:, :, :2].max(axis=1)
     area = np.prod(high - low, axis=1)
     kept: list[int] = []
-    for i in np.argsort(misfit(faces), kind="stable"):
+    for i in np.argsort(template_error(faces), kind="stable"):
         shared = [np.prod(np.maximum(np.minimum(high[i], high[j]) - np.maximum(low[i], low[j]), 0)) for j in kept]
         if all(s <= 0.5 * (area[i] + area[j] - s) for s, j in zip(shared, kept, strict=True)):
             kept.append(int(i))

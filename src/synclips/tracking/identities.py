@@ -1,4 +1,4 @@
-"""Who is who: the sightings of a video become one track for each person.
+"""Who is who: the detections of a video become one track for each person.
 
 Two steps. Within a shot, faces are matched from frame to frame by where they should be by now (constant velocity),
 how large they are and what they look like, all at once (the Hungarian method; Kuhn, 1955), as in DeepSORT (Wojke,
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from synclips.tracking.appearance import MeanLook, difference
-from synclips.tracking.detections import PART, Sightings
+from synclips.tracking.detections import PART, Detections
 from synclips.tracking.track import LONGEST_GAP
 
 REACH: Final = 0.6
@@ -24,9 +24,9 @@ REACH: Final = 0.6
 LATER: Final = 0.1
 """By how much of it `REACH` grows with each further frame of a gap."""
 ZOOM: Final = 0.4
-"""Largest logarithm of the ratio of sizes between two sightings of one face."""
+"""Largest logarithm of the ratio of sizes between two detections of one face."""
 OTHER: Final = 1.2
-"""Difference of two looks from which faces of successive sightings are not the same, wherever they are."""
+"""Difference of two looks from which faces of successive detections are not the same, wherever they are."""
 ALIKE: Final = 0.75
 """Difference of two looks below which they are one person's: close-up or not, GRID's people differ from themselves
 by 0.2 to 0.8, from others by 0.8 to 3."""
@@ -37,11 +37,11 @@ FEWEST: Final = 5
 
 
 @dataclass(frozen=True)
-class Face:
+class Identity:
     """One person's face in one video.
 
     number:       1 is the most prominent (size and presence together)
-    rows:         its sightings, as indices into them; one a frame at most
+    rows:         its detections, as indices into them; one a frame at most
     first, last:  seconds of the first and the last frame that show it
     share:        of the frames
     size:         mean of the longer side of the mesh, in pixels
@@ -64,28 +64,28 @@ class Face:
 
 @dataclass(frozen=True)
 class Boxes:
-    """Where the sightings are: middle and longer side of each mesh, in pixels."""
+    """Where the detections are: middle and longer side of each mesh, in pixels."""
 
     centre: Float64[np.ndarray, "m 2"]
     size: Float64[np.ndarray, " m"]
 
 
-def boxes_of(sightings: Sightings) -> Boxes:
-    """The boxes of all sightings, read a few at a time."""
-    centre, size = np.empty((len(sightings.frame), 2)), np.empty(len(sightings.frame))
+def boxes_of(detections: Detections) -> Boxes:
+    """The boxes of all detections, read a few at a time."""
+    centre, size = np.empty((len(detections.frame), 2)), np.empty(len(detections.frame))
     for start in range(0, len(size), PART):
         rows = slice(start, start + PART)
-        points = sightings.points[rows, :, :2]
+        points = detections.points[rows, :, :2]
         low, high = points.min(axis=1), points.max(axis=1)
         centre[rows], size[rows] = (low + high) / 2, (high - low).max(axis=1)
     return Boxes(centre, size)
 
 
-def link_faces(sightings: Sightings, boxes: Boxes | None = None) -> list[Face]:
+def link_faces(detections: Detections, boxes: Boxes | None = None) -> list[Identity]:
     """The people of a video, the most prominent first."""
-    boxes = boxes or boxes_of(sightings)
-    people = _join(list(_pieces(sightings, boxes)), len(sightings))
-    faces = [_face(person.rows, sightings, boxes) for person in people]
+    boxes = boxes or boxes_of(detections)
+    people = _join(list(_pieces(detections, boxes)), len(detections))
+    faces = [_identity(person.rows, detections, boxes) for person in people]
     faces.sort(key=lambda face: -face.prominence)
     return [replace(face, number=number) for number, face in enumerate(faces, 1)]
 
@@ -109,7 +109,7 @@ class _Seen:
         return abs(float(np.log(self.size / size)))
 
 
-class _Piece:
+class _Tracklet:
     """A face followed through a part of one shot without doubt."""
 
     def __init__(self, shot: int, seen: _Seen) -> None:
@@ -140,7 +140,7 @@ class _Piece:
             return np.inf
         return away + zoom + difference(self.looks.look, seen.look)
 
-    def returns(self, other: "_Piece") -> bool:
+    def returns(self, other: "_Tracklet") -> bool:
         """Whether of two pieces of one shot the later begins soon after, and where, the earlier ends."""
         before, after = (self, other) if self.first.frame < other.first.frame else (other, self)
         lost, found = before.last, after.first
@@ -148,13 +148,14 @@ class _Piece:
         return soon and found.away(lost.centre, lost.size) < 1 and found.zoom(lost.size) < ZOOM
 
 
-def _pieces(sightings: Sightings, boxes: Boxes) -> Iterator[_Piece]:
+def _pieces(detections: Detections, boxes: Boxes) -> Iterator[_Tracklet]:
     """Faces followed from frame to frame within each shot."""
-    shots = np.searchsorted(sightings.cuts, sightings.frame, side="right").tolist()
-    active: list[_Piece] = []
-    for frame, rows in groupby(range(len(shots)), key=lambda row: int(sightings.frame[row])):
+    shots = np.searchsorted(detections.cuts, detections.frame, side="right").tolist()
+    active: list[_Tracklet] = []
+    for frame, rows in groupby(range(len(shots)), key=lambda row: int(detections.frame[row])):
         faces = [
-            _Seen(row, frame, boxes.centre[row], float(boxes.size[row]), np.array(sightings.looks[row])) for row in rows
+            _Seen(row, frame, boxes.centre[row], float(boxes.size[row]), np.array(detections.looks[row]))
+            for row in rows
         ]
         shot = shots[faces[0].row]
         over = [piece.shot != shot or frame - piece.last.frame > LONGEST_GAP for piece in active]
@@ -165,7 +166,7 @@ def _pieces(sightings: Sightings, boxes: Boxes) -> Iterator[_Piece]:
             if number in matched:
                 active[matched[number]].add(seen)
             else:
-                active.append(_Piece(shot, seen))
+                active.append(_Tracklet(shot, seen))
     yield from active
 
 
@@ -180,13 +181,13 @@ def _cheapest(cost: Float64[np.ndarray, "p k"]) -> dict[int, int]:
 class _Person:
     """The pieces of one person so far."""
 
-    def __init__(self, piece: _Piece, frames: int) -> None:
-        self.pieces: list[_Piece] = []
+    def __init__(self, piece: _Tracklet, frames: int) -> None:
+        self.pieces: list[_Tracklet] = []
         self.present = np.zeros(frames, bool)
         self.looks = MeanLook()
         self.add(piece)
 
-    def add(self, piece: _Piece) -> None:
+    def add(self, piece: _Tracklet) -> None:
         self.pieces.append(piece)
         self.present[piece.frames] = True
         self.looks.join(piece.looks)
@@ -195,7 +196,7 @@ class _Person:
     def rows(self) -> Int64[np.ndarray, " r"]:
         return np.sort(np.concatenate([np.array(piece.rows, np.int64) for piece in self.pieces]))
 
-    def unlike(self, piece: _Piece) -> float:
+    def unlike(self, piece: _Tracklet) -> float:
         """How unlike this person a piece is; infinite if both are in the picture at once."""
         if self.present[piece.frames].any():
             return np.inf
@@ -203,7 +204,7 @@ class _Person:
         return unlike / 2 if any(piece.returns(own) for own in self.pieces) else unlike
 
 
-def _join(pieces: list[_Piece], frames: int) -> list[_Person]:
+def _join(pieces: list[_Tracklet], frames: int) -> list[_Person]:
     """The longest pieces choose first; only long ones make a person."""
     fewest = FEWEST if any(len(piece.rows) >= FEWEST for piece in pieces) else 1
     people: list[_Person] = []
@@ -216,8 +217,8 @@ def _join(pieces: list[_Piece], frames: int) -> list[_Person]:
     return people
 
 
-def _face(rows: Int64[np.ndarray, " r"], sightings: Sightings, boxes: Boxes) -> Face:
-    times = sightings.times[sightings.frame[rows]]
+def _identity(rows: Int64[np.ndarray, " r"], detections: Detections, boxes: Boxes) -> Identity:
+    times = detections.times[detections.frame[rows]]
     x, y = boxes.centre[rows].mean(axis=0)
-    share, size = len(rows) / len(sightings), float(boxes.size[rows].mean())
-    return Face(0, rows, float(times[0]), float(times[-1]), share, size, (float(x), float(y)))
+    share, size = len(rows) / len(detections), float(boxes.size[rows].mean())
+    return Identity(0, rows, float(times[0]), float(times[-1]), share, size, (float(x), float(y)))

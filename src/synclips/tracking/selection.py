@@ -7,8 +7,8 @@ from typing import Final, Literal
 import numpy as np
 
 from synclips.errors import ConfigError, NoFaceError
-from synclips.tracking.detections import Sightings
-from synclips.tracking.identities import Boxes, Face
+from synclips.tracking.detections import Detections
+from synclips.tracking.identities import Boxes, Identity
 
 SPEAKER: Final = "speaker"
 _POINT: Final = re.compile(r"(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)(?:@(\d+(?:\.\d+)?))?")
@@ -54,7 +54,7 @@ def parse_choice(text: str) -> FaceChoice:
     )
 
 
-def choose_face(choice: FaceChoice, faces: list[Face], sightings: Sightings, boxes: Boxes) -> Face:
+def choose_face(choice: FaceChoice, faces: list[Identity], detections: Detections, boxes: Boxes) -> Identity:
     """The one of `faces` (at least one) that is meant; `speaker` is taken as `largest`: sound is not known here.
 
     Raises:
@@ -71,18 +71,18 @@ def choose_face(choice: FaceChoice, faces: list[Face], sightings: Sightings, box
                 raise NoFaceError(f"there is no face {choice.number}; `synclips faces` lists {len(faces)}")
             return faces[choice.number - 1]
         case "point":
-            return _at(choice, faces, sightings, boxes)
+            return _at(choice, faces, detections, boxes)
         case _:
             return faces[0]
 
 
-def _at(choice: FaceChoice, faces: list[Face], sightings: Sightings, boxes: Boxes) -> Face:
+def _at(choice: FaceChoice, faces: list[Identity], detections: Detections, boxes: Boxes) -> Identity:
     """The face nearest to the point in the frame shown at that time, no farther than its own size."""
-    frame = max(int(np.searchsorted(sightings.times, choice.time + 1e-6, side="right")) - 1, 0)
+    frame = max(int(np.searchsorted(detections.times, choice.time + 1e-6, side="right")) - 1, 0)
     point = np.array([choice.x, choice.y])
     found = {}
     for face in faces:
-        for row in face.rows[sightings.frame[face.rows] == frame]:
+        for row in face.rows[detections.frame[face.rows] == frame]:
             away = float(np.hypot(*(boxes.centre[row] - point))) / boxes.size[row]
             if away <= 1:
                 found[away] = face

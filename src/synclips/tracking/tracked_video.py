@@ -13,7 +13,7 @@ from synclips.features.alignment import fit_alignment
 from synclips.features.face_mesh import Pose, fit_pose
 from synclips.media.video import TimedFrame, VideoInfo
 from synclips.progress import Progress, silent
-from synclips.tracking.detections import Sightings, sight_faces
+from synclips.tracking.detections import Detections, detect_faces
 from synclips.tracking.detector import LandmarkDetector
 from synclips.tracking.track import FaceTrack, bridge_gaps
 
@@ -81,30 +81,30 @@ def track_video(
     Raises:
         NoFaceError: no frame shows a face.
     """
-    sightings = sight_faces(frames, detector, expected=expected, on_progress=on_progress)
-    largest = np.unique(sightings.frame, return_index=True)[1]  # a frame's faces are sorted by size
-    return follow(info, sightings, largest)
+    detections = detect_faces(frames, detector, expected=expected, on_progress=on_progress)
+    largest = np.unique(detections.frame, return_index=True)[1]  # a frame's faces are sorted by size
+    return follow(info, detections, largest)
 
 
-def follow(info: VideoInfo, sightings: Sightings, rows: Int64[np.ndarray, " r"]) -> TrackedVideo:
-    """The video with the face that these sightings are of. Gaps of up to half a second within a shot are bridged.
+def follow(info: VideoInfo, detections: Detections, rows: Int64[np.ndarray, " r"]) -> TrackedVideo:
+    """The video with the face that these detections are of. Gaps of up to half a second within a shot are bridged.
 
     Raises:
         NoFaceError: there is none.
     """
-    count = len(sightings)
+    count = len(detections)
     if len(rows) == 0:
         raise no_face(info, count)
     seen = np.zeros(count, bool)
-    seen[sightings.frame[rows]] = True
+    seen[detections.frame[rows]] = True
     with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
         points = np.memmap(spool, np.float32, "w+", shape=(count, 468, 3))
     for row in rows:
-        points[sightings.frame[row]] = sightings.points[row]
-    visible = bridge_gaps(points, seen, sightings.cuts)
+        points[detections.frame[row]] = detections.points[row]
+    visible = bridge_gaps(points, seen, detections.cuts)
     track = FaceTrack(points, visible, info.width, info.height)
-    breaks = np.union1d(sightings.cuts, np.flatnonzero(np.diff(visible)) + 1)  # after a long gap a head is elsewhere
-    return TrackedVideo(info, sightings.times, track, *fit_track(points, breaks), cuts=sightings.cuts)
+    breaks = np.union1d(detections.cuts, np.flatnonzero(np.diff(visible)) + 1)  # after a long gap a head is elsewhere
+    return TrackedVideo(info, detections.times, track, *fit_track(points, breaks), cuts=detections.cuts)
 
 
 def no_face(info: VideoInfo, count: int) -> NoFaceError:

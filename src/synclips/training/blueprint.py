@@ -1,4 +1,4 @@
-"""Stage 2 of the `seed` preset: the author's generator and discriminator, trained together."""
+"""Stage 2 of the `blueprint` preset: the author's generator and discriminator, trained together."""
 
 from dataclasses import replace
 
@@ -12,29 +12,31 @@ from synclips.config import RecipeConfig
 from synclips.data.augmentation import SoundChange, draw_sound_change
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
-from synclips.features.alignment import SEED_VIEW
-from synclips.models.blueprint import WINDOW, Discriminator, SeedEncoders, SeedModel
+from synclips.features.alignment import BLUEPRINT_VIEW
+from synclips.models.blueprint import WINDOW, BlueprintEncoders, BlueprintModel, Discriminator
 from synclips.runtime import autocast
-from synclips.training.loop import AgainstDiscriminator
+from synclips.training.loop import GanStage
 
 LENGTH = 10
 """Frames painted of each clip a step."""
 
 
-class SeedFinetuneStage(AgainstDiscriminator):
+class BlueprintFinetuneStage(GanStage):
     """L1 and the adversary, as `run_stage` wants it. Starts from stage 1's encoders."""
 
     name = "finetune"
-    model: SeedModel
+    model: BlueprintModel
 
-    def __init__(self, store: ClipStore, recipe: RecipeConfig, encoders: SeedEncoders, device: torch.device) -> None:
+    def __init__(
+        self, store: ClipStore, recipe: RecipeConfig, encoders: BlueprintEncoders, device: torch.device
+    ) -> None:
         self.config, self.recipe, self.store, self.device = recipe.finetune, recipe, store, device
-        self.model = SeedModel().to(device)
+        self.model = BlueprintModel().to(device)
         self.model.audio_encoder.load_state_dict(encoders.audio_encoder.state_dict())
         self.model.video_encoder.load_state_dict(encoders.video_encoder.state_dict())
         self.discriminator = Discriminator().to(device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=self.config.weight_decay)
-        self.judge_optimizer = torch.optim.AdamW(self.discriminator.parameters(), betas=(0.5, 0.999))
+        self.optimizer_d = torch.optim.AdamW(self.discriminator.parameters(), betas=(0.5, 0.999))
         parts = store.split()
         self.sampler = BalancedSampler(parts["train"], recipe.seed, "seed-finetune")
         self.held_out = (parts["seen"] or parts["train"])[:16]
@@ -44,15 +46,15 @@ class SeedFinetuneStage(AgainstDiscriminator):
         rng = self.sampler.rng(step)
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        self.judge_optimizer.zero_grad(set_to_none=True)
+        self.optimizer_d.zero_grad(set_to_none=True)
         figures: dict[str, float] = {}
         for _ in range(self.config.accumulate):
             keys = self.sampler.draw(rng, max(1, self.config.batch // self.config.accumulate))
             made, real = self._make(self.model, keys, rng)
             self.discriminator.requires_grad_(True)
-            judged_real, judged_made = self.discriminator(real), self.discriminator(made.detach())
-            judge = F.binary_cross_entropy_with_logits(judged_real, torch.ones_like(judged_real))
-            judge = judge + F.binary_cross_entropy_with_logits(judged_made, torch.zeros_like(judged_made))
+            features_target, features_generated = self.discriminator(real), self.discriminator(made.detach())
+            judge = F.binary_cross_entropy_with_logits(features_target, torch.ones_like(features_target))
+            judge = judge + F.binary_cross_entropy_with_logits(features_generated, torch.zeros_like(features_generated))
             (judge / self.config.accumulate).backward()
             self.discriminator.requires_grad_(False)
             judged = self.discriminator(made)
@@ -65,12 +67,12 @@ class SeedFinetuneStage(AgainstDiscriminator):
             figures = {name: value.item() for name, value in losses.items()} | {"discriminator": judge.item()}
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
-        self.judge_optimizer.step()
+        self.optimizer_d.step()
         return figures
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """PSNR of the painted pictures on held-out clips."""
-        assert isinstance(model, SeedModel)
+        assert isinstance(model, BlueprintModel)
         made, real = self._make(model, self.held_out, None)
         error = ((made - real) / 2).square().mean(dim=(1, 2, 3))
         psnr = float((-10 * torch.log10(error + 1e-10)).mean())
@@ -78,12 +80,12 @@ class SeedFinetuneStage(AgainstDiscriminator):
 
     def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:
         """Real pictures above painted ones, enlarged."""
-        assert isinstance(model, SeedModel)
+        assert isinstance(model, BlueprintModel)
         rows = [torch.cat(list(part[:LENGTH]), dim=2) for part in reversed(self._make(model, self.held_out[:1], None))]
         canvas = ((torch.cat(rows, dim=1).permute(1, 2, 0) + 1) * 127.5).round().clip(0, 255).byte().cpu().numpy()
         return canvas.repeat(3, axis=0).repeat(3, axis=1)
 
-    def _make(self, model: SeedModel, keys: list[str], rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
+    def _make(self, model: BlueprintModel, keys: list[str], rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
         """Painted and real pictures (b, 3, 32, 32) in [-1, 1]; without `rng` unbent, from frame 20 on."""
         features, references, real, chosen = [], [], [], []
         for key in keys:
@@ -97,8 +99,8 @@ class SeedFinetuneStage(AgainstDiscriminator):
             away = (start + len(clip) // 2) % max(1, len(clip) - WINDOW)
             heard = (index + self.store.offset(key)).clip(0, CLIP_FRAMES - 1)
             features.append(sound.features(clip.waveform, CLIP_FRAMES))
-            references.append(SEED_VIEW.show(clip.crops[away : away + WINDOW]))
-            real.append(SEED_VIEW.show(clip.crops[index]))
+            references.append(BLUEPRINT_VIEW.show(clip.crops[away : away + WINDOW]))
+            real.append(BLUEPRINT_VIEW.show(clip.crops[index]))
             chosen.append(heard)
 
         def pictures(parts: list[np.ndarray]) -> Tensor:

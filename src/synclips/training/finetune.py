@@ -13,10 +13,10 @@ from synclips.models.encoders import sound_windows
 from synclips.models.generator import Generator
 from synclips.models.syncnet import SyncNet
 from synclips.runtime import autocast
-from synclips.training.loop import AgainstDiscriminator
+from synclips.training.loop import GanStage
 from synclips.training.motion import MotionLosses
-from synclips.training.window_batches import Batch, SceneBatches, picture_losses
-from synclips.training.windows import LENGTH, Made
+from synclips.training.window_batches import Batch, WindowBatches, picture_losses
+from synclips.training.windows import LENGTH, Generated
 
 DISCRIMINATOR_START = 0.08
 """Share of the steps before the discriminator's losses count."""
@@ -27,7 +27,7 @@ MOUTH_COLUMNS = slice(_LEFT, _LEFT + MOUTH_VIEW.width)
 """The mouth within the lower-face view."""
 
 
-class FinetuneStage(AgainstDiscriminator):
+class FinetuneStage(GanStage):
     """Joint training as `run_stage` wants it. `expert` judges the sync and is not trained."""
 
     name = "finetune"
@@ -39,13 +39,13 @@ class FinetuneStage(AgainstDiscriminator):
         self.config, self.recipe, self.store, self.device = recipe.finetune, recipe, store, device
         self.model, self.expert = generator.to(device), expert.to(device).eval().requires_grad_(False)
         self.discriminator = Discriminator().to(device)
-        self.batches = SceneBatches(store, self.model, recipe.augment, device)
+        self.batches = WindowBatches(store, self.model, recipe.augment, device)
         self.losses = MotionLosses(self.model.motion, recipe.loss)
         motion, refiner = self.model.motion.parameters(), self.model.refiner.parameters()
         # motion has been trained already: it is only bent; the discriminator learns faster than what it judges
         groups = [{"params": list(motion), "factor": 0.25}, {"params": list(refiner), "factor": 1.0}]
         self.optimizer = torch.optim.AdamW(groups, betas=(0.5, 0.99), weight_decay=self.config.weight_decay)
-        self.judge_optimizer = torch.optim.AdamW(
+        self.optimizer_d = torch.optim.AdamW(
             [{"params": list(self.discriminator.parameters()), "factor": 1.0}], betas=(0.0, 0.99), weight_decay=0.0
         )
         parts = store.split()
@@ -53,36 +53,39 @@ class FinetuneStage(AgainstDiscriminator):
         self.held_out = {"seen": (parts["seen"] or parts["train"])[:8], "unseen": parts["unseen"][:8]}
 
     def step(self, step: int) -> dict[str, float]:
-        """One step of the generator and one of the discriminator, over `batch` scenes in `accumulate` parts."""
+        """One step of the generator and one of the discriminator, over `batch` windows in `accumulate` parts."""
         rng = self.sampler.rng(step)
         self.model.train()
         self.discriminator.train()
         weights, figures = self.recipe.loss, {}
         adversarial = step >= DISCRIMINATOR_START * self.config.steps
         self.optimizer.zero_grad(set_to_none=True)
-        self.judge_optimizer.zero_grad(set_to_none=True)
+        self.optimizer_d.zero_grad(set_to_none=True)
         for _ in range(self.config.accumulate):
             keys = self.sampler.draw(rng, self.config.batch // self.config.accumulate)
             batch = self.batches.draw(keys, rng)
-            guessed = torch.arange(len(keys)) % 2 == 1
+            predicted = torch.arange(len(keys)) % 2 == 1
             with autocast(self.device, self.recipe.precision):
-                components, made = self.batches.make(self.model, batch, guessed, rng)
+                components, generated = self.batches.make(self.model, batch, predicted, rng)
             losses = self.losses(components, batch.true)
-            losses |= picture_losses(made, guessed)
-            losses["sync"] = self._sync_loss(made, batch)
+            losses |= picture_losses(generated, predicted)
+            losses["sync"] = self._sync_loss(generated, batch)
             if adversarial:
-                pictures = torch.cat([made.made, made.masks[:, :1] * 2 - 1], dim=1)
-                truth = torch.cat([made.real, made.masks[:, :1] * 2 - 1], dim=1)
+                pictures = torch.cat([generated.pictures, generated.masks[:, :1] * 2 - 1], dim=1)
+                truth = torch.cat([generated.target, generated.masks[:, :1] * 2 - 1], dim=1)
                 self.discriminator.requires_grad_(True)
                 with autocast(self.device, self.recipe.precision):
-                    judged_real, judged_made = self.discriminator(truth), self.discriminator(pictures.detach())
-                judge = hinge_discriminator(judged_real[-1].float(), judged_made[-1].float())
+                    features_target, features_generated = (
+                        self.discriminator(truth),
+                        self.discriminator(pictures.detach()),
+                    )
+                judge = hinge_discriminator(features_target[-1].float(), features_generated[-1].float())
                 (judge / self.config.accumulate).backward()
                 self.discriminator.requires_grad_(False)
                 with autocast(self.device, self.recipe.precision):
                     judged = self.discriminator(pictures)
                 losses["adversarial"] = hinge_generator(judged[-1].float())
-                losses["matching"] = feature_matching([f.float() for f in judged_real], [f.float() for f in judged])
+                losses["matching"] = feature_matching([f.float() for f in features_target], [f.float() for f in judged])
                 figures["discriminator"] = judge.item()
             total = torch.stack([getattr(weights, name) * value for name, value in losses.items()]).sum()
             (total / self.config.accumulate).backward()
@@ -90,7 +93,7 @@ class FinetuneStage(AgainstDiscriminator):
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         if adversarial:
-            self.judge_optimizer.step()
+            self.optimizer_d.step()
         return figures
 
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -109,42 +112,43 @@ class FinetuneStage(AgainstDiscriminator):
         assert isinstance(model, Generator)
         rows = []
         for key in [*self.held_out["seen"][:2], *self.held_out["unseen"][:4]]:
-            made = self.batches.reconstruct(model, key, 30)[1]
-            for pictures in (made.real, made.made):
+            generated = self.batches.reconstruct(model, key, 30)[1]
+            for pictures in (generated.target, generated.pictures):
                 rows.append(torch.cat(list(pictures), dim=2))
         canvas = torch.cat(rows, dim=1).permute(1, 2, 0).float().cpu().numpy()
         return ((canvas + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 
-    def _sync_loss(self, made: Made, batch: Batch) -> Tensor:
-        lips, sound = self._sync(made.made, batch)
+    def _sync_loss(self, generated: Generated, batch: Batch) -> Tensor:
+        lips, sound = self._sync(generated.pictures, batch)
         return (1 - (lips * sound).sum(dim=1)).mean()
 
     def _sync(self, pictures: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        mouths = pictures[:, :, MOUTH_ROWS, MOUTH_COLUMNS].unflatten(0, (len(batch.scenes), LENGTH)).flatten(1, 2)
-        middle = torch.tensor([[scene.start + LENGTH // 2] for scene in batch.scenes], device=self.device)
+        mouths = pictures[:, :, MOUTH_ROWS, MOUTH_COLUMNS].unflatten(0, (len(batch.windows), LENGTH)).flatten(1, 2)
+        middle = torch.tensor([[window.start + LENGTH // 2] for window in batch.windows], device=self.device)
         with autocast(self.device, self.recipe.precision):
             lips = self.expert.embed_video(mouths)
             sound = self.expert.embed_audio(sound_windows(batch.features, middle)[:, 0])
         return lips.float(), sound.float()
 
     def _judge(self, model: Generator, key: str, start: int) -> dict[str, float]:
-        batch, made = self.batches.reconstruct(model, key, start)
-        scene = batch.scenes[0]
+        batch, generated = self.batches.reconstruct(model, key, start)
+        window = batch.windows[0]
         copied = torch.from_numpy(
-            scene.clip.crops[scene.skin][:, LOWER_VIEW.rows, LOWER_VIEW.columns].astype(np.float32)
+            window.clip.crops[window.skin][:, LOWER_VIEW.rows, LOWER_VIEW.columns].astype(np.float32)
         )
         copied = copied.to(self.device).permute(0, 3, 1, 2) / 127.5 - 1
         agreement = [
-            (lips * sound).sum().item() for lips, sound in (self._sync(p, batch) for p in (made.made, made.real))
+            (lips * sound).sum().item()
+            for lips, sound in (self._sync(p, batch) for p in (generated.pictures, generated.target))
         ]
         return {
-            "psnr": _psnr(made.made, made.real),
-            "copy_psnr": _psnr(copied, made.real),
+            "psnr": _psnr(generated.pictures, generated.target),
+            "copy_psnr": _psnr(copied, generated.target),
             "sync": agreement[0],
             "real_sync": agreement[1],
         }
 
 
-def _psnr(made: Tensor, real: Tensor) -> float:
-    error = (made - real)[:, :, MOUTH_ROWS, MOUTH_COLUMNS].float() / 2
+def _psnr(generated: Tensor, real: Tensor) -> float:
+    error = (generated - real)[:, :, MOUTH_ROWS, MOUTH_COLUMNS].float() / 2
     return float(-10 * torch.log10(error.square().mean() + 1e-10))

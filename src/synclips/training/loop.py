@@ -77,11 +77,11 @@ class OneNetwork:
         return self.model
 
 
-class AgainstDiscriminator(OneNetwork):
+class GanStage(OneNetwork):
     """The same of a stage whose `model` is trained against `discriminator`."""
 
     discriminator: nn.Module
-    judge_optimizer: torch.optim.Optimizer
+    optimizer_d: torch.optim.Optimizer
 
     def networks(self) -> dict[str, nn.Module]:
         """Saved in last.pt."""
@@ -89,7 +89,7 @@ class AgainstDiscriminator(OneNetwork):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Saved in last.pt."""
-        return super().optimizers() | {"discriminator": self.judge_optimizer}
+        return super().optimizers() | {"discriminator": self.optimizer_d}
 
 
 def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: Progress = silent) -> Path:

@@ -92,7 +92,7 @@ class MotionStage(OneNetwork):
         return figures | {"score": figures["seen_opening"] - figures["seen_lve"] / 10}
 
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Made and true displacements (n, m, 3) of a clip, with a bank of another moment of the same speaker."""
+        """Generated and true displacements (n, m, 3) of a clip, with a bank of another moment of the same speaker."""
         speaker = key.split(".")[0]
         others = [k for k in by_speaker(self.store.entries)[speaker] if k != key] or [key]
         plain, other = self.data.plain(key), others[0]

@@ -23,7 +23,7 @@ from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.metrics.evaluators import SYNCNET, load_judge, shipped_or
 from synclips.metrics.lip_shape import largest_lip_error
 from synclips.metrics.sync import measure_sync
-from synclips.models.blueprint import SeedModel
+from synclips.models.blueprint import BlueprintModel
 from synclips.models.checkpoint import load_into, read_metadata, save_model
 from synclips.models.generator import Generator
 from synclips.models.syncnet import SyncNet
@@ -33,7 +33,7 @@ from synclips.tracking.tracked_video import TrackedVideo
 from synclips.training.motion import MotionLosses
 from synclips.training.motion_data import MotionData, draw_windows
 from synclips.training.personal_clips import LONGEST, PERSON, PersonalClips, cut_clips
-from synclips.training.window_batches import SceneBatches, picture_losses
+from synclips.training.window_batches import WindowBatches, picture_losses
 from synclips.training.windows import LENGTH
 
 MOTION_SHARE = 0.4
@@ -47,7 +47,7 @@ LEAST_CONFIDENCE = 0.1
 
 
 @dataclass(frozen=True)
-class Fit:
+class Personalization:
     """What a fit gained on the held-out part: largest lip error (%) and PSNR (dB) before and after; or why it did
     nothing."""
 
@@ -75,16 +75,18 @@ def fit_person(
     seconds: float,
     *,
     on_progress: Progress = silent,
-) -> tuple[Generator, Fit]:
+) -> tuple[Generator, Personalization]:
     """A copy of `model` fitted to the person in `video`, whose own 16 kHz sound is `sound`."""
     clips = cut_clips(video, sound)
     if len(clips) < 2:
-        return model, Fit(note="the video shows the face for too short a time to fit the model to it")
+        return model, Personalization(note="the video shows the face for too short a time to fit the model to it")
     crops = np.concatenate([clip.crops for clip in clips])
     heard = Waveform(np.concatenate([clip.waveform.samples for clip in clips]), sound.sample_rate)
     sync = measure_sync(syncnet, crops, heard)
     if sync.confidence < LEAST_CONFIDENCE:
-        return model, Fit(note="the video's sound does not belong to these lips, so the model was not fitted to it")
+        return model, Personalization(
+            note="the video's sound does not belong to these lips, so the model was not fitted to it"
+        )
     personal = PersonalClips(clips, sync.offset)
     keys = list(personal)
     held_out = keys[2::5] or keys[-1:]
@@ -93,7 +95,7 @@ def fit_person(
     clock = _Clock(seconds, on_progress)
     lip_error = _fit_motion(fitted, personal, trained, held_out, clock.until(MOTION_SHARE))
     psnr = _fit_refiner(fitted, personal, trained, held_out, clock.until(1.0))
-    return fitted.eval(), Fit(lip_error, psnr)
+    return fitted.eval(), Personalization(lip_error, psnr)
 
 
 class _Clock:
@@ -136,9 +138,9 @@ def _fit_motion(
         return _weighted(losses(made.float(), batch.true), recipe)
 
     def error() -> float:
-        lender = data.plain(trained[0])
-        take = np.linspace(0, len(lender.components) - 1, BANK).astype(int)
-        parts = (data.embeddings(trained[0])[take], lender.components[take], np.ones(BANK, bool))
+        donor = data.plain(trained[0])
+        take = np.linspace(0, len(donor.components) - 1, BANK).astype(int)
+        parts = (data.embeddings(trained[0])[take], donor.components[take], np.ones(BANK, bool))
         bank = [torch.from_numpy(part)[None].to(device) for part in parts]
         errors = []
         for key in held_out:
@@ -156,23 +158,23 @@ def _fit_refiner(
     model: Generator, clips: PersonalClips, trained: list[str], held_out: list[str], over: Callable[[], float]
 ) -> tuple[float, float]:
     refiner, recipe = model.refiner, RecipeConfig()
-    batches = SceneBatches(clips, model, recipe.augment, device_of(model))
+    batches = WindowBatches(clips, model, recipe.augment, device_of(model))
 
     def loss(step: int) -> Tensor:
         rng = np.random.default_rng([recipe.seed, 2, step])
         keys = [trained[int(k)] for k in rng.integers(len(trained), size=SCENES)]
-        guessed = torch.zeros(SCENES, dtype=torch.bool)
+        predicted = torch.zeros(SCENES, dtype=torch.bool)
         with autocast(device_of(model), recipe.precision):
-            _, made = batches.make(model, batches.draw(keys, rng), guessed, rng)
-        return _weighted(picture_losses(made, guessed), recipe)
+            _, generated = batches.make(model, batches.draw(keys, rng), predicted, rng)
+        return _weighted(picture_losses(generated, predicted), recipe)
 
     def psnr() -> float:
         errors = []
         for key in held_out:
             for start in range(0, len(clips[key]) - LENGTH + 1, 20):
-                _, made = batches.reconstruct(model, key, start)
-                error = ((made.made - made.real) / 2).square() * made.masks[:, :1]
-                errors.append((error.sum() / (3 * made.masks[:, :1].sum())).item())
+                _, generated = batches.reconstruct(model, key, start)
+                error = ((generated.pictures - generated.target) / 2).square() * generated.masks[:, :1]
+                errors.append((error.sum() / (3 * generated.masks[:, :1].sum())).item())
         return float(-10 * np.log10(np.mean(errors) + 1e-10))
 
     return _train(refiner, list(refiner.parameters()), loss, psnr, over)
@@ -223,30 +225,30 @@ def _train(
 MOST: Final = 12
 """Fits that are kept; those that were made longest ago go first."""
 FORMAT: Final = "1"
-"""Of the fits, and of all that makes them: raise it when either changes."""
+"""Of the fits, and of all that makes them: raise it when either augmentation."""
 
 
 def fitted(
-    model: Generator | SeedModel,
+    model: Generator | BlueprintModel,
     video: TrackedVideo,
     seconds: float,
     folder: Path | None,
     *,
     on_progress: Progress = silent,
-) -> tuple[Generator | SeedModel, Fit]:
+) -> tuple[Generator | BlueprintModel, Personalization]:
     """`model` fitted to the person in `video` for `seconds` (see `fit_person`); `folder` (None: none) keeps fits.
 
     Whatever is wrong with what is kept costs only time.
     """
     if not isinstance(model, Generator):
-        return model, Fit(note="only models of the base preset can be fitted to a person")
+        return model, Personalization(note="only models of the base preset can be fitted to a person")
     if not video.info.has_audio:
-        return model, Fit(note="the video has no sound, so the model was not fitted to it")
+        return model, Personalization(note="the video has no sound, so the model was not fitted to it")
     path = None if folder is None else folder / f"{_name(model, video, seconds)}.safetensors"
     if path is not None and path.is_file():
         with contextlib.suppress(CheckpointError, KeyError, TypeError):
             lip_error, psnr = (tuple(read_metadata(path)["fit"][name]) for name in ("lip_error", "psnr"))
-            return load_into(path, deepcopy(model)).eval(), Fit(lip_error, psnr)
+            return load_into(path, deepcopy(model)).eval(), Personalization(lip_error, psnr)
     sound = normalise_loudness(read_audio(video.path, stop=float(video.times[0]) + LONGEST + 1))
     with shipped_or(None, SYNCNET) as judge:
         syncnet = load_judge(judge)

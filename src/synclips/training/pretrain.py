@@ -17,9 +17,9 @@ from synclips.config import AugmentConfig, RecipeConfig
 from synclips.data.augmentation import PictureChange, SoundChange, draw_picture_change, draw_sound_change
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
-from synclips.features.alignment import MOUTH_VIEW, SEED_VIEW, View
+from synclips.features.alignment import BLUEPRINT_VIEW, MOUTH_VIEW, View
 from synclips.features.mfcc import N_FEATURES
-from synclips.models.blueprint import SeedEncoders
+from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.syncnet import contrastive_loss
 from synclips.runtime import autocast
@@ -77,12 +77,12 @@ class PretrainStage(OneNetwork):
     """Stage 1 as `run_stage` wants it."""
 
     name = "pretrain"
-    model: BaseEncoders | SeedEncoders
+    model: BaseEncoders | BlueprintEncoders
 
     def __init__(self, store: ClipStore, recipe: RecipeConfig, device: torch.device) -> None:
         self.config, self.recipe, self.store, self.device = recipe.pretrain, recipe, store, device
         self.model = build_encoders(N_FEATURES, recipe.model).to(device)
-        self.view = MOUTH_VIEW if recipe.model.preset == "base" else SEED_VIEW
+        self.view = MOUTH_VIEW if recipe.model.preset == "base" else BLUEPRINT_VIEW
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=self.config.weight_decay)
         parts = store.split()
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
@@ -112,7 +112,7 @@ class PretrainStage(OneNetwork):
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Loss and top-1 accuracy on clips that are not trained on, unbent."""
-        assert isinstance(model, BaseEncoders | SeedEncoders)
+        assert isinstance(model, BaseEncoders | BlueprintEncoders)
         rng = np.random.default_rng(0)
         losses, hits = [], []
         for start in range(0, min(len(self.held_out), 40), 10):

@@ -28,7 +28,7 @@ from synclips.speech.conversion.world import (
 )
 from synclips.speech.speaker_encoder import STEPS, level_mel, mel_filters, speaker_encoder
 from synclips.speech.tts.engines import choose_synthesizer
-from synclips.speech.vad import find_speech, only_speech
+from synclips.speech.vad import detect_speech, only_speech
 from synclips.training.voice_pairs import (
     DEFAULT_VOICE,
     SPEAKERS,
@@ -138,7 +138,7 @@ def hear_person(files: list[Path], average_deviation: Float64[np.ndarray, "40"])
         ValueError: no clips, or nobody speaks in them.
     """
     wholes = [read_audio(path) for path in files]
-    sounds = [only_speech(whole, find_speech(whole)) for whole in wholes]
+    sounds = [only_speech(whole, detect_speech(whole)) for whole in wholes]
     joined = Waveform(np.concatenate([np.zeros(0, np.float32), *(sound.samples for sound in sounds)]), SAMPLE_RATE)
     voice = voice_statistics(analyse(joined), average_deviation) if joined.duration > 1 else None
     if voice is None:

@@ -1,4 +1,4 @@
-"""Batches for the whole model: scenes with their sound, true motion and a bank of mouths; and their made frames."""
+"""Batches for the whole model: windows with sound, true motion and a bank of mouths; and their generated frames."""
 
 from dataclasses import dataclass, replace
 
@@ -15,20 +15,20 @@ from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
 from synclips.models.losses import gradient_loss, pixel_loss, structure_loss
 from synclips.training.motion_data import displacement_of
-from synclips.training.windows import LENGTH, Made, Scene, draw_changes, draw_scene, make_frames, scene_at
+from synclips.training.windows import LENGTH, Generated, Window, draw_augmentation, draw_window, make_frames, window_at
 
 BANK = 8
 """Places of the mouth bank; small, since the video encoder is trained through them."""
-GUESSED_WEIGHT = 0.3
-"""Weight of the pixel losses where the shape was guessed from sound: the lips are not exactly where the real ones are,
-and full weight would teach blur."""
+PREDICTED_WEIGHT = 0.3
+"""Weight of the pixel losses where the shape was predicted from sound: the lips are not exactly where the
+target's are, and full weight would teach blur."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """Scenes with the whole clip's sound and true motion, and a bank of mouths."""
 
-    scenes: list[Scene]
+    windows: list[Window]
     features: Tensor
     true: Tensor
     mouths: Tensor
@@ -36,25 +36,25 @@ class Batch:
     present: Tensor
 
 
-class SceneBatches:
+class WindowBatches:
     """Draws batches of `clips` for `model`, and makes their frames."""
 
     def __init__(self, clips: Clips, model: Generator, augment: AugmentConfig, device: torch.device) -> None:
         self.clips, self.model, self.augment, self.device = clips, model, augment, device
 
     def draw(self, keys: list[str], rng: np.random.Generator) -> Batch:
-        scenes: list[Scene] = []
+        windows: list[Window] = []
         features, true, mouths, shapes = (list[Tensor]() for _ in range(4))
         for key in keys:
-            scene = draw_scene(self.clips, key, rng)
+            window = draw_window(self.clips, key, rng)
             sound = replace(draw_sound_change(self.augment, rng), speed=1.0)
-            parts = self._arrays(scene, sound, rng.permutation(scene.lenders)[:BANK])
+            parts = self._arrays(window, sound, rng.permutation(window.donors)[:BANK])
             for group, part in zip((features, true, mouths, shapes), parts, strict=True):
                 group.append(part)
-            scenes.append(scene)
+            windows.append(window)
         present = torch.from_numpy(rng.random((len(keys), BANK)) < rng.uniform(0.3, 1.0, (len(keys), 1)))
         return Batch(
-            scenes,
+            windows,
             torch.stack(features),
             torch.stack(true),
             torch.stack(mouths),
@@ -62,9 +62,9 @@ class SceneBatches:
             present.to(self.device),
         )
 
-    def _arrays(self, scene: Scene, sound: SoundChange, bank: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _arrays(self, window: Window, sound: SoundChange, bank: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Sound features and true components over 75 frames, bank mouths (n, 5, 48, 96, 3) and their components."""
-        clip, motion = scene.clip, self.model.motion
+        clip, motion = window.clip, self.model.motion
         offset = self.clips.offset(clip.key)
         frames = np.arange(CLIP_FRAMES)
         features = sound.features(clip.waveform, CLIP_FRAMES + abs(offset))
@@ -73,8 +73,8 @@ class SceneBatches:
         bank = np.resize(bank, BANK)
         displacement = torch.from_numpy(displacement_of(self.clips, clip)).to(self.device)
         true = motion.components(displacement)
-        window = (bank[:, None] + np.arange(5) - 2).clip(0, len(clip) - 1)
-        mouths = torch.from_numpy(clip.crops[window][:, :, MOUTH_VIEW.rows, MOUTH_VIEW.columns].astype(np.float32))
+        around = (bank[:, None] + np.arange(5) - 2).clip(0, len(clip) - 1)
+        mouths = torch.from_numpy(clip.crops[around][:, :, MOUTH_VIEW.rows, MOUTH_VIEW.columns].astype(np.float32))
         kept = torch.from_numpy(frames.clip(0, len(clip) - 1))
         return (
             torch.from_numpy(features[steps]).to(self.device),
@@ -84,44 +84,48 @@ class SceneBatches:
         )
 
     def make(
-        self, model: Generator, batch: Batch, guessed: Tensor, rng: np.random.Generator | None
-    ) -> tuple[Tensor, Made]:
-        """Motion components of the whole clips, and the scenes' frames, their shapes guessed or true."""
+        self, model: Generator, batch: Batch, predicted: Tensor, rng: np.random.Generator | None
+    ) -> tuple[Tensor, Generated]:
+        """Motion components of the whole clips, and the windows' frames, their shapes predicted or true."""
         motion = model.motion
         stacked = stack_frames(batch.mouths.flatten(0, 1))
         bank = motion.video_encoder(stacked).unflatten(0, batch.mouths.shape[:2]).float()
         components, tokens = motion(batch.features, bank, batch.shapes, batch.present)
         components = components.float()
-        rows = torch.arange(len(batch.scenes))[:, None]
-        index = torch.from_numpy(np.stack([scene.index for scene in batch.scenes]))
-        chosen = torch.where(guessed[:, None, None].to(self.device), components[rows, index], batch.true[rows, index])
-        rest = torch.from_numpy(np.stack([scene.rest for scene in batch.scenes])).to(self.device)
+        rows = torch.arange(len(batch.windows))[:, None]
+        index = torch.from_numpy(np.stack([window.index for window in batch.windows]))
+        chosen = torch.where(predicted[:, None, None].to(self.device), components[rows, index], batch.true[rows, index])
+        rest = torch.from_numpy(np.stack([window.rest for window in batch.windows])).to(self.device)
         shapes = (motion.displacement(chosen) + rest[:, None]).flatten(0, 1)
         if rng is not None:  # the network must not trust a true shape blindly
-            true_frames = (~guessed).to(self.device).repeat_interleave(LENGTH)[:, None, None]
+            true_frames = (~predicted).to(self.device).repeat_interleave(LENGTH)[:, None, None]
             shapes = shapes + true_frames * 0.15 * torch.randn_like(shapes[:, :1])
-        changes = draw_changes(len(batch.scenes), model.refiner.layers, rng, self.device) if rng is not None else None
-        made = make_frames(model, batch.scenes, shapes, tokens[rows, index].flatten(0, 1).float(), self.device, changes)
-        return components, made
+        augmentation = (
+            draw_augmentation(len(batch.windows), model.refiner.layers, rng, self.device) if rng is not None else None
+        )
+        generated = make_frames(
+            model, batch.windows, shapes, tokens[rows, index].flatten(0, 1).float(), self.device, augmentation
+        )
+        return components, generated
 
-    def reconstruct(self, model: Generator, key: str, start: int) -> tuple[Batch, Made]:
+    def reconstruct(self, model: Generator, key: str, start: int) -> tuple[Batch, Generated]:
         rng = np.random.default_rng(0)
-        scene = scene_at(self.clips, key, min(start, len(self.clips[key]) - LENGTH), rng)
-        parts = self._arrays(scene, SoundChange(), scene.lenders[:: max(1, len(scene.lenders) // BANK)][:BANK])
+        window = window_at(self.clips, key, min(start, len(self.clips[key]) - LENGTH), rng)
+        parts = self._arrays(window, SoundChange(), window.donors[:: max(1, len(window.donors) // BANK)][:BANK])
         features, true, mouths, shapes = (part[None] for part in parts)
         batch = Batch(
-            [scene], features, true, mouths, shapes, torch.ones(1, BANK, dtype=torch.bool, device=self.device)
+            [window], features, true, mouths, shapes, torch.ones(1, BANK, dtype=torch.bool, device=self.device)
         )
         return batch, self.make(model, batch, torch.ones(1, dtype=torch.bool), None)[1]
 
 
-def picture_losses(made: Made, guessed: Tensor) -> dict[str, Tensor]:
-    """The losses against the real frames, by the names of LossConfig; `guessed` (b) says which scenes' shapes were."""
-    share = torch.where(guessed, GUESSED_WEIGHT, 1.0).to(made.made.device)
-    weight = made.face * (1 + 4 * made.masks[:, :1]) * share.repeat_interleave(LENGTH)[:, None, None, None]
+def picture_losses(generated: Generated, predicted: Tensor) -> dict[str, Tensor]:
+    """The losses against the target frames, by the names of LossConfig; `predicted` (b): shapes that were."""
+    share = torch.where(predicted, PREDICTED_WEIGHT, 1.0).to(generated.pictures.device)
+    weight = generated.face * (1 + 4 * generated.masks[:, :1]) * share.repeat_interleave(LENGTH)[:, None, None, None]
     return {
-        "pixel": pixel_loss(made.made, made.real, weight),
-        "gradient": gradient_loss(made.made, made.real, weight),
-        "structure": structure_loss(made.made, made.real, weight),
-        "residual": made.residual.abs().mean(),
+        "pixel": pixel_loss(generated.pictures, generated.target, weight),
+        "gradient": gradient_loss(generated.pictures, generated.target, weight),
+        "structure": structure_loss(generated.pictures, generated.target, weight),
+        "residual": generated.residual.abs().mean(),
     }

@@ -25,19 +25,19 @@ from synclips.training.motion_data import NEAREST
 LENGTH = 5
 """Frames made in a row: what the SyncNet sees at once."""
 PHOTOGRAPH = 0.25
-"""Share of the scenes that have one picture only."""
+"""Share of the windows that have one picture only."""
 TURNED = 0.4
-"""Share of the scenes whose head is turned: the corpus's heads hardly move."""
+"""Share of the windows whose head is turned: the corpus's heads hardly move."""
 MOST_TURN = np.radians([10.0, 14.0, 5.0])
 """Standard deviations are half of these: pitch, yaw, roll."""
 
 
 @dataclass(frozen=True)
-class Scene:
+class Window:
     """`LENGTH` frames of one clip from `start`, and the frame that lends each its skin.
 
     `turn`, if given, is a rotation of the head (about the mesh's middle) by which the frames being made are turned
-    away from what the clip shows; the lenders are not.
+    away from what the clip shows; the donors are not.
     """
 
     clip: Clip
@@ -65,7 +65,7 @@ class Scene:
         return np.concatenate([turned, moved[..., None]], axis=2)
 
     @property
-    def lenders(self) -> np.ndarray:
+    def donors(self) -> np.ndarray:
         """Frames that may lend their mouth."""
         every = np.arange(len(self.clip))
         return every[(every <= self.start - NEAREST) | (every >= self.start + LENGTH - 1 + NEAREST)]
@@ -78,29 +78,31 @@ class Scene:
         if self.photograph:
             return np.repeat(self.skin[:, None], count, axis=1)
         index = np.searchsorted(lower_points(), LIPS)
-        lenders = self.lenders
-        bank = self.clip.lower[lenders][:, index, :2]
+        donors = self.donors
+        bank = self.clip.lower[donors][:, index, :2]
         distance = np.linalg.norm(bank[None] - shapes[:, None, index, :2], axis=3).mean(axis=2)
         order = np.argsort(distance, axis=1)[:, self.spare :]
         order = np.concatenate([order] * count, axis=1) if order.shape[1] < count else order
-        return lenders[order[:, :count]]
+        return donors[order[:, :count]]
 
 
-def draw_scene(store: Clips, key: str, rng: np.random.Generator) -> Scene:
-    """A random scene of a clip."""
+def draw_window(store: Clips, key: str, rng: np.random.Generator) -> Window:
+    """A random window of a clip."""
     clip = store[key]
     start = int(rng.integers(0, len(clip) - LENGTH + 1))
-    scene = scene_at(store, key, start, rng, photograph=bool(rng.random() < PHOTOGRAPH), spare=int(rng.integers(0, 4)))
+    window = window_at(
+        store, key, start, rng, photograph=bool(rng.random() < PHOTOGRAPH), spare=int(rng.integers(0, 4))
+    )
     if rng.random() >= TURNED:
-        return scene
+        return window
     angles = rng.normal(0, MOST_TURN / 2).clip(-MOST_TURN, MOST_TURN)
-    return replace(scene, turn=Rotation.from_euler("xyz", angles).as_matrix())
+    return replace(window, turn=Rotation.from_euler("xyz", angles).as_matrix())
 
 
-def scene_at(
+def window_at(
     store: Clips, key: str, start: int, rng: np.random.Generator, *, photograph: bool = False, spare: int = 0
-) -> Scene:
-    """The scene of a clip that starts at a frame. A photograph lends one frame to all."""
+) -> Window:
+    """The window of a clip that starts at a frame. A photograph lends one frame to all."""
     clip = store[key]
     far = [
         d
@@ -111,15 +113,15 @@ def scene_at(
     skin = np.arange(start, start + LENGTH) + lag
     if photograph:
         skin = np.full(LENGTH, skin[0])
-    return Scene(clip, start, skin, store.rest(clip.speaker), photograph, spare)
+    return Window(clip, start, skin, store.rest(clip.speaker), photograph, spare)
 
 
 @dataclass(frozen=True)
-class Made:
-    """Frames made of scenes, flattened: (b, 3, h, w) in [-1, 1] over the lower-face view."""
+class Generated:
+    """Frames made of windows, flattened: (b, 3, h, w) in [-1, 1] over the lower-face view."""
 
-    made: Tensor
-    real: Tensor
+    pictures: Tensor
+    target: Tensor
     layers: Tensor
     masks: Tensor
     face: Tensor
@@ -128,7 +130,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Changes:
+class Augmentation:
     """How a batch of frames is bent before the refiner sees it.
 
     light:   gains of each layer (b, layers, 3): each mouth was taken in a slightly other light than the skin
@@ -164,45 +166,45 @@ class Changes:
         return torch.where(where, pictures.flip(-1), pictures)
 
 
-def draw_changes(scenes: int, layers: int, rng: np.random.Generator, device: torch.device) -> Changes:
-    """Random changes, alike in all frames of a scene."""
-    light = 1 + rng.normal(0, 0.04, (scenes, layers, 1)) + rng.normal(0, 0.015, (scenes, layers, 3))
-    light[:, 0] = 1 + rng.normal(0, 0.01, (scenes, 3))
-    gain = np.exp(rng.normal(0, 0.1, (scenes, 1)) + rng.normal(0, 0.04, (scenes, 3)))
-    gamma, saturation = np.exp(rng.normal(0, 0.15, scenes)), rng.uniform(0.6, 1.3, scenes)
+def draw_augmentation(windows: int, layers: int, rng: np.random.Generator, device: torch.device) -> Augmentation:
+    """Random augmentation, alike in all frames of a window."""
+    light = 1 + rng.normal(0, 0.04, (windows, layers, 1)) + rng.normal(0, 0.015, (windows, layers, 3))
+    light[:, 0] = 1 + rng.normal(0, 0.01, (windows, 3))
+    gain = np.exp(rng.normal(0, 0.1, (windows, 1)) + rng.normal(0, 0.04, (windows, 3)))
+    gamma, saturation = np.exp(rng.normal(0, 0.15, windows)), rng.uniform(0.6, 1.3, windows)
 
     def tensor(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).repeat_interleave(LENGTH, dim=0).to(device)
 
-    mirror = torch.from_numpy(rng.random(scenes) < 0.5).repeat_interleave(LENGTH).to(device)
-    return Changes(tensor(light), tensor(gain), tensor(gamma), tensor(saturation), mirror)
+    mirror = torch.from_numpy(rng.random(windows) < 0.5).repeat_interleave(LENGTH).to(device)
+    return Augmentation(tensor(light), tensor(gain), tensor(gamma), tensor(saturation), mirror)
 
 
 def make_frames(
     model: Generator,
-    scenes: list[Scene],
+    windows: list[Window],
     shapes: Tensor,
     sound: Tensor,
     device: torch.device,
-    changes: Changes | None = None,
-) -> Made:
-    """Make the scenes' frames with the lower faces `shapes` (b, m, 3; canonical positions, differentiable).
+    augmentation: Augmentation | None = None,
+) -> Generated:
+    """Make the windows' frames with the lower faces `shapes` (b, m, 3; canonical positions, differentiable).
 
-    `sound` (b, d) modulates the refiner. `changes`, if given, bend layers and truth.
+    `sound` (b, d) modulates the refiner. `augmentation`, if given, bend layers and truth.
     """
     view = LOWER_VIEW
     origin = np.array([view.left, view.top], np.float32)
-    wanted = shapes.detach().cpu().numpy().reshape(len(scenes), LENGTH, -1, 3)
+    wanted = shapes.detach().cpu().numpy().reshape(len(windows), LENGTH, -1, 3)
     count = model.refiner.layers - 1
     corners, weights, masks, faces, sources, pictures, real = [], [], [], [], [], [], []
     poses, meshes = [], []
-    for scene, shape in zip(scenes, wanted, strict=True):
-        clip = scene.clip
-        lenders = np.concatenate([scene.skin[:, None], scene.mouths(shape, count)], axis=1)
+    for window, shape in zip(windows, wanted, strict=True):
+        clip = window.clip
+        donors = np.concatenate([window.skin[:, None], window.mouths(shape, count)], axis=1)
         mesh = np.repeat(clip.mesh[None], LENGTH, axis=0)
         mesh[:, lower_points()] = shape
         mesh = extend(mesh)
-        pose = scene.pose
+        pose = window.pose
         points = project(pose, mesh) - origin
         own = clip.to_crop(extend(clip.meshes()))
         for t in range(LENGTH):
@@ -211,9 +213,9 @@ def make_frames(
             weights.append(raster.weights)
             masks.append(lip_masks(points[t], view.height, view.width))
             faces.append(face_mask(raster))
-        sources.append(own[lenders])
-        pictures.append(clip.crops[lenders])
-        real.append(_truth(scene))
+        sources.append(own[donors])
+        pictures.append(clip.crops[donors])
+        real.append(_truth(window))
         poses.append(pose)
         meshes.append(mesh)
 
@@ -231,24 +233,24 @@ def make_frames(
     mask = torch.from_numpy(np.stack(masks)).to(device)
     face = torch.from_numpy(np.stack(faces)).to(device)[:, None]
     truth = tensor(real).permute(0, 3, 1, 2) / 127.5 - 1
-    if changes is not None:
-        layers, truth = changes.relight(layers), changes.recolour(truth)
-        layers, truth, mask, face = (changes.mirrored(part) for part in (layers, truth, mask, face))
+    if augmentation is not None:
+        layers, truth = augmentation.relight(layers), augmentation.recolour(truth)
+        layers, truth, mask, face = (augmentation.mirrored(part) for part in (layers, truth, mask, face))
     chosen, residual = model.refiner(layers, mask, sound)
     residual = residual * face
     picture = blend(layers, chosen, residual)
-    return Made(picture * face + truth * (1 - face), truth, layers, mask, face, chosen, residual)
+    return Generated(picture * face + truth * (1 - face), truth, layers, mask, face, chosen, residual)
 
 
-def _truth(scene: Scene) -> UInt8[np.ndarray, "t h w 3"]:
+def _truth(window: Window) -> UInt8[np.ndarray, "t h w 3"]:
     """The real frames over the lower-face view; of a turned head, carried over by the mesh."""
-    view, clip = LOWER_VIEW, scene.clip
-    crops = clip.crops[scene.index]
-    if scene.turn is None:
+    view, clip = LOWER_VIEW, window.clip
+    crops = clip.crops[window.index]
+    if window.turn is None:
         return crops[:, view.rows, view.columns]
-    meshes = extend(clip.meshes()[scene.index])
-    own = project(clip.pose[scene.index], meshes)
-    turned = project(scene.pose, meshes) - np.array([view.left, view.top], np.float32)
+    meshes = extend(clip.meshes()[window.index])
+    own = project(clip.pose[window.index], meshes)
+    turned = project(window.pose, meshes) - np.array([view.left, view.top], np.float32)
     pictures = []
     for crop, here, there in zip(crops, own, turned, strict=True):
         at = rasterise(there, view.height, view.width).interpolate(here)

@@ -19,7 +19,7 @@ from torch.nn import functional
 from synclips.errors import CheckpointError
 from synclips.speech.conversion.world import ORDER
 
-WEIGHTS: Final = Path(__file__).parent / "weights" / "voice_mapper.safetensors"
+WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "voice_mapper.safetensors"
 WIDTH: Final = 80
 HEADS: Final = 4
 

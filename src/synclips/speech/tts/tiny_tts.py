@@ -20,7 +20,7 @@ from synclips.speech.tts.synthesizer import Speech, WordTime
 if TYPE_CHECKING:
     from synclips.speech.tts.tiny_tts_network import TinyNetwork
 
-WEIGHTS: Final = Path(__file__).parent / "weights" / "tiny_tts.safetensors"
+WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "tiny_tts.safetensors"
 VOICES: Final = ("female",)
 NAME: Final = "tiny-tts"
 SAMPLE_RATE: Final = 44_100
