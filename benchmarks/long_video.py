@@ -57,8 +57,8 @@ def measure(clip: Path, speech: Path, minutes: float) -> dict[str, float]:
     return {
         "own MB": round(own),
         "with mapped files MB": round(everything),
-        "frames": result.report["frames"],
-        "frames/s": round(result.report["frames"] / seconds, 2),
+        "frames": result.report.frames,
+        "frames/s": round(result.report.frames / seconds, 2),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from synclips.errors import OutputError
+from synclips.errors import MediaError, OutputError
 
 
 @contextmanager
@@ -57,6 +57,20 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path.parent} cannot be written ({folder} is a file); choose another folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path.parent} cannot be written (permission denied); choose another folder")
+
+
+def check_input(path: Path) -> None:
+    """Refuse what is no readable file, before anything heavy is imported.
+
+    Raises:
+        MediaError: there is no such file, it is a folder, or empty.
+    """
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder; name a file")
+    if not path.exists():
+        raise MediaError(f"no such file: {path}")
+    if path.is_file() and path.stat().st_size == 0:
+        raise MediaError(f"{path} is empty (0 bytes); copy it again")
 
 
 def config_folder() -> Path:

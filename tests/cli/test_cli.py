@@ -13,29 +13,39 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synclips import __version__
 from synclips.cli.main import main, with_hyphens
 from synclips.data.synthetic import write_synthetic_corpus
+from synclips.dubbing.report import DubReport, DubResult, FaceReport, SpeechReport
 from synclips.media.audio import Waveform, read_audio, write_wav
+from synclips.version import __version__
 
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "synclips"]
 
 
+def report_of(output: str, speech: SpeechReport) -> DubReport:
+    return DubReport(
+        video="me.mp4", output=output, text="Hello.", audio=None, script=None, compare=None, frames=62, duration=2.5,
+        frames_without_face=[3, 4], frames_faded=[], width=360, height=288, fps=25.0, face=FaceReport(1, 1),
+        speech=speech, sync_mode="auto", streams_left_out=[], origin="", notes=[], seconds=3.21, options={}, model={},
+        device="cpu", precision="fp32", version="0",
+    )  # fmt: skip
+
+
 @pytest.fixture
 def dubbed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
-    """Stands in for `synclips.dub.dub`: records what it is called with, and writes a file."""
+    """Stands in for `synclips.dub`: records what it is called with, and writes a file."""
     import synclips.dubbing.pipeline
 
     calls: list[dict[str, Any]] = []
 
-    def dub(video: Path, output: Path, **rest: Any) -> synclips.dubbing.pipeline.DubResult:
+    def dub(video: Path, output: Path, **rest: Any) -> DubResult:
         calls.append({"video": video, "output": output, **rest})
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(b"a video")
-        speech = {"synthesizer": "espeak", "notes": ("a better voice is to be had",), "loudness": float("-inf")}
-        report = {"duration": 2.5, "width": 360, "height": 288, "fps": 25.0, "seconds": 3.21, "speech": speech}
-        return synclips.dubbing.pipeline.DubResult(output, {**report, "frames_without_face": [3, 4]})
+        notes = ("a better voice is to be had",)
+        speech = SpeechReport(synthesizer="espeak", notes=notes, loudness=float("-inf"))
+        return DubResult(output, report_of(str(output), speech))
 
     monkeypatch.setattr(synclips.dubbing.pipeline, "dub", dub)
     monkeypatch.chdir(tmp_path)

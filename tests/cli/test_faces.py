@@ -269,8 +269,8 @@ def test_wrong_or_several_faces_only_the_chosen_one_is_changed(
     options = DubOptions(checkpoint=generator, device="cpu", codec="ffv1", face=face, sync_mode="cut_off")
     result = dub(couple, tmp_path / "out.mkv", audio=speech, options=options)
     assert changed(result.output, couple) == halves
-    assert result.report["face"]["of"] == 2
-    assert bool(result.report["face"]["notes"]) == (face == "speaker")
+    assert result.report.face.of == 2
+    assert bool(result.report.face.notes) == (face == "speaker")
     assert len(list(own_cache.iterdir())) == 1
 
 

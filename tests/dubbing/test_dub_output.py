@@ -78,9 +78,9 @@ def test_a_dub_is_signed_and_keeps_the_users_tags(say: Any) -> None:
     assert judge(result.output).genuine
     tags = tags_of(result.output)
     assert tags["title"] == "Our garden"
-    assert tags["comment"] == f"{result.report['origin']} Rain at last"
-    assert result.report["origin"].startswith("Lips are synthetic"), "the speech was given"
-    assert result.report["notes"] == []
+    assert tags["comment"] == f"{result.report.origin} Rain at last"
+    assert result.report.origin.startswith("Lips are synthetic"), "the speech was given"
+    assert result.report.notes == []
 
 
 @pytest.mark.usefixtures("quick")
@@ -94,14 +94,14 @@ def test_without_provenance_the_tags_still_say_it(say: Any) -> None:
 def test_what_cannot_be_signed_is_made_all_the_same(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("c2pa")
     result = say(name="out.mkv")
-    assert result.report["notes"] == ["not signed: .mkv carries no signature; write an .mp4 or .mov for that"]
+    assert result.report.notes == ["not signed: .mkv carries no signature; write an .mp4 or .mov for that"]
     assert judge(result.output).genuine
 
     def fail(*_: object) -> None:
         raise OutputError("no room")
 
     monkeypatch.setattr("synclips.provenance.c2pa_manifest.sign", fail)
-    assert say().report["notes"] == ["not signed: no room"]
+    assert say().report.notes == ["not signed: no room"]
 
 
 def test_a_certificate_that_cannot_sign_is_refused_before_anything_is_done(say: Any, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_photograph_without_a_face_is_named_by_its_own_name(say: Any, tmp_path
 def test_a_silent_recording_is_remarked_on(say: Any, short: Path, quick: None) -> None:
     del quick
     write_wav(short, Waveform(np.zeros(8000, np.float32), 16_000))
-    assert "all but silent" in say().report["speech"]["notes"][0]
+    assert "all but silent" in say().report.speech.notes[0]
 
 
 @pytest.mark.usefixtures("quick")
@@ -222,7 +222,7 @@ def test_frames_in_which_the_mouth_is_not_made_are_listed(say: Any, monkeypatch:
         return np.where(np.arange(len(video)) < 4, 0.5, 1).astype(np.float32)
 
     monkeypatch.setattr(lip_sync, "measure_visibility", half)
-    faded = say().report["frames_faded"]
+    faded = say().report.frames_faded
     assert faded[:4] == [0, 1, 2, 3]
     assert len(faded) < 9
 

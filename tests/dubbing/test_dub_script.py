@@ -66,8 +66,8 @@ def test_the_picture_changes_only_around_the_line(scene: Path, dubbed: DubResult
     before, after = ([frame.image for frame in read_frames(path)] for path in (scene, dubbed.output))
     assert len(before) == len(after)
     changed = [index for index, (one, other) in enumerate(zip(before, after, strict=True)) if (one != other).any()]
-    [line] = dubbed.report["speech"]["lines"]
-    first, last = round(1.0 * 25), round(line["end"] * 25)
+    [line] = dubbed.report.speech.lines
+    first, last = round(1.0 * 25), round(line.end * 25)
     assert set(range(first, last)) <= set(changed)
     assert min(changed) >= first - FADE
     assert max(changed) <= last + FADE
@@ -78,8 +78,8 @@ def test_the_picture_changes_only_around_the_line(scene: Path, dubbed: DubResult
 def test_the_sound_changes_only_in_the_slot(scene: Path, dubbed: DubResult) -> None:
     before, after = read_audio(scene).samples, read_audio(dubbed.output).samples
     assert len(after) == pytest.approx(len(before), abs=0.1 * RATE)
-    [line] = dubbed.report["speech"]["lines"]
-    for start, stop in ((0.1, 0.9), (line["end"] + 0.1, SECONDS - 0.1)):
+    [line] = dubbed.report.speech.lines
+    for start, stop in ((0.1, 0.9), (line.end + 0.1, SECONDS - 0.1)):
         part = slice(round(start * RATE), round(stop * RATE))
         assert np.corrcoef(before[part], after[part])[0, 1] > 0.98
     inside = slice(round(1.05 * RATE), round(1.55 * RATE))
@@ -89,11 +89,11 @@ def test_the_sound_changes_only_in_the_slot(scene: Path, dubbed: DubResult) -> N
 
 
 def test_the_report_says_where_each_word_is(dubbed: DubResult) -> None:
-    [line] = dubbed.report["speech"]["lines"]
-    assert (line["line"], line["start"], line["face"]) == (2, 1.0, 1)
-    assert line["words"][0][1] >= 1.0
-    assert line["words"][-1][2] <= line["end"] + 0.05
-    assert dubbed.report["duration"] == pytest.approx(SECONDS, abs=0.05)
+    [line] = dubbed.report.speech.lines
+    assert (line.line, line.start, line.face) == (2, 1.0, 1)
+    assert line.words[0][1] >= 1.0
+    assert line.words[-1][2] <= line.end + 0.05
+    assert dubbed.report.duration == pytest.approx(SECONDS, abs=0.05)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_01_frames_without_a_face_pass_through_and_are_named(face: list[np.ndarr
     unchanged = same(images_of(tmp_path / "a.mp4"), images_of(result.output))
     assert all(unchanged[n] for n in BLANK)
     assert not any(unchanged[n] for n in (0, 4, 26, 29))
-    assert result.report["frames_without_face"] == list(BLANK)
+    assert result.report.frames_without_face == list(BLANK)
     assert len(frame_times(result.output)) == FRAMES
 
 
@@ -303,7 +303,7 @@ def test_13_a_phone_video_on_its_side_comes_out_upright(face: list[np.ndarray], 
     after = probe(result.output)
     assert (before.rotation, after.rotation) == (90, 0)
     assert (before.width, before.height) == (after.width, after.height) == (240, 288)
-    assert result.report["frames_without_face"] == []
+    assert result.report.frames_without_face == []
     difference = np.abs(images_of(source)[3].astype(int) - images_of(result.output)[3])
     assert difference[:60].mean() < 3
     assert difference[100:140, 100:140].mean() > 20
@@ -324,7 +324,7 @@ def test_13_other_streams_come_along_where_asked(face: list[np.ndarray], tmp_pat
                     packet.stream = copy
                     container.mux(packet)
     result = say(source, 0.8, "out.mp4", keep_streams=True)
-    assert result.report["streams_left_out"] == []
+    assert result.report.streams_left_out == []
     with av.open(str(result.output)) as container:
         assert len(container.streams.audio) == 2
         assert container.streams.audio[1].metadata["language"] == "jpn"

@@ -3,7 +3,7 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from synclips.cli.dub_options import dub_arguments, dub_options
 from synclips.cli.options import (
@@ -16,12 +16,19 @@ from synclips.cli.options import (
     text_of,
 )
 from synclips.cli.terminal import Terminal
-from synclips.files import atomic_path, check_output
+from synclips.files import atomic_path, check_input, check_output
 
 if TYPE_CHECKING:
-    pass
+    from synclips.dubbing.report import DubReport
 
 LINE: Final = "Damn this is good, you're hired!!"
+
+
+def _check(args: argparse.Namespace) -> None:
+    video = _video(args)
+    for path in filter(None, (video, args.audio, args.script, args.voice_reference)):
+        check_input(path)
+    _outputs(args, video)
 
 
 def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
@@ -45,15 +52,15 @@ def _dub(args: argparse.Namespace, terminal: Terminal) -> None:
         overwrite=args.overwrite,
         on_progress=terminal.progress,
     )
-    report = {"output": str(result.output)} | result.report
     if report_file is not None:
+        report = json.loads(as_json(result.report.as_dict()))
         with atomic_path(report_file, overwrite=args.overwrite) as temporary:
-            temporary.write_text(json.dumps(json.loads(as_json(report)), indent=1, ensure_ascii=False) + "\n")
+            temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if args.json:
-        terminal.result(as_json(report))
+        terminal.result(as_json(result.report.as_dict()))
         return
-    _tell_notes(report, terminal)
-    terminal.result(f"{result.output}: {summary(report)}")
+    _print_notes(result.report, terminal)
+    terminal.result(f"{result.output}: {summary(result.report)}")
     if report_file is not None:
         terminal.result(str(result.output))
 
@@ -72,19 +79,18 @@ def _preview(args: argparse.Namespace, video: Path, output: Path, text: str | No
         on_progress=terminal.progress,
     )
     if args.json:
-        terminal.result(as_json({"clip": preview.clip, "strip": preview.strip} | preview.report))
+        terminal.result(as_json({"clip": preview.clip, "strip": preview.strip} | preview.report.as_dict()))
         return
-    _tell_notes(preview.report, terminal)
+    _print_notes(preview.report, terminal)
     terminal.result(f"{preview.clip}: {summary(preview.report)}")
     terminal.result(f"{preview.strip}: original above, dubbed below; all in {preview.seconds:.1f} s")
 
 
-def _tell_notes(report: dict[str, Any], terminal: Terminal) -> None:
-    for part in (report.get("face", {}), report["speech"], report):
-        for note in part.get("notes", ()):
-            terminal.note(str(note))
-    for name in report.get("streams_left_out", ()):
-        terminal.note(f"{name} does not go into {Path(report['output']).suffix}; write an .mkv to keep it")
+def _print_notes(report: "DubReport", terminal: Terminal) -> None:
+    for note in report.all_notes:
+        terminal.note(note)
+    for name in report.streams_left_out:
+        terminal.note(f"{name} does not go into {Path(report.output).suffix}; write an .mkv to keep it")
 
 
 def _video(args: argparse.Namespace) -> Path:
@@ -105,21 +111,21 @@ def _outputs(args: argparse.Namespace, video: Path) -> tuple[Path, Path | None]:
     return output, report
 
 
-def summary(report: dict[str, Any]) -> str:
+def summary(report: "DubReport") -> str:
     """What was done, in one line to a person."""
-    said = [f"{report['duration']:.1f} s of {report['width']} x {report['height']} at {report['fps']:.5g} frames/s"]
-    speech = report["speech"]
-    if lines := speech.get("lines"):
-        said.append(f"{len(lines)} line{'s' * (len(lines) != 1)} spoken by {lines[0]['synthesizer']}")
-    if speech.get("synthesizer"):
-        said.append(f"spoken by {speech['synthesizer']}")
-    if speech.get("converter"):
-        before, after = speech.get("similarity_before"), speech.get("similarity_after")
+    said = [f"{report.duration:.1f} s of {report.width} x {report.height} at {report.fps:.5g} frames/s"]
+    speech = report.speech
+    if speech.lines:
+        said.append(f"{len(speech.lines)} line{'s' * (len(speech.lines) != 1)} spoken by {speech.lines[0].synthesizer}")
+    if speech.synthesizer:
+        said.append(f"spoken by {speech.synthesizer}")
+    if speech.converter:
+        before, after = speech.similarity_before, speech.similarity_after
         likeness = f" (similarity {before:.2f} -> {after:.2f})" if before is not None and after is not None else ""
         said.append(f"turned into the voice of the video{likeness}")
-    if report["frames_without_face"]:
-        said.append(f"{len(report['frames_without_face'])} frames without a face left as they were")
-    return ", ".join([*said, f"made in {report['seconds']:.0f} s"])
+    if report.frames_without_face:
+        said.append(f"{len(report.frames_without_face)} frames without a face left as they were")
+    return ", ".join([*said, f"made in {report.seconds:.0f} s"])
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +159,7 @@ def _demo(args: argparse.Namespace, terminal: Terminal) -> None:
         "strip": str(demo.strip),
     }
     if args.json:
-        terminal.result(as_json(report | demo.dubbed.report))
+        terminal.result(as_json(report | demo.dubbed.report.as_dict()))
         return
     terminal.result(f"from:   {demo.source.path} ({demo.source.about})")
     terminal.result(f"dubbed: {demo.dubbed.output} ({summary(demo.dubbed.report)})")
@@ -180,6 +186,7 @@ VERBS: Final = (
         _dub,
         computes=True,
         resumable=True,
+        check=_check,
     ),
     Verb(
         "demo",

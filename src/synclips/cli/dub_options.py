@@ -1,6 +1,7 @@
 """The arguments of `dub`, and the options that they mean."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ from synclips.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from synclips.dubbing.pipeline import DubOptions
+    from synclips.dubbing.options import DubOptions
 
 LABEL: Final = "Synthetic speech and lips"
 SYNC_MODES: Final = ("cut_off", "loop", "bounce", "silence", "remap")
@@ -124,28 +125,8 @@ def _add_provenance(parser: argparse.ArgumentParser) -> None:
 
 
 def dub_options(args: argparse.Namespace) -> "DubOptions":
-    """How to dub."""
-    from synclips.dubbing.pipeline import DubOptions
+    """How to dub: the arguments that are named as fields of DubOptions are."""
+    from synclips.dubbing.options import DubOptions
 
-    return DubOptions(
-        sync_mode=args.sync_mode,
-        keep_length=args.keep_length,
-        checkpoint=args.checkpoint,
-        device=args.device,
-        voice=args.voice,
-        convert_voice=args.convert_voice,
-        strength=args.strength,
-        speed=args.speed,
-        background=args.background,
-        voice_reference=args.voice_reference,
-        quality=args.quality,
-        codec=args.codec,
-        face=args.face,
-        cache=args.cache,
-        fit=args.fit,
-        keep_streams=args.keep_streams,
-        provenance=args.provenance,
-        certificate=args.certificate,
-        private_key=args.private_key,
-        label=args.label,
-    )
+    names = {field.name for field in fields(DubOptions)}
+    return DubOptions(**{name: value for name, value in vars(args).items() if name in names})

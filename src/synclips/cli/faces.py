@@ -1,11 +1,16 @@
 """The verb that shows who is in a video: faces."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from synclips.cli.options import Verb, add_cache, add_device, add_json, as_json
 from synclips.cli.terminal import Terminal
+from synclips.files import check_input
+
+if TYPE_CHECKING:
+    from synclips.dubbing.face_listing import ListedFace
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,36 +28,34 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _faces(args: argparse.Namespace, terminal: Terminal) -> None:
-    from synclips.dubbing.face_listing import list_faces
-    from synclips.runtime import choose_device
-    from synclips.tracking.detection_cache import default_cache
+    from synclips.dubbing.face_listing import faces
 
-    report = list_faces(
+    listing = faces(
         args.video,
-        args.output_dir,
-        device=choose_device(args.device),
-        cache=default_cache() if args.cache else None,
+        thumbnails=args.output_dir,
+        device=args.device,
+        cache=args.cache,
         on_progress=terminal.progress,
     )
     if args.json:
-        terminal.result(as_json(report))
+        terminal.result(as_json(asdict(listing)))
         return
-    for note in report["notes"]:
+    for note in listing.notes:
         terminal.note(note)
-    for face in report["faces"]:
+    for face in listing.faces:
         terminal.result(_line(face))
 
 
-def _line(face: dict[str, Any]) -> str:
+def _line(face: "ListedFace") -> str:
     said = [
-        f"face {face['number']}: {face['first']:.1f} to {face['last']:.1f} s",
-        f"in {face['share']:.0%} of the frames",
-        f"{face['size']:.0f} pixels high",
-        f"around {face['x']:.0f},{face['y']:.0f}",
+        f"face {face.number}: {face.first:.1f} to {face.last:.1f} s",
+        f"in {face.share:.0%} of the frames",
+        f"{face.size:.0f} pixels high",
+        f"around {face.x:.0f},{face.y:.0f}",
     ]
-    if face["seconds_speaking"]:
-        said.append(f"speaks in {face['seconds_speaking']:.0f} of the seconds listened to")
-    return f"{', '.join(said)}: {face['thumbnail']}"
+    if face.seconds_speaking:
+        said.append(f"speaks in {face.seconds_speaking:.0f} of the seconds listened to")
+    return f"{', '.join(said)}: {face.thumbnail}"
 
 
 VERBS: Final = (
@@ -65,5 +68,6 @@ VERBS: Final = (
         _arguments,
         _faces,
         computes=True,
+        check=lambda args: check_input(args.video),
     ),
 )

@@ -12,13 +12,13 @@ import sys
 import traceback
 from typing import Final
 
-from synclips import __version__
 from synclips.cli import corpus, dub, evaluate, faces, speak, train
 from synclips.cli.options import UsageError, Verb
 from synclips.cli.process import Stopped, calm_process
 from synclips.cli.terminal import Terminal, one_line, write_line
 from synclips.errors import SyncLipsError
 from synclips.files import reason
+from synclips.version import __version__
 
 VERBS: Final[tuple[Verb, ...]] = (
     *dub.VERBS,
@@ -97,6 +97,7 @@ def _run(args: argparse.Namespace) -> int:
     verb: Verb = args.verb
     try:
         with calm_process(chatter=args.debug), Terminal(quiet=args.quiet) as terminal:
+            verb.check(args)
             if verb.computes:
                 _prepare_to_compute()
             verb.run(args, terminal)

@@ -30,6 +30,7 @@ class Verb:
     examples:   command lines without the leading `synclips `
     computes:   it runs networks
     resumable:  stopped and run again, it goes on where it was
+    check:      refuses what can be refused at once, before torch and its like are imported
     """
 
     name: str
@@ -40,6 +41,7 @@ class Verb:
     run: Callable[[argparse.Namespace, Terminal], None]
     computes: bool = False
     resumable: bool = False
+    check: Callable[[argparse.Namespace], None] = lambda _: None
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

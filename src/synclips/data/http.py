@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 import requests
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
-from synclips import __version__
 from synclips.errors import DownloadError
+from synclips.version import __version__
 
 T = TypeVar("T")
 

@@ -1,21 +1,21 @@
-"""What `synclips faces` tells: who is in a video, when, where, who speaks, and a picture of each."""
+"""Who is in a video: when, where, who speaks, and a picture of each."""
 
-from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Float32, UInt8
 
 from synclips.dubbing.active_speaker import find_speaking
+from synclips.dubbing.prepared_video import open_source
 from synclips.errors import CheckpointError, MediaError
 from synclips.files import atomic_path
-from synclips.media.photo_video import still_as_video
-from synclips.media.video import frames_in_order, is_image, probe
+from synclips.media.video import VideoInfo, frames_in_order
 from synclips.progress import Progress, silent
-from synclips.tracking.detection_cache import TrackCache, detect_video
+from synclips.runtime import choose_device
+from synclips.tracking.detection_cache import default_cache, detect_video
 from synclips.tracking.detections import Detections
 from synclips.tracking.identities import Boxes, Identity, boxes_of, link_faces
 from synclips.tracking.tracked_video import no_face
@@ -27,72 +27,123 @@ _TRIED: Final = 100
 _NOSE, _CHEEKS = 1, (234, 454)
 
 
-def list_faces(
-    video: Path,
-    folder: Path,
-    *,
-    device: torch.device,
-    cache: TrackCache | None,
-    on_progress: Progress = silent,
-) -> dict[str, Any]:
-    """Find the faces of a video (or photograph), write `folder`/<name>_face_<number>.png of each; ready for JSON.
+@dataclass(frozen=True)
+class ListedFace:
+    """One face of a video.
 
-    `point` of a face is where the thumbnail was taken, as `--face` wants it.
+    number:      as `dub --face` takes it, 1 the most prominent
+    first, last: seconds at which it is seen
+    share:       of the frames that show it
+    size, x, y:  median height and centre in pixels
+    seconds_speaking: of those that were judged; None where it cannot be told
+    point:       a place and a time, as `dub --face` takes it
+    thumbnail:   the file with its picture, if one was asked for
+    """
+
+    number: int
+    first: float
+    last: float
+    share: float
+    size: float
+    x: float
+    y: float
+    seconds_speaking: float | None
+    point: str
+    thumbnail: Path | None
+
+
+@dataclass(frozen=True)
+class FaceListing:
+    """The faces of a video, the most prominent first; `speaker` is the number of the one who speaks most."""
+
+    video: Path
+    frames: int
+    shots: int
+    speaker: int | None
+    seconds_judged: float
+    faces: tuple[ListedFace, ...]
+    notes: tuple[str, ...]
+
+
+def faces(
+    video: Path | str,
+    *,
+    thumbnails: Path | str | None = None,
+    device: str = "auto",
+    cache: bool = True,
+    on_progress: Progress = silent,
+) -> FaceListing:
+    """Find the faces of a video (or photograph), and who of them speaks.
+
+    Args:
+        thumbnails: a folder for a picture of each, <name>_face_<number>.png; None: no pictures.
+        cache: what was found is kept for the next time.
 
     Raises:
         MediaError: the video cannot be read.
         NoFaceError: it shows no face.
         OutputError: a picture cannot be written.
     """
-    with ExitStack() as stack:
-        source = stack.enter_context(still_as_video(video)) if is_image(video) else video
-        info = probe(source)
-        detections = detect_video(info, cache=cache if source is video else None, on_progress=on_progress)
+    video = Path(video)
+    with open_source(video) as source:
+        info = source.info
+        kept = default_cache() if cache and not source.is_photograph else None
+        detections = detect_video(info, cache=kept, on_progress=on_progress)
         boxes = boxes_of(detections)
-        faces = link_faces(detections, boxes)
-        if not faces:
+        found = link_faces(detections, boxes)
+        if not found:
             raise no_face(info, len(detections))
         notes = []
         try:
-            speaking = find_speaking(info, detections, faces, device, on_progress)
+            speaking = find_speaking(info, detections, found, choose_device(device), on_progress)
         except (MediaError, CheckpointError) as error:
             speaking = None
             notes.append(f"who speaks cannot be told: {error}")
-        best = {_best_row(face, detections, boxes): face for face in faces}
-        rows = sorted(best)
-        images = frames_in_order(source, [int(detections.frame[row]) for row in rows])
-        pictures = {}
-        for row, image in zip(rows, images, strict=True):
-            number = best[row].number
-            path = folder / f"{video.stem}_face_{number}.png"
-            with atomic_path(path) as temporary:
-                picture = thumbnail(image, np.array(detections.points[row]))
-                temporary.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
-            x, y = boxes.centre[row].round().astype(int)
-            pictures[number] = path, f"{x},{y}@{detections.times[detections.frame[row]]:.3f}"
-    return {
-        "video": str(video),
-        "frames": len(detections),
-        "shots": len(detections.cuts) + 1,
-        "speaker": speaking.speaker if speaking else None,
-        "seconds_judged": round(sum(w.end - w.start for w in speaking.windows), 2) if speaking else 0.0,
-        "faces": [
-            {
-                "number": face.number,
-                "first": round(face.first, 3),
-                "last": round(face.last, 3),
-                "share": round(face.share, 4),
-                "size": round(face.size, 1),
-                "x": round(face.centre[0], 1),
-                "y": round(face.centre[1], 1),
-                "seconds_speaking": round(speaking.seconds(face.number), 2) if speaking else None,
-                "point": pictures[face.number][1],
-                "thumbnail": str(pictures[face.number][0]),
-            }
-            for face in faces
-        ],
-        "notes": notes,
-    }
+        rows = {face.number: _best_row(face, detections, boxes) for face in found}
+        pictures = {} if thumbnails is None else _write_thumbnails(video, info, detections, rows, Path(thumbnails))
+    listed = []
+    for face in found:
+        row = rows[face.number]
+        x, y = boxes.centre[row].round().astype(int)
+        listed.append(
+            ListedFace(
+                number=face.number,
+                first=round(face.first, 3),
+                last=round(face.last, 3),
+                share=round(face.share, 4),
+                size=round(face.size, 1),
+                x=round(face.centre[0], 1),
+                y=round(face.centre[1], 1),
+                seconds_speaking=round(speaking.seconds(face.number), 2) if speaking else None,
+                point=f"{x},{y}@{detections.times[detections.frame[row]]:.3f}",
+                thumbnail=pictures.get(face.number),
+            )
+        )
+    return FaceListing(
+        video=video,
+        frames=len(detections),
+        shots=len(detections.cuts) + 1,
+        speaker=speaking.speaker if speaking else None,
+        seconds_judged=round(sum(w.end - w.start for w in speaking.windows), 2) if speaking else 0.0,
+        faces=tuple(listed),
+        notes=tuple(notes),
+    )
+
+
+def _write_thumbnails(
+    video: Path, info: VideoInfo, detections: Detections, rows: dict[int, int], folder: Path
+) -> dict[int, Path]:
+    """By a face's number the file with its picture, taken at its row of the detections."""
+    pictures = {}
+    order = sorted(rows, key=lambda number: rows[number])
+    images = frames_in_order(info.path, [int(detections.frame[rows[number]]) for number in order])
+    for number, image in zip(order, images, strict=True):
+        path = folder / f"{video.stem}_face_{number}.png"
+        with atomic_path(path) as temporary:
+            picture = thumbnail(image, np.array(detections.points[rows[number]]))
+            temporary.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+        pictures[number] = path
+    return pictures
 
 
 def thumbnail(

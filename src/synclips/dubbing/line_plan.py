@@ -3,34 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
-from synclips.dubbing.active_speaker import Chosen, choose
 from synclips.dubbing.options import DubOptions
+from synclips.dubbing.prepared_video import BANK_SECONDS, PreparedVideo, SourceVideo
+from synclips.dubbing.report import FaceReport, SpeechReport, report_line
 from synclips.media.audio import Waveform, loudness, read_audio
 from synclips.media.timebase import SAMPLE_RATE
-from synclips.media.video import VideoInfo
 from synclips.progress import Progress
 from synclips.rendering.chunked import BlockPlan
-from synclips.rendering.renderer import Model, build_renderer
 from synclips.rendering.timeline import Timeline, plan_timeline
-from synclips.runtime import choose_device
-from synclips.speech.synthesis import SpokenLine, speak
-from synclips.tracking import detection_cache
-from synclips.tracking.detection_cache import default_cache, detect_video
-from synclips.tracking.selection import FaceChoice, parse_choice
-from synclips.tracking.tracked_video import TrackedVideo, follow
-from synclips.training.personalize import fitted
+from synclips.speech.synthesis import speak
 
 LEAD, TAIL = 0.2, 0.5
 """Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
-REFERENCE_SECONDS: Final = 180.0
-"""How much of a long recording is listened to for the voice."""
-BANK_SECONDS: Final = 40.0
-"""How much of a long video is looked through for mouths, beyond what is dubbed."""
 _TOO_QUIET: Final = -60.0
 """LUFS of a recording that moves no lips."""
 
@@ -41,9 +30,9 @@ class DubPlan:
 
     sound:    what is heard
     render:   output frame `step`, made on the source's frame that the timeline names
-    visibility:     for each output frame made so far, how far the mouth could be made there, in [0, 1]
+    visibility:  for each output frame made so far, how far the mouth could be made there, in [0, 1]
     unseen:   output frames in whose source no face is seen
-    speech, face:  what is to be said of them (ready for JSON)
+    speech, face:  what is to be reported of them
     """
 
     sound: Waveform
@@ -51,77 +40,63 @@ class DubPlan:
     render: Callable[[UInt8[np.ndarray, "h w 3"], int], UInt8[np.ndarray, "h w 3"]]
     visibility: Callable[[], Float32[np.ndarray, " n"]]
     unseen: Int64[np.ndarray, " k"]
-    speech: dict[str, Any]
-    face: dict[str, Any]
+    speech: SpeechReport
+    face: FaceReport
 
 
 def plan_line(
-    info: VideoInfo,
-    model: Model,
+    source: SourceVideo,
+    looked_at: Callable[[float | None], PreparedVideo],
     text: str | None,
     audio: Path | None,
     options: DubOptions,
     on_progress: Progress,
-    *,
-    keep: bool,
 ) -> DubPlan:
-    """`text`, or what is heard in `audio`, said by one face; `keep`: the video is worth remembering.
+    """`text`, or what is heard in `audio`, said by one face.
+
+    `looked_at` gives the video, searched for faces up to a number of seconds (None: to its end).
 
     Raises:
         SyncLipsError: as `dub`.
     """
-    choice = parse_choice(options.face)
-    sound, speech = _sound(info, text, audio, options, on_progress)
-    tracked, chosen = _track(info, sound.duration, choice, options, on_progress, keep=keep)
-    duration = float(tracked.times[-1]) + 1 / float(info.fps)
+    sound, speech = _sound(source, text, audio, options, on_progress)
+    video = looked_at(_reach(sound.duration, options))
+    chosen = video.choose(options.face_choice, on_progress)
+    face = video.face(chosen.face, on_progress)
+    times = face.tracked.times
     timeline = plan_timeline(
-        tracked.times, duration, sound.duration, options.sync_mode, keep_length=options.keep_length
+        times,
+        float(times[-1]) + 1 / float(source.info.fps),
+        sound.duration,
+        options.sync_mode,
+        keep_length=options.keep_length,
     )
-    model, fit_notes = fit_model(model, tracked, options, on_progress, keep=keep)
-    plan = BlockPlan(build_renderer(model, tracked), sound, timeline)
-    unseen = np.flatnonzero(~tracked.track.visible[timeline.source])
-    face = {"number": chosen.face.number, "of": len(chosen.faces), "notes": [*chosen.notes, *fit_notes]}
-    return DubPlan(sound, timeline, plan.render, lambda: plan.visibility, unseen, speech, face)
-
-
-def fit_model(
-    model: Model, video: TrackedVideo, options: DubOptions, on_progress: Progress, *, keep: bool
-) -> tuple[Model, list[str]]:
-    """The model, fitted to the person if that is asked for, and what a person should know of it."""
-    if options.fit is None:
-        return model, []
-    folder = detection_cache.cache_home() / "synclips" / "fits" if options.cache and keep else None
-    model, fit = fitted(model, video, options.fit, folder, on_progress=on_progress)
-    return model, [fit.said]
-
-
-def report_line(line: SpokenLine, start: float = 0.0) -> dict[str, Any]:
-    """What is to be said of a spoken line that begins `start` seconds into the video."""
-    said = {
-        name: round(value, 3) if isinstance(value, float) else value
-        for name, value in vars(line).items()
-        if name not in ("waveform", "words")
-    }
-    said["words"] = [(word.word, round(word.start + start, 3), round(word.end + start, 3)) for word in line.words]
-    return said
+    plan = BlockPlan(face.renderer, sound, timeline)
+    unseen = np.flatnonzero(~face.tracked.track.visible[timeline.source])
+    report = FaceReport(chosen.face.number, len(chosen.faces), notes=(*chosen.notes, *face.notes))
+    return DubPlan(sound, timeline, plan.render, lambda: plan.visibility, unseen, speech, report)
 
 
 def _sound(
-    info: VideoInfo, text: str | None, audio: Path | None, options: DubOptions, on_progress: Progress
-) -> tuple[Waveform, dict[str, Any]]:
-    """What will be heard, at 16 kHz, and what is to be said of it."""
+    source: SourceVideo, text: str | None, audio: Path | None, options: DubOptions, on_progress: Progress
+) -> tuple[Waveform, SpeechReport]:
+    """What will be heard, at 16 kHz, and what is to be reported of it."""
     if audio is not None:
         waveform = read_audio(audio, stop=options.at_most)
         level = loudness(waveform)
-        notes = [f"{audio} is all but silent: the lips will hardly move"] if level < _TOO_QUIET else []
-        return waveform, {"loudness": round(level, 2), "duration": round(waveform.duration, 3), "notes": notes}
+        notes = (f"{audio} is all but silent: the lips will hardly move",) if level < _TOO_QUIET else ()
+        return waveform, SpeechReport(round(level, 2), round(waveform.duration, 3), notes)
     assert text is not None
-    heard = options.voice_reference or (info.path if info.has_audio else None)
-    reference = read_audio(heard, stop=REFERENCE_SECONDS) if heard else None
     line = speak(
-        text, reference, synthesizer=options.voice, convert=options.convert_voice, strength=options.strength,
-        speed=options.speed, background=options.background, on_progress=on_progress,
-    )  # fmt: skip
+        text,
+        source.voice_reference(options),
+        synthesizer=options.voice,
+        convert=options.convert_voice,
+        strength=options.strength,
+        speed=options.speed,
+        background=options.background,
+        on_progress=on_progress,
+    )
     silence = [np.zeros(round(seconds * SAMPLE_RATE), np.float32) for seconds in (LEAD, TAIL)]
     samples = np.concatenate([silence[0], line.waveform.resampled(SAMPLE_RATE).samples, silence[1]])
     if options.at_most is not None:
@@ -129,15 +104,11 @@ def _sound(
     return Waveform(samples, SAMPLE_RATE), report_line(line, LEAD)
 
 
-def _track(
-    info: VideoInfo, speech: float, choice: FaceChoice, options: DubOptions, on_progress: Progress, *, keep: bool
-) -> tuple[TrackedVideo, Chosen]:
-    """Find the chosen face in as much of the video as is needed; numbers are those of the whole video."""
-    whole = options.keep_length or options.sync_mode in ("silence", "remap") or choice.kind == "number"
-    end = None if whole else max(speech, BANK_SECONDS, choice.time + 1)
+def _reach(speech: float, options: DubOptions) -> float | None:
+    """How many seconds of the video are searched for the face; None: all. Numbers of faces are the whole video's."""
+    choice = options.face_choice
     if options.at_most is not None and choice.kind != "number":
-        end = max(options.at_most, choice.time + 1)
-    cache = default_cache() if options.cache and keep else None
-    detections = detect_video(info, stop=end, cache=cache, on_progress=on_progress)
-    chosen = choose(info, detections, choice, choose_device(options.device), on_progress)
-    return follow(info, detections, chosen.face.rows), chosen
+        return max(options.at_most, choice.time + 1)
+    if options.keep_length or options.sync_mode in ("silence", "remap") or choice.kind == "number":
+        return None
+    return max(speech, BANK_SECONDS, choice.time + 1)

@@ -7,6 +7,7 @@ from synclips.media.video_encode import Codec
 from synclips.rendering.timeline import SyncMode
 from synclips.speech.conversion.converter import STRENGTH
 from synclips.speech.synthesis import Background
+from synclips.tracking.selection import FaceChoice, parse_choice
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class DubOptions:
     provenance:   sign the result, where the libraries for it are installed and its format allows it
     certificate, private_key:  PEM files to sign with; None: a self-made certificate
     label:        words written on every frame
+
+    Raises:
+        ConfigError: `face` is none of these.
     """
 
     sync_mode: SyncMode | None = None
@@ -44,3 +48,11 @@ class DubOptions:
     certificate: Path | None = None
     private_key: Path | None = None
     label: str | None = None
+
+    def __post_init__(self) -> None:
+        parse_choice(self.face)
+
+    @property
+    def face_choice(self) -> FaceChoice:
+        """Which face is dubbed."""
+        return parse_choice(self.face)

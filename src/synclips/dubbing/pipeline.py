@@ -2,24 +2,32 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from synclips import __version__
 from synclips.dubbing.line_plan import DubPlan, plan_line
 from synclips.dubbing.options import DubOptions as DubOptions
+from synclips.dubbing.prepared_video import (
+    LoadedModel,
+    PreparedVideo,
+    SourceVideo,
+    errors_name_the_file,
+    open_source,
+    prepare_source,
+)
+from synclips.dubbing.report import DubReport as DubReport
+from synclips.dubbing.report import DubResult as DubResult
+from synclips.dubbing.report import report_options
 from synclips.dubbing.run_identity import model_digest, run_identity
 from synclips.dubbing.script_plan import check_script, plan_script
 from synclips.errors import InputError
 from synclips.files import check_output
 from synclips.media.muxer import Beside
 from synclips.media.overlay import Label, write_side_by_side
-from synclips.media.photo_video import still_as_video
 from synclips.media.resumable_writer import PictureFormat, open_writer
-from synclips.media.video import VideoInfo, frames_in_order, is_image, probe, read_frames
+from synclips.media.video import VideoInfo, frames_in_order, read_frames
 from synclips.media.video_encode import check_format
 from synclips.progress import Progress, silent
 from synclips.provenance.c2pa_manifest import Signing
@@ -27,122 +35,131 @@ from synclips.provenance.tags import Origin, now, result_tags, tags_of
 from synclips.rendering.renderer import load_model
 from synclips.runtime import choose_device, choose_precision
 from synclips.speech.text.normalise import spoken_sentences
-from synclips.tracking.selection import parse_choice
+from synclips.version import __version__
 
-
-@dataclass(frozen=True)
-class DubResult:
-    """The dubbed file, and what was done (ready for JSON)."""
-
-    output: Path
-    report: dict[str, Any]
+LISTED = 1000
+"""Frame numbers that a report names of each kind."""
 
 
 def dub(
-    video: Path,
-    output: Path,
+    video: Path | str | PreparedVideo,
+    output: Path | str,
     *,
     text: str | None = None,
-    audio: Path | None = None,
-    script: Path | None = None,
-    compare: Path | None = None,
+    audio: Path | str | None = None,
+    script: Path | str | None = None,
+    compare: Path | str | None = None,
     options: DubOptions | None = None,
     overwrite: bool = False,
     on_progress: Progress = silent,
 ) -> DubResult:
     """Make the person in `video` (or a photograph) say `text`, or what is heard in `audio`, and write `output`.
 
-    `script`: the lines of a whole scene instead (see `read_script`). `compare`: another video to write, which shows
-    source and result side by side.
+    Args:
+        video: a file, or what `prepare` made of one.
+        script: the lines of a whole scene instead (see `read_script`).
+        compare: another video to write, which shows source and result side by side.
+        options: how to dub; for a prepared video by default those that it was prepared with.
 
     Raises:
         InputError: video, text, audio, script or an option cannot be used.
         OutputError: `output` exists without `overwrite`, or cannot be written.
         CheckpointError, BackendError: the model or the synthesizer is not there.
     """
-    options, started = options or DubOptions(), time.monotonic()
+    started = time.monotonic()
+    prepared = video if isinstance(video, PreparedVideo) else None
+    options = options or (prepared.options if prepared else DubOptions())
+    output, audio, script, compare = Path(output), _path(audio), _path(script), _path(compare)
     if sum(given is not None for given in (text, audio, script)) != 1:
         raise InputError("give either a text, an audio file or a script")
     for path in filter(None, (output, compare)):
         check_output(path, overwrite=overwrite)
-    parse_choice(options.face)
+    if prepared:
+        prepared.check(options)
     if text is not None:
         spoken_sentences(text)
     lines = check_script(script, options) if script is not None else None
     signing = Signing.prepared(options.certificate, options.private_key) if options.provenance else Signing()
     with ExitStack() as stack:
-        source = stack.enter_context(still_as_video(video)) if is_image(video) else video
-        info = probe(source)
-        like = replace(info, path=video)
+        source = prepared.source if prepared else stack.enter_context(open_source(Path(video)))  # type: ignore[arg-type]
+        stack.enter_context(errors_name_the_file(source))
+        like = replace(source.info, path=source.named)
         check_format(output, options.codec, options.quality, like)
-        label = Label(options.label, info.width, info.height) if options.label else None
+        label = Label(options.label, like.width, like.height) if options.label else None
         device = choose_device(options.device)
-        model, metadata = load_model(options.checkpoint, device)
-        keep = source is video
+        model = prepared.model if prepared else LoadedModel(*load_model(options.checkpoint, device))
+
+        def looked_at(seconds: float | None) -> PreparedVideo:
+            return prepared or prepare_source(source, model, options, seconds, on_progress)
+
         if lines is not None:
-            plan = plan_script(info, model, lines, options, on_progress, keep=keep)
+            plan = plan_script(source, looked_at, lines, options, on_progress)
         else:
-            plan = plan_line(info, model, text, audio, options, on_progress, keep=keep)
+            plan = plan_line(source, looked_at, text, audio, options, on_progress)
         timeline = plan.timeline
         origin = Origin(audio is None, __version__, now(), model_digest(options.checkpoint))
-        tags = result_tags(origin, tags_of(video) if keep else {})
-        pictures = PictureFormat(info.width, info.height, info.fps, like, options.codec, options.quality)
-        beside = Beside(plan.sound, timeline.duration, tags, source if options.keep_streams else None)
-        identity = run_identity(video, plan.sound, timeline, options, options.checkpoint)
+        tags = result_tags(origin, {} if source.is_photograph else tags_of(source.named))
+        pictures = PictureFormat(like.width, like.height, like.fps, like, options.codec, options.quality)
+        beside = Beside(plan.sound, timeline.duration, tags, source.info.path if options.keep_streams else None)
+        identity = run_identity(source.named, plan.sound, timeline, options, options.checkpoint)
         with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
-            frames = frames_in_order(source, timeline.source[writer.done :].tolist())
+            frames = frames_in_order(source.info.path, timeline.source[writer.done :].tolist())
             for step, frame in enumerate(frames, writer.done):
                 made = plan.render(frame, step)
                 writer.write(label.draw(made) if label else made, float(timeline.times[step]))
                 on_progress("render", step + 1, len(timeline))
-        notes = [*signing.sign(output, video, origin)]
+        notes = [*signing.sign(output, source.named, origin)]
         if compare is not None:
             _compare(compare, source, output, plan, like, tags, overwrite=overwrite)
             notes += signing.sign(compare, output, origin)
-    report = {
-        "video": str(video),
-        "output": str(output),
-        "text": text,
-        "audio": str(audio) if audio else None,
-        "script": str(script) if script else None,
-        "compare": str(compare) if compare else None,
-        **report_dub(plan, info),
-        "sync_mode": options.sync_mode or "auto",
-        "streams_left_out": list(writer.left_out),
-        "origin": origin.statement,
-        "notes": notes,
-        "seconds": round(time.monotonic() - started, 2),
-        "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
-        "model": {name: metadata.get(name) for name in ("stage", "step", "version")},
-        "device": device.type,
-        "precision": choose_precision(device),
-        "version": __version__,
-    }
+    faded = np.setdiff1d(np.flatnonzero(plan.visibility() < 1), plan.unseen)
+    report = DubReport(
+        video=str(source.named),
+        output=str(output),
+        text=text,
+        audio=str(audio) if audio else None,
+        script=str(script) if script else None,
+        compare=str(compare) if compare else None,
+        frames=len(timeline),
+        duration=round(timeline.duration, 3),
+        frames_without_face=plan.unseen.tolist()[:LISTED],
+        frames_faded=faded.tolist()[:LISTED],
+        width=like.width,
+        height=like.height,
+        fps=float(like.fps),
+        face=plan.face,
+        speech=plan.speech,
+        sync_mode=options.sync_mode or "auto",
+        streams_left_out=list(writer.left_out),
+        origin=origin.statement,
+        notes=notes,
+        seconds=round(time.monotonic() - started, 2),
+        options=report_options(options),
+        model={name: model.metadata.get(name) for name in ("stage", "step", "version")},
+        device=device.type,
+        precision=choose_precision(device),
+        version=__version__,
+    )
     return DubResult(output, report)
 
 
-def report_dub(plan: DubPlan, info: VideoInfo) -> dict[str, Any]:
-    """What the report says of pictures, speech and face; of frames the first thousand are named."""
-    gated = np.setdiff1d(np.flatnonzero(plan.visibility() < 1), plan.unseen)
-    return {
-        "frames": len(plan.timeline),
-        "duration": round(plan.timeline.duration, 3),
-        "frames_without_face": plan.unseen.tolist()[:1000],
-        "frames_faded": gated.tolist()[:1000],
-        "width": info.width,
-        "height": info.height,
-        "fps": float(info.fps),
-        "face": plan.face,
-        "speech": plan.speech,
-    }
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def _compare(
-    path: Path, source: Path, output: Path, plan: DubPlan, info: VideoInfo, tags: dict[str, str], *,
+    path: Path,
+    source: SourceVideo,
+    output: Path,
+    plan: DubPlan,
+    info: VideoInfo,
+    tags: dict[str, str],
+    *,
     overwrite: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Source and result beside each other, each frame beside the one that it was made of."""
     timeline = plan.timeline
-    shown = zip(frames_in_order(source, timeline.source.tolist()), read_frames(output), timeline.times, strict=False)
+    originals = frames_in_order(source.info.path, timeline.source.tolist())
+    shown = zip(originals, read_frames(output), timeline.times, strict=False)
     pairs = ((before, after.image, float(at)) for before, after, at in shown)
     write_side_by_side(path, pairs, info, plan.sound, timeline.duration, metadata=tags, overwrite=overwrite)

@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from synclips.dubbing.contact_sheet import write_strip
-from synclips.dubbing.pipeline import DubOptions, dub
+from synclips.dubbing.pipeline import DubOptions, DubReport, dub
 from synclips.errors import InputError
 from synclips.media.photo_video import still_as_video
 from synclips.media.video import is_image
@@ -25,7 +25,7 @@ class Preview:
 
     clip: Path
     strip: Path
-    report: dict[str, Any]
+    report: DubReport
     seconds: float
 
 

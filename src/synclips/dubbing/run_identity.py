@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from synclips import __version__
 from synclips.data.shards import sha256_of
 from synclips.media.audio import Waveform
 from synclips.rendering.renderer import model_path
 from synclips.rendering.timeline import Timeline
+from synclips.version import __version__
 
 
 def run_identity(video: Path, sound: Waveform, timeline: Timeline, options: object, checkpoint: Path | None) -> str:

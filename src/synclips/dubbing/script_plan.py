@@ -1,15 +1,17 @@
 """A whole scene: every line of a script spoken, fitted to its slot and put into the mouth of its face."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import torch
 
-from synclips.dubbing.active_speaker import choose, find_speaking
-from synclips.dubbing.line_plan import BANK_SECONDS, REFERENCE_SECONDS, TAIL, DubPlan, fit_model, report_line
+from synclips.dubbing.active_speaker import find_speaking
+from synclips.dubbing.line_plan import TAIL, DubPlan
 from synclips.dubbing.options import DubOptions
+from synclips.dubbing.prepared_video import BANK_SECONDS, REFERENCE_SECONDS, PreparedVideo, SourceVideo
+from synclips.dubbing.report import FaceReport, LineReport, SpeechReport, report_line
 from synclips.errors import CheckpointError, InputError, MediaError
 from synclips.media.audio import Waveform, read_audio
 from synclips.media.frame_index import frame_times
@@ -17,7 +19,6 @@ from synclips.media.timebase import OUTPUT_SAMPLE_RATE, SAMPLE_RATE
 from synclips.media.video import VideoInfo
 from synclips.progress import Progress
 from synclips.rendering.multi_line import Part, ScenePlan
-from synclips.rendering.renderer import Model, build_renderer
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.runtime import choose_device
 from synclips.speech.reference_voice import LEAST_SPEECH, analyse_reference
@@ -25,11 +26,8 @@ from synclips.speech.script import Script, ScriptLine, read_script
 from synclips.speech.script_timing import FittedLine, fit_line, free_until, lay_over
 from synclips.speech.synthesis import speak
 from synclips.speech.tts.synthesizer import Speech
-from synclips.tracking.detection_cache import default_cache, detect_video
-from synclips.tracking.detections import Detections
 from synclips.tracking.identities import Identity
 from synclips.tracking.selection import parse_choice
-from synclips.tracking.tracked_video import follow
 
 _LATE: Final = 0.1
 """Seconds by which the last line may end after the video: subtitles are rounded."""
@@ -47,53 +45,53 @@ def check_script(path: Path, options: DubOptions) -> Script:
 
 
 def plan_script(
-    info: VideoInfo, model: Model, script: Script, options: DubOptions, on_progress: Progress, *, keep: bool
+    source: SourceVideo,
+    looked_at: Callable[[float | None], PreparedVideo],
+    script: Script,
+    options: DubOptions,
+    on_progress: Progress,
 ) -> DubPlan:
-    """The lines of `script`, and the original sound and picture elsewhere.
+    """The lines of `script`, and the original sound and picture elsewhere; a photograph's mouth rests between them.
 
-    `keep`: a real video, worth remembering; otherwise a photograph, whose mouth rests between the lines.
+    `looked_at` gives the video, searched for faces up to a number of seconds (None: to its end).
 
     Raises:
         SyncLipsError: as `dub`.
     """
-    end = info.duration if keep else script.lines[-1].end + TAIL
+    info = source.info
+    end = script.lines[-1].end + TAIL if source.is_photograph else info.duration
     for line in script.lines:
         if line.end > end + _LATE:
             raise script.fault(line, f"it ends at {line.end:g} s, after the video, which ends at {end:.2f} s")
-    device = choose_device(options.device)
-    stop = max(script.lines[-1].end + 2, BANK_SECONDS)
-    detections = detect_video(
-        info, stop=None if _by_number(script, options) else stop,
-        cache=default_cache() if options.cache and keep else None, on_progress=on_progress,
-    )  # fmt: skip
-    faces, notes = _cast(info, detections, script, options, device, on_progress)
+    reach = max(script.lines[-1].end + 2, BANK_SECONDS)
+    video = looked_at(None if _by_number(script, options) else reach)
+    faces, notes = _cast(video, script, options, on_progress)
     cast = {face.number: face for face in faces.values()}
-    voices = _voices(info, detections, list(cast.values()), options, device, notes, on_progress)
+    voices = _voices(video, list(cast.values()), options, notes, on_progress)
     fitted, reports = _speak(script, faces, voices, end, options, on_progress)
     notes += [line.note for line in fitted if line.note]
-    notes += [str(note) for report in reports for note in report.pop("notes")]
-    if keep:
+    notes += [note for report in reports for note in report.notes]
+    if source.is_photograph:
+        length = float(video.detections.times[-1]) + 1 / float(info.fps)
+        timeline = plan_timeline(video.detections.times, length, end, None)
+    else:
         times = frame_times(info.path)
         timeline = Timeline(np.arange(len(times)), times, max(info.duration, float(times[-1])))
-    else:
-        length = float(detections.times[-1]) + 1 / float(info.fps)
-        timeline = plan_timeline(detections.times, length, end, None)
     plan, unseen = ScenePlan(timeline), np.zeros(len(timeline), bool)
-    for face in cast.values():
-        tracked = follow(info, detections, face.rows)
-        said = [f for f in fitted if faces[_of(f.line, options)].number == face.number]
+    for identity in cast.values():
+        face = video.face(identity, on_progress)
+        notes += face.notes
+        said = [f for f in fitted if faces[_of(f.line, options)].number == identity.number]
         parts = [Part(f.line.start, f.end, f.speech.waveform) for f in said]
         for part in parts:
             steps = np.flatnonzero((timeline.times >= part.start) & (timeline.times < part.end))
-            unseen[steps] |= ~tracked.track.visible[timeline.source[steps]]
-        own, fit_notes = fit_model(model, tracked, options, on_progress, keep=keep)
-        notes += fit_notes
-        if keep:
-            plan.add(build_renderer(own, tracked), parts, tracked.cuts)
+            unseen[steps] |= ~face.tracked.track.visible[timeline.source[steps]]
+        if source.is_photograph:
+            plan.add_throughout(face.renderer, parts)
         else:
-            plan.add_throughout(build_renderer(own, tracked), parts)
-    speech = {"lines": reports, "notes": list(dict.fromkeys(notes))}
-    chosen = {"numbers": {choice: face.number for choice, face in faces.items()}, "notes": []}
+            plan.add(face.renderer, parts, face.tracked.cuts)
+    speech = SpeechReport(lines=tuple(replace(r, notes=()) for r in reports), notes=tuple(dict.fromkeys(notes)))
+    chosen = FaceReport(numbers={choice: face.number for choice, face in faces.items()})
     sound = _mixed(info, fitted, end, options)
     return DubPlan(sound, timeline, plan.render, plan.visibility, np.flatnonzero(unseen), speech, chosen)
 
@@ -108,9 +106,8 @@ def _by_number(script: Script, options: DubOptions) -> bool:
 
 
 def _cast(
-    info: VideoInfo, detections: Detections, script: Script, options: DubOptions, device: torch.device,
-    on_progress: Progress,
-) -> tuple[dict[str, Identity], list[str]]:  # fmt: skip
+    video: PreparedVideo, script: Script, options: DubOptions, on_progress: Progress
+) -> tuple[dict[str, Identity], list[str]]:
     """The face of every choice that the script makes, and what a person should know of it."""
     faces: dict[str, Identity] = {}
     notes: list[str] = []
@@ -119,7 +116,7 @@ def _cast(
         if choice in faces:
             continue
         try:
-            chosen = choose(info, detections, parse_choice(choice), device, on_progress)
+            chosen = video.choose(parse_choice(choice), on_progress)
         except InputError as error:
             raise type(error)(str(script.fault(line, str(error)))) from error
         faces[choice] = chosen.face
@@ -132,17 +129,15 @@ def _cast(
 
 
 def _voices(
-    info: VideoInfo, detections: Detections, faces: list[Identity], options: DubOptions, device: torch.device,
-    notes: list[str], on_progress: Progress,
-) -> dict[int, Waveform | None]:  # fmt: skip
+    video: PreparedVideo, faces: list[Identity], options: DubOptions, notes: list[str], on_progress: Progress
+) -> dict[int, Waveform | None]:
     """By the number of a face, the sound to take its voice from; of several people each one's own, where it speaks."""
-    heard = options.voice_reference or (info.path if info.has_audio else None)
-    whole = read_audio(heard, stop=REFERENCE_SECONDS) if heard else None
+    whole = video.source.voice_reference(options)
     voices: dict[int, Waveform | None] = {face.number: whole for face in faces}
     if whole is None or options.voice_reference or len(voices) < 2:
         return voices
     try:
-        speaking = find_speaking(info, detections, faces, device, on_progress)
+        speaking = find_speaking(video.source.info, video.detections, faces, choose_device(options.device), on_progress)
     except (MediaError, CheckpointError):
         return voices
     for number in voices:
@@ -162,7 +157,7 @@ def _voices(
 def _speak(
     script: Script, faces: dict[str, Identity], voices: dict[int, Waveform | None], end: float, options: DubOptions,
     on_progress: Progress,
-) -> tuple[list[FittedLine], list[dict[str, Any]]]:  # fmt: skip
+) -> tuple[list[FittedLine], list[LineReport]]:  # fmt: skip
     """Every line in its slot, and what is to be said of it."""
     fitted, reports = [], []
     for number, line in enumerate(script.lines):
@@ -183,8 +178,17 @@ def _speak(
             raise script.fault(line, f"it takes {speech.waveform.duration:.1f} s and has {room:.1f} s; shorten it")
         fitted.append(placed)
         paced = replace(spoken, words=placed.speech.words, duration=placed.speech.waveform.duration)
-        place = {"line": line.number, "text": line.text, "face": face, "start": line.start, "end": round(placed.end, 3)}
-        reports.append(place | {"speed": round(placed.speed, 3)} | report_line(paced, line.start))
+        reports.append(
+            LineReport(
+                **vars(report_line(paced, line.start)) | {"lines": ()},
+                line=line.number,
+                text=line.text,
+                face=face,
+                start=line.start,
+                end=round(placed.end, 3),
+                speed=round(placed.speed, 3),
+            )
+        )
     on_progress("speak the script", len(script.lines), len(script.lines))
     return fitted, reports
 

@@ -5,7 +5,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from synclips import __version__
+from synclips.version import __version__
 
 _STYLE = """
 :root { color-scheme: light dark; }

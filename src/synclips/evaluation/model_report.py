@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from synclips import __version__
 from synclips.data.grid import Utterance
 from synclips.errors import ConfigError, DataError, OutputError
 from synclips.evaluation.charts import changes, strip
@@ -29,6 +28,7 @@ from synclips.media.timebase import FPS
 from synclips.media.video import VideoWriter
 from synclips.metrics.evaluators import Evaluators
 from synclips.progress import Progress, silent
+from synclips.version import __version__
 
 METRICS, PAGE, TABLE = "metrics.json", "index.html", "metrics.csv"
 

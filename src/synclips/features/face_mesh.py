@@ -12,7 +12,6 @@ from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
-from scipy.interpolate import RBFInterpolator
 
 from synclips.features.smoothing import steady
 
@@ -184,6 +183,8 @@ def close_mouth(mesh: Float32[np.ndarray, "468 3"]) -> Float32[np.ndarray, "468 
     nose, the jaw's outline); its lips, so carried over and touching, replace the face's own, and the skin between them
     and the fixed points follows smoothly (thin-plate spline).
     """
+    from scipy.interpolate import RBFInterpolator  # takes a second to import
+
     fixed = np.concatenate([RIGID, BELOW_NOSE, JAW])
     average = template()
     plain = np.concatenate([average[fixed], np.ones((len(fixed), 1))], axis=1)

@@ -9,7 +9,6 @@ from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Float32, Float64
-from scipy.fft import dct
 
 from synclips.media.audio import Waveform
 from synclips.media.timebase import HOP, SAMPLE_RATE, STEPS_PER_FRAME, WINDOW
@@ -44,6 +43,8 @@ def mfcc(waveform: Waveform, frames: int, *, warp: float = 1.0) -> Float32[np.nd
     windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
     power = np.abs(np.fft.rfft(windows * _hann(), axis=1)) ** 2
     log_mel = np.log(power @ _mel_filters(warp).T + FLOOR)
+    from scipy.fft import dct
+
     return dct(log_mel, axis=1, norm="ortho")[:, :N_MFCC].astype(np.float32)
 
 

@@ -10,10 +10,8 @@ from typing import Any, Final
 
 import av
 import numpy as np
-import pyloudnorm
 import soxr
 from jaxtyping import Float32, Float64
-from scipy.signal import lfilter
 
 from synclips.errors import MediaError
 from synclips.files import atomic_path
@@ -60,7 +58,7 @@ class Waveform:
         return Waveform(np.pad(samples, (0, count - len(samples))), self.sample_rate)
 
 
-def read_audio(path: Path, sample_rate: int = SAMPLE_RATE, *, stop: float | None = None) -> Waveform:
+def read_audio(path: Path | str, sample_rate: int = SAMPLE_RATE, *, stop: float | None = None) -> Waveform:
     """Read the first sound track of any file FFmpeg knows, as mono at `sample_rate`.
 
     The sound is placed on the file's own clock: if the track starts after the video, silence is put before it;
@@ -70,6 +68,7 @@ def read_audio(path: Path, sample_rate: int = SAMPLE_RATE, *, stop: float | None
     Raises:
         MediaError: no such file, not a media file, damaged, or without sound.
     """
+    path = Path(path)
     if not path.is_file():
         raise MediaError(f"no such file: {path}" if not path.exists() else f"{path} is a folder; name a file")
     most = None if stop is None else round(stop * sample_rate)
@@ -159,6 +158,9 @@ def _lufs(power: Any) -> Any:
 
 def _tenths(waveform: Waveform) -> Float64[np.ndarray, " n"]:
     """Energy of each tenth of a second after K-weighting, a minute at a time."""
+    import pyloudnorm  # it imports scipy.signal, which takes a second
+    from scipy.signal import lfilter
+
     rate = waveform.sample_rate
     filters = list(pyloudnorm.Meter(rate)._filters.values())
     states = [np.zeros(max(len(f.a), len(f.b)) - 1) for f in filters]
@@ -190,13 +192,14 @@ def normalise_loudness(waveform: Waveform, target: float = LOUDNESS) -> Waveform
     return waveform if gain == 1 else Waveform((waveform.samples * gain).astype(np.float32), waveform.sample_rate)
 
 
-def write_wav(path: Path, waveform: Waveform, *, overwrite: bool = True) -> None:
+def write_wav(path: Path | str, waveform: Waveform, *, overwrite: bool = True) -> None:
     """Write 16-bit PCM.
 
     Raises:
         OutputError: as `atomic_path`.
     """
-    with atomic_path(path, overwrite=overwrite) as temporary, av.open(str(temporary), "w", format="wav") as container:
+    target = atomic_path(Path(path), overwrite=overwrite)
+    with target as temporary, av.open(str(temporary), "w", format="wav") as container:
         stream = container.add_stream("pcm_s16le", rate=waveform.sample_rate, layout="mono")
         pcm = np.round(np.clip(waveform.samples, -1, 1) * 32767).astype(np.int16)[None]
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")

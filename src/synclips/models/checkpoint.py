@@ -9,9 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from synclips import __version__
 from synclips.errors import CheckpointError
 from synclips.files import atomic_path
+from synclips.version import __version__
 
 Network = TypeVar("Network", bound=nn.Module)
 

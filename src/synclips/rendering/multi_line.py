@@ -1,5 +1,6 @@
 """Several lines in one video: a mouth is made only while its face says one, and fades to the original around it."""
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,7 +44,7 @@ class ScenePlan:
         self._passages: list[_Passage] = []
 
     def add(self, renderer: Renderer, parts: list[Part], cuts: Int64[np.ndarray, " k"]) -> None:
-        """A face's lines. Each frame is shown once, so the renderer's visibility can be lowered around them."""
+        """A face's lines; a copy of its renderer shows them only around them."""
         passages = self._merged(parts)
         within = np.zeros(len(renderer.visibility), np.float32)
         for steps, _ in passages:
@@ -53,6 +54,7 @@ class ScenePlan:
             if steps.stop == len(self._timeline):
                 within[self._timeline.source[-1]] = 1
         within = fade(within, cuts)
+        renderer = copy(renderer)
         renderer.visibility = np.minimum(renderer.visibility, within)
         for steps, said in passages:
             whole = within[self._timeline.source[steps.start : steps.stop]] == 1

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, UInt8
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from synclips.data.dataset import Clips
@@ -95,6 +94,8 @@ def draw_window(store: Clips, key: str, rng: np.random.Generator) -> Window:
     )
     if rng.random() >= TURNED:
         return window
+    from scipy.spatial.transform import Rotation
+
     angles = rng.normal(0, MOST_TURN / 2).clip(-MOST_TURN, MOST_TURN)
     return replace(window, turn=Rotation.from_euler("xyz", angles).as_matrix())
 

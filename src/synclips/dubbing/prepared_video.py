@@ -1,0 +1,200 @@
+"""A video prepared once and dubbed as often as wanted: its faces, each face's bank of mouths, the voice heard in it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from synclips.dubbing.active_speaker import Chosen, choose
+from synclips.dubbing.options import DubOptions
+from synclips.errors import InputError
+from synclips.media.audio import Waveform, read_audio
+from synclips.media.photo_video import still_as_video
+from synclips.media.video import VideoInfo, is_image, probe
+from synclips.progress import Progress, silent
+from synclips.rendering.renderer import Model, Renderer, build_renderer, load_model
+from synclips.runtime import choose_device
+from synclips.tracking.detection_cache import cache_home, default_cache, detect_video
+from synclips.tracking.detections import Detections
+from synclips.tracking.identities import Identity
+from synclips.tracking.selection import FaceChoice
+from synclips.tracking.tracked_video import TrackedVideo, follow
+from synclips.training.personalize import fitted
+
+REFERENCE_SECONDS: Final = 180.0
+"""How much of a long recording the voice is taken from."""
+BANK_SECONDS: Final = 40.0
+"""How much of a long video is searched for mouths, beyond the part that is dubbed."""
+PREPARED_BY: Final = ("checkpoint", "device", "cache", "fit")
+"""Options that a prepared video has been prepared with; they cannot be changed from line to line."""
+
+
+@dataclass(frozen=True)
+class SourceVideo:
+    """The video that is dubbed; of a photograph, the gently moving temporary video that is made of it.
+
+    named: the file that the user named
+    info:  of the video whose frames are read
+    """
+
+    named: Path
+    info: VideoInfo
+    _references: dict[Path, Waveform] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_photograph(self) -> bool:
+        """Whether `named` is a photograph."""
+        return self.info.path != self.named
+
+    def voice_reference(self, options: DubOptions) -> Waveform | None:
+        """The sound that the voice is taken from, 16 kHz; None where there is none. Read once."""
+        path = options.voice_reference or (self.info.path if self.info.has_audio else None)
+        if path is None:
+            return None
+        if path not in self._references:
+            self._references[path] = read_audio(path, stop=REFERENCE_SECONDS)
+        return self._references[path]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A generator in evaluation mode on its device, and what its checkpoint says of itself."""
+
+    network: Model
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DubbedFace:
+    """One face of a video, tracked, with a renderer that makes it say anything; `notes` are for the user."""
+
+    tracked: TrackedVideo
+    renderer: Renderer
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PreparedVideo:
+    """A video (or photograph) whose faces have been found, with a model to dub it: see `prepare`.
+
+    What is worked out for a face (its track, its bank of mouths) is kept, so a further line costs only what depends on
+    the line. As a context manager, or by `close`, it removes the temporary video that a photograph needs; otherwise
+    that is done when the program ends.
+    """
+
+    source: SourceVideo
+    detections: Detections
+    model: LoadedModel
+    options: DubOptions
+    _chosen: dict[FaceChoice, Chosen] = field(default_factory=dict, repr=False, compare=False)
+    _faces: dict[int, DubbedFace] = field(default_factory=dict, repr=False, compare=False)
+    _open: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
+
+    def __enter__(self) -> "PreparedVideo":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        self._open.close()
+
+    def choose(self, choice: FaceChoice, on_progress: Progress = silent) -> Chosen:
+        """The face that `choice` means.
+
+        Raises:
+            NoFaceError: there is no such face.
+        """
+        if choice not in self._chosen:
+            device = choose_device(self.options.device)
+            self._chosen[choice] = choose(self.source.info, self.detections, choice, device, on_progress)
+        return self._chosen[choice]
+
+    def face(self, identity: Identity, on_progress: Progress = silent) -> DubbedFace:
+        """The face, ready to be dubbed; the model fitted to it first where `options.fit` asks for that."""
+        if identity.number not in self._faces:
+            tracked = follow(self.source.info, self.detections, identity.rows)
+            network, notes = self.model.network, tuple[str, ...]()
+            if self.options.fit is not None:
+                keep = self.options.cache and not self.source.is_photograph
+                folder = cache_home() / "synclips" / "fits" if keep else None
+                network, fit = fitted(network, tracked, self.options.fit, folder, on_progress=on_progress)
+                notes = (fit.said,)
+            self._faces[identity.number] = DubbedFace(tracked, build_renderer(network, tracked), notes)
+        return self._faces[identity.number]
+
+    def check(self, options: DubOptions) -> None:
+        """Refuse options that the video was prepared without.
+
+        Raises:
+            InputError: one of `PREPARED_BY` differs.
+        """
+        for name in PREPARED_BY:
+            if getattr(options, name) != getattr(self.options, name):
+                raise InputError(
+                    f"{self.source.named} was prepared with {name}={getattr(self.options, name)!r}; give "
+                    f"{name}={getattr(options, name)!r} to prepare() instead of dub()"
+                )
+
+
+def prepare(
+    video: Path | str,
+    *,
+    options: DubOptions | None = None,
+    seconds: float | None = None,
+    on_progress: Progress = silent,
+) -> PreparedVideo:
+    """Find the faces of `video` (a photograph too) and make the one that `options.face` means ready to be dubbed.
+
+    Args:
+        video: the file.
+        options: what to dub with; those that concern the line only can be given to `dub` anew.
+        seconds: how much of a long video is looked at; None: all of it. A dubbed line must fit into it.
+
+    Raises:
+        InputError: the video cannot be read, or shows no such face.
+        CheckpointError: the model is not there.
+    """
+    options = options or DubOptions()
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(Path(video)))
+        model = LoadedModel(*load_model(options.checkpoint, choose_device(options.device)))
+        prepared = prepare_source(source, model, options, seconds, on_progress)
+        prepared.face(prepared.choose(options.face_choice, on_progress).face, on_progress)
+        prepared._open.push(stack.pop_all())
+    return prepared
+
+
+def prepare_source(
+    source: SourceVideo, model: LoadedModel, options: DubOptions, seconds: float | None, on_progress: Progress
+) -> PreparedVideo:
+    """Find every face in the first `seconds` (None: all) of an opened video."""
+    cache = default_cache() if options.cache and not source.is_photograph else None
+    detections = detect_video(source.info, stop=seconds, cache=cache, on_progress=on_progress)
+    return PreparedVideo(source, detections, model, options)
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[SourceVideo]:
+    """The video at `path`; of a photograph a temporary video, removed afterwards.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    with ExitStack() as stack:
+        video = stack.enter_context(still_as_video(path)) if is_image(path) else path
+        yield SourceVideo(path, probe(video))
+
+
+@contextmanager
+def errors_name_the_file(source: SourceVideo) -> Iterator[None]:
+    """Within it errors name the user's file, not the temporary video that is made of a photograph."""
+    try:
+        yield
+    except InputError as error:
+        said = str(error)
+        if source.is_photograph and str(source.info.path) in said:
+            raise type(error)(said.replace(str(source.info.path), str(source.named))) from error
+        raise
