@@ -155,9 +155,9 @@ def load_recipe(name: str | Path) -> RecipeConfig:
         shipped = files("synclips.recipes").joinpath(f"{FORMER_NAMES.get(str(name), name)}.toml")
         if not shipped.is_file():
             raise ConfigError(f"no recipe named {name!r}; take base, blueprint or tiny, or a path ending in .toml")
-        text = shipped.read_text()
+        text = shipped.read_text(encoding="utf-8")
     elif path.is_file():
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     else:
         raise ConfigError(f"no such file: {path}")
     try:

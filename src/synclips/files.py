@@ -32,6 +32,12 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except PermissionError as error:
+        if error.filename2 is None:
+            raise
+        raise OutputError(
+            f"{path} cannot be replaced ({reason(error)}); close what has it open and run again"
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutputError(f"the disk is full while writing {path}; free some space and run again") from error

@@ -45,6 +45,15 @@ def _call_glibc(name: str, *arguments: int) -> None:
     function(*arguments)
 
 
+def available_cores() -> int:
+    """The CPU cores that this process may use (fewer than the machine's in a container or under taskset)."""
+    if sys.version_info >= (3, 13):
+        return os.process_cpu_count() or 1
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def share_cores() -> None:
     """Let torch use half of the cores, unless OMP_NUM_THREADS says how many.
 
@@ -52,7 +61,7 @@ def share_cores() -> None:
     until every thread has had a core (measured on two cores beside one busy process: 9 s a frame instead of 0.05).
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // 2 if hasattr(os, "sched_getaffinity") else 1))
+        torch.set_num_threads(max(1, available_cores() // 2))
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -29,12 +28,15 @@ from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.timebase import SAMPLES_PER_FRAME
 from synclips.media.video import read_at_rate
 from synclips.progress import Progress, silent
+from synclips.runtime import available_cores
 from synclips.tracking.detector import LandmarkDetector, MediaPipeDetector
 from synclips.tracking.track import FaceTrack, track_face
 
 CLIPS_PER_SHARD = 40
 SHORTEST = 25
 """Frames (1 s): shorter clips are rejected."""
+MOST_WORKERS = 16
+"""Processes at most, unless more are asked for."""
 PATIENCE = 1.0
 """Seconds that an interrupted worker has to leave by itself."""
 MOST_UNSEEN = 0.1
@@ -89,7 +91,7 @@ def preprocess(
     open_jobs = [job for job in jobs if states[job.path.name] is None]
     done = len(utterances) - sum(len(job.utterances) for job in open_jobs)
     on_progress("preprocess", done, len(utterances))
-    for job, state in _run(open_jobs, workers or min(len(os.sched_getaffinity(0)), 16)):
+    for job, state in _run(open_jobs, workers or min(available_cores(), MOST_WORKERS)):
         states[job.path.name] = state
         done += len(job.utterances)
         on_progress("preprocess", done, len(utterances))
@@ -155,8 +157,8 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, State]]:
         for job in jobs:
             yield job, _make(job)
         return
-    # a process that has used MediaPipe cannot be forked: its threads are not there in the child
-    context = multiprocessing.get_context("spawn" if "mediapipe" in sys.modules else None)
+    # on every system alike: a process that has started threads cannot be forked safely
+    context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_begin_work)
     try:
         running = {pool.submit(_work, job): job for job in jobs}
