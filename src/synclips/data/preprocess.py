@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -29,7 +28,7 @@ from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.timebase import SAMPLES_PER_FRAME
 from synclips.media.video import read_at_rate
 from synclips.progress import Progress, silent
-from synclips.tracking.detector import LandmarkDetector, MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector, LandmarkDetector
 from synclips.tracking.track import FaceTrack, track_face
 
 CLIPS_PER_SHARD = 40
@@ -155,8 +154,7 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, State]]:
         for job in jobs:
             yield job, _make(job)
         return
-    # a process that has used MediaPipe cannot be forked: its threads are not there in the child
-    context = multiprocessing.get_context("spawn" if "mediapipe" in sys.modules else None)
+    context = multiprocessing.get_context("spawn")  # a fork of a process that has threads may hang
     pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_begin_work)
     try:
         running = {pool.submit(_work, job): job for job in jobs}
@@ -213,7 +211,7 @@ def _make(job: Job) -> State:
     def clips() -> Iterator[Clip]:
         for utterance in job.utterances:
             # a fresh detector: tracking must not carry a face from one clip into the next
-            detector = MediaPipeDetector()
+            detector = FaceMeshDetector()
             try:
                 yield prepare_clip(utterance, detector, job.settings)
             except (MediaError, NoFaceError, DataError) as error:
