@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from jaxtyping import Float64
 
 from synclips.errors import ConfigError, NoFaceError
 from synclips.tracking.detections import Detections
@@ -19,14 +18,13 @@ _COUNTS: Final = 0.1
 
 SMALL: Final = 100
 """Pixels of a face's longer side below which a dub looks soft."""
-TOO_SMALL: Final = 40
+TOO_SMALL: Final = 48
 """Pixels below which its lips are not found well enough to dub it at all."""
 STILL: Final = 0.0012
-"""Motion of a mesh, in its own size, below which it is a picture's: people who sit still have 0.0027 and more."""
-_SEEN: Final = 100
-"""Detections of a face, spread over the video, that its motion is judged by."""
-_FEWEST: Final = 5
-"""Detections without which nothing is said of motion."""
+"""Motion of a mesh, in its own size, below which it is a picture's. Measured: pictures .0007 at most, people who sit
+still .0020 and more (EXPERIMENTS.md, 2026-11-28)."""
+_GROUPS, _GROUP = 30, 6
+"""Detections that motion is judged by: groups spread over the video, of successive ones, whose means are compared."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +110,20 @@ def check_size(face: Identity, path: Path) -> tuple[str, ...]:
 
 
 def _motion(face: Identity, detections: Detections) -> float:
-    """Standard deviation over time of the mesh's points, its place taken out, as a share of its size; mean of all."""
-    rows = face.rows[np.unique(np.linspace(0, len(face.rows) - 1, _SEEN).round().astype(int))]
-    if len(rows) < _FEWEST:
+    """Standard deviation over time of the mesh's points, its place taken out, as a share of its size; mean of all.
+
+    Of means of successive frames: a mesh on a still picture trembles from frame to frame, by compression and because
+    each is computed where the last one was; what lives moves more slowly.
+    """
+    count = len(face.rows) // _GROUP
+    if count < 2:
         return np.inf
-    points: Float64[np.ndarray, "k 468 2"] = detections.points[rows][..., :2].astype(np.float64)
-    centred = points - points.mean(axis=1, keepdims=True)
-    return float(np.linalg.norm(centred.std(axis=0), axis=1).mean() / face.size)
+    means = []
+    for group in np.unique(np.linspace(0, count - 1, _GROUPS).round().astype(int)):
+        rows = face.rows[group * _GROUP : (group + 1) * _GROUP]
+        points = detections.points[rows][..., :2].astype(np.float64)
+        means.append((points - points.mean(axis=1, keepdims=True)).mean(axis=0))
+    return float(np.linalg.norm(np.std(means, axis=0), axis=1).mean() / face.size)
 
 
 def _at(choice: FaceChoice, faces: list[Identity], detections: Detections, boxes: Boxes) -> Identity:
