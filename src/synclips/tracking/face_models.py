@@ -236,8 +236,9 @@ class _Network:
     def __init__(self, name: str, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
+        content = (WEIGHTS / f"{name}.tflite").read_bytes()  # a path may hold letters that C++ cannot open on Windows
         with _without_greeting():
-            self._interpreter: Any = Interpreter(model_path=str(WEIGHTS / f"{name}.tflite"), num_threads=threads)
+            self._interpreter: Any = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
