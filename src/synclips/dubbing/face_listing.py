@@ -96,7 +96,7 @@ def faces(
             raise no_face(info, len(detections))
         notes = [
             f"face {face.number} is only {face.size:.0f} pixels high; for a dub it should have about {SMALL}"
-            for face in faces
+            for face in found
             if face.size < SMALL
         ]
         try:
