@@ -118,7 +118,7 @@ def main() -> None:
     from synclips.evaluation.model_report import evaluate_model
     from synclips.metrics.evaluators import load_evaluators
     from synclips.runtime import share_cores, tune_allocator
-    from synclips.tracking.detector import MediaPipeDetector
+    from synclips.tracking.detector import FaceMeshDetector
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--raw-dir", type=Path, default=Path("data/raw"))
@@ -140,7 +140,7 @@ def main() -> None:
     chosen = [*first.values(), *(clip for clip in clips if clip not in first.values())][: args.clips]
     with Terminal() as terminal:
         report = evaluate_model(
-            {"unseen": chosen}, methods, judges, identity, args.output_dir, MediaPipeDetector,
+            {"unseen": chosen}, methods, judges, identity, args.output_dir, FaceMeshDetector,
             tasks=["reconstruct", "cross"], drivers={"unseen": clips}, on_progress=terminal.progress,
         )  # fmt: skip
         terminal.result(str(report.page))

@@ -25,7 +25,7 @@ from synclips.metrics.sync import SyncFigures, measure_sync
 from synclips.rendering.renderer import load_model
 from synclips.runtime import share_cores, tune_allocator
 from synclips.speech.tts.engines import choose_synthesizer
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 
 SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
@@ -51,7 +51,7 @@ def main() -> None:
     maker = ModelMaker(load_model(args.checkpoint, device)[0])
     syncnet = load_evaluators(None, None, None, device)[0].syncnet
     first = {u.speaker: u for u in reversed(split(find_utterances(args.raw_dir))["unseen"])}
-    clips = [load_footage(utterance, MediaPipeDetector) for utterance in first.values()]
+    clips = [load_footage(utterance, FaceMeshDetector) for utterance in first.values()]
     with Terminal() as terminal:
         terminal.result(
             "| sound | clips | offset within one frame | similarity | LSE-D | LSE-C |\n|---|---|---|---|---|---|"
@@ -90,7 +90,7 @@ def _made(maker: ModelMaker, clip: Footage, sound: Waveform) -> np.ndarray:
     """Face crops of the clip saying the sound."""
     count = min(len(clip), round(SECONDS * FPS))
     frames = [frame for _, frame in zip(range(count), maker(clip, sound, "cross"), strict=False)]
-    return look(np.stack(frames), MediaPipeDetector).crops
+    return look(np.stack(frames), FaceMeshDetector).crops
 
 
 def _row(name: str, found: list[SyncFigures]) -> str:

@@ -30,7 +30,7 @@ def main() -> None:
     from synclips.rendering.lip_sync import LipSync
     from synclips.rendering.renderer import load_model
     from synclips.runtime import choose_precision, tune_allocator
-    from synclips.tracking.detector import MediaPipeDetector
+    from synclips.tracking.detector import FaceMeshDetector
     from synclips.tracking.tracked_video import track_video
 
     tune_allocator()
@@ -38,7 +38,7 @@ def main() -> None:
     device = torch.device("cpu")
     model, _ = load_model(None, device)
     assert isinstance(model, Generator)
-    video = track_video(probe(args.clip), read_frames(args.clip), MediaPipeDetector())
+    video = track_video(probe(args.clip), read_frames(args.clip), FaceMeshDetector())
     images = [frame.image for frame in read_frames(args.clip)][: min(args.frames, len(video))]
     source = np.arange(len(images))
     features = audio_features(mfcc(normalise_loudness(read_audio(args.clip)), len(images)))

@@ -24,7 +24,7 @@ from synclips.features.face_mesh import (
     mouth_opening,
 )
 from synclips.media.video import read_at_rate
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.track import track_face
 
 OUTPUT = Path(__file__).parents[1] / "src/synclips/features/face_template.npz"
@@ -62,7 +62,7 @@ MIDLINE = [
 
 def rest_and_open(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Mean mesh at rest and at its most open, in the first frame's frame of reference."""
-    detector = MediaPipeDetector()
+    detector = FaceMeshDetector()
     points = track_face(read_at_rate(path), detector).points.astype(np.float64)
     detector.close()
     pose = fit_similarity(np.broadcast_to(points[0, RIGID], points[:, RIGID].shape), points[:, RIGID])

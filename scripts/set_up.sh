@@ -115,7 +115,7 @@ if ! $python -c 'import torch' 2>/dev/null; then
 fi
 install --no-deps --no-build-isolation -e .
 
-trouble=$($python -c 'import torch, cv2, av, mediapipe, synclips' 2>&1) ||
+trouble=$($python -c 'import torch, cv2, av, ai_edge_litert, synclips' 2>&1) ||
     die "the packages are there but do not import: ${trouble##*$'\n'}"
 if nvidia-smi >/dev/null 2>&1 && ! $python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     say "an NVIDIA GPU is here, but this torch cannot use it (a CPU build, or an old driver): going on with the CPU"

@@ -16,7 +16,6 @@ RUNTIME, GATE = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-dev
 
 LEFT_OUT = {
     "c2pa-python": {"toml"},
-    "mediapipe": {"jax", "jaxlib", "sounddevice", "opencv-contrib-python", "numpy"},
     "pocket-tts": {"einops", "fastapi", "python-multipart", "typer", "uvicorn"},
     "pocketsphinx": {"sounddevice"},
 }

@@ -63,7 +63,7 @@ def test_help_needs_no_heavy_package() -> None:
 import sys
 from synclips.cli.main import main
 assert main(["--help"]) == 0
-heavy = {"torch", "numpy", "av", "mediapipe", "cv2", "rich", "scipy", "requests"} & set(sys.modules)
+heavy = {"torch", "numpy", "av", "ai_edge_litert", "cv2", "rich", "scipy", "requests"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)

@@ -17,7 +17,7 @@ from synclips.evaluation.model_method import model_method
 from synclips.evaluation.protocol import Method
 from synclips.evaluation.results import read_results
 from synclips.media.audio import Waveform, read_audio
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def footage(corpus: Path) -> Footage:
-    return load_footage(find_utterances(corpus)[0], MediaPipeDetector)
+    return load_footage(find_utterances(corpus)[0], FaceMeshDetector)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from synclips.media.video import VideoWriter, probe, read_frames
 from synclips.tracking import detection_cache
 from synclips.tracking.detection_cache import Entry, TrackCache, detect_video, fingerprint
 from synclips.tracking.detections import Detections
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.identities import link_faces
 from synclips.tracking.selection import FaceChoice
 from synclips.tracking.tracked_video import follow
@@ -74,7 +74,7 @@ class Counted:
         self.frames = 0
 
     def __call__(self) -> "Counted":
-        self._detector = MediaPipeDetector(faces=5)
+        self._detector = FaceMeshDetector(faces=5)
         return self
 
     def detect_all(self, image: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from synclips.errors import ConfigError, OutputError
 from synclips.media.audio import Waveform, loudness, read_audio
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME
 from synclips.media.video import probe, read_at_rate
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.track import FaceTrack, track_face
 
 UPPER_LIP, LOWER_LIP, LEFT_CORNER, RIGHT_CORNER = 13, 14, 61, 291
@@ -153,7 +153,7 @@ def track_of(path: Path) -> FaceTrack:
 
 
 def track_of_images(images: list[np.ndarray]) -> FaceTrack:
-    detector = MediaPipeDetector()
+    detector = FaceMeshDetector()
     try:
         return track_face(images, detector)
     finally:

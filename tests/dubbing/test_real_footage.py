@@ -188,11 +188,11 @@ def test_04_the_mouth_rests_where_the_speech_has_ended(shared_data: Path) -> Non
     from synclips.rendering.chunked import BlockPlan
     from synclips.rendering.renderer import build_renderer, load_model
     from synclips.rendering.timeline import plan_timeline
-    from synclips.tracking.detector import MediaPipeDetector
+    from synclips.tracking.detector import FaceMeshDetector
     from synclips.tracking.tracked_video import track_video
 
     video = sorted((shared_data / "grid" / "s33").glob("*.mpg"))[0]
-    detector = MediaPipeDetector()
+    detector = FaceMeshDetector()
     tracked = track_video(probe(video), islice(read_frames(video), 40), detector)
     detector.close()
     renderer = build_renderer(load_model(None, torch.device("cpu"))[0], tracked)

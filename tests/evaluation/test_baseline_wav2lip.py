@@ -25,7 +25,7 @@ from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.models.checkpoint import save_model
 from synclips.models.syncnet import SyncNet
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 from synclips.training.loop import run_stage
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -48,14 +48,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def footage(corpus: Path) -> Footage:
-    return load_footage(find_utterances(corpus)[0], MediaPipeDetector)
+    return load_footage(find_utterances(corpus)[0], FaceMeshDetector)
 
 
 @pytest.fixture(scope="module")
 def store(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     folder = tmp_path_factory.mktemp("shards")
     shard = folder / "s2-000.tar"
-    entries = write_shard(shard, [prepare_clip(find_utterances(corpus)[0], MediaPipeDetector(), Settings())])
+    entries = write_shard(shard, [prepare_clip(find_utterances(corpus)[0], FaceMeshDetector(), Settings())])
     Manifest(tuple(entries), (), {shard.name: sha256_of(shard)}, {}).write(folder)
     return ClipStore(folder)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from synclips.errors import OutputError
+from synclips.evaluation import kept_detector
 from synclips.evaluation.kept_detector import KeptDetector
 
 
@@ -59,6 +60,14 @@ def test_a_frame_half_written_is_found_again(tmp_path: Path, video: Path) -> Non
 def test_faces_of_another_video_are_not_used(tmp_path: Path, video: Path) -> None:
     levels_found(tmp_path / "kept", video, [1, 2])
     video.write_bytes(b"other pictures")
+    assert levels_found(tmp_path / "kept", video, [7, 8])[0] == [7, 8]
+
+
+def test_faces_found_by_another_detector_are_not_used(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels_found(tmp_path / "kept", video, [1, 2])
+    monkeypatch.setattr(kept_detector, "DETECTOR_VERSION", "another")
     assert levels_found(tmp_path / "kept", video, [7, 8])[0] == [7, 8]
 
 

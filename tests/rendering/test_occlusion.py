@@ -15,7 +15,7 @@ from synclips.rendering.lip_sync import LipSync, Plan
 from synclips.rendering.mouth_bank import build_bank, turns
 from synclips.rendering.occlusion import find_occluders, learn_appearance
 from synclips.rendering.renderer import build_model
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.tracked_video import TrackedVideo, track_video
 
 FRAMES, FIRST, LAST = 48, 20, 32
@@ -105,7 +105,7 @@ def test_theme_15_nothing_is_seen_before_an_uncovered_mouth(tmp_path: Path) -> N
 
 def test_nothing_is_seen_before_real_mouths(grid_clips: Path) -> None:
     path = next(p for p in sorted((grid_clips / "s33").iterdir()) if p.suffix in (".mp4", ".mpg"))
-    detector = MediaPipeDetector()
+    detector = FaceMeshDetector()
     video = track_video(probe(path), read_frames(path), detector)
     detector.close()
     appearance = learn_appearance(video, build_bank(video))

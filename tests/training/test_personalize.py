@@ -18,7 +18,7 @@ from synclips.metrics.sync import SyncFigures
 from synclips.models.generator import Generator
 from synclips.models.syncnet import SyncNet
 from synclips.rendering.renderer import build_model
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.tracked_video import TrackedVideo, track_video
 from synclips.training import personalize
 from synclips.training.personal_clips import PersonalClips, cut_clips
@@ -30,7 +30,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrackedVideo, Wave
     root = tmp_path_factory.mktemp("raw")
     write_synthetic_corpus(root, ("s1",), clips=1, seconds=4.0)
     path = next(root.glob("s1/*.m*"))
-    detector = MediaPipeDetector()
+    detector = FaceMeshDetector()
     video = track_video(probe(path), read_frames(path), detector)
     detector.close()
     return video, normalise_loudness(read_audio(path))

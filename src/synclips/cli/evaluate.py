@@ -136,7 +136,7 @@ def _evaluate_model(
     from synclips.data.grid import find_utterances, split
     from synclips.evaluation.model_report import evaluate_model
     from synclips.evaluation.results import TASKS
-    from synclips.tracking.detector import MediaPipeDetector
+    from synclips.tracking.detector import FaceMeshDetector
 
     parts = split(find_utterances(args.raw_dir))
     methods = _methods(args, device)
@@ -146,7 +146,7 @@ def _evaluate_model(
         judges,
         identity,
         args.output_dir or OUTPUTS / "evaluation",
-        MediaPipeDetector,
+        FaceMeshDetector,
         drivers={str(name): clips for name, clips in parts.items()},
         tasks=[task for task in TASKS if not args.task or task in args.task],
         logs=sorted(args.logs.glob("**/log.jsonl")) if args.logs else (),
@@ -186,14 +186,14 @@ def _spread(clips: "Sequence[Utterance]", most: int) -> "list[Utterance]":
 
 def _evaluate_video(args: argparse.Namespace, judges: "Evaluators", terminal: Terminal) -> None:
     from synclips.evaluation.video_report import evaluate_video
-    from synclips.tracking.detector import MediaPipeDetector
+    from synclips.tracking.detector import FaceMeshDetector
 
     text = text_of(args)
     report = evaluate_video(
         args.video,
         args.output_dir or OUTPUTS / f"{args.video.stem}_report",
         judges.syncnet,
-        MediaPipeDetector,
+        FaceMeshDetector,
         reference=args.reference,
         text=text,
         original=judges.original,

@@ -62,7 +62,7 @@ def _signals() -> Iterator[None]:
 def _native_stderr_closed() -> Iterator[None]:
     """What C and C++ write to file descriptor 2 goes nowhere; Python's stderr goes where it went before.
 
-    MediaPipe and TensorFlow Lite write half a dozen lines at every start, with no setting to stop all of them.
+    FFmpeg, OpenCV and LiteRT write there, and not all of it can be stopped by a setting.
     """
     stream = sys.stderr
     try:

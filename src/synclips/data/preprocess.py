@@ -29,7 +29,7 @@ from synclips.media.timebase import SAMPLES_PER_FRAME
 from synclips.media.video import read_at_rate
 from synclips.progress import Progress, silent
 from synclips.runtime import available_cores
-from synclips.tracking.detector import LandmarkDetector, MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector, LandmarkDetector
 from synclips.tracking.track import FaceTrack, track_face
 
 CLIPS_PER_SHARD = 40
@@ -215,7 +215,7 @@ def _make(job: Job) -> State:
     def clips() -> Iterator[Clip]:
         for utterance in job.utterances:
             # a fresh detector: tracking must not carry a face from one clip into the next
-            detector = MediaPipeDetector()
+            detector = FaceMeshDetector()
             try:
                 yield prepare_clip(utterance, detector, job.settings)
             except (MediaError, NoFaceError, DataError) as error:

@@ -22,7 +22,7 @@ from synclips.models.syncnet import SyncNet
 from synclips.progress import Progress, silent
 from synclips.tracking.detections import Detections
 from synclips.tracking.identities import Identity, boxes_of, link_faces
-from synclips.tracking.selection import FaceChoice, choose_face
+from synclips.tracking.selection import FaceChoice, check_size, choose_face, moving_faces
 from synclips.tracking.tracked_video import no_face
 
 JUDGE: Final = SYNCNET
@@ -93,26 +93,42 @@ def choose(
     device: torch.device,
     on_progress: Progress = silent,
 ) -> Chosen:
-    """The face that `choice` means; for `speaker`, where it cannot be told, the largest.
+    """The face that `choice` means; for `speaker`, where it cannot be told, the largest that is no still picture.
 
     Raises:
-        NoFaceError: there is no such face.
+        NoFaceError: there is no such face, or it is too small.
     """
     boxes = boxes_of(detections)
     faces = link_faces(detections, boxes)
     if not faces:
         raise no_face(info, len(detections))
-    face = choose_face(choice, faces, detections, boxes)
-    if choice.kind != "speaker" or len(faces) == 1:
-        return Chosen(face, tuple(faces), ())
-    try:
-        speaker = find_speaking(info, detections, faces, device, on_progress).speaker
-        why = "speaks" if speaker else "is the largest (who speaks cannot be told)"
-    except (MediaError, CheckpointError) as error:
-        speaker, why = None, f"is the largest (who speaks cannot be told: {error})"
-    face = faces[speaker - 1] if speaker else face
-    note = f"the video shows {len(faces)} faces; number {face.number} is dubbed, because it {why}; --face chooses"
-    return Chosen(face, tuple(faces), (note,))
+    if choice.kind == "speaker" and len(faces) > 1:
+        face, note = _who_speaks(info, detections, faces, device, on_progress)
+        notes: tuple[str, ...] = (note,)
+    else:
+        face, notes = choose_face(choice, faces, detections, boxes), ()
+    return Chosen(face, tuple(faces), (*notes, *check_size(face, info.path)))
+
+
+def _who_speaks(
+    info: VideoInfo, detections: Detections, faces: list[Identity], device: torch.device, on_progress: Progress
+) -> tuple[Identity, str]:
+    """Of several faces the one that speaks or, where it cannot be told, the largest that moves; and why it is taken."""
+    moving = moving_faces(faces, detections)
+    if len(moving) == 1:
+        face, why = moving[0], "is the only one that moves"
+    else:
+        try:
+            number = find_speaking(info, detections, moving, device, on_progress).speaker
+            unsure = "who speaks cannot be told"
+        except (MediaError, CheckpointError) as error:
+            number, unsure = None, f"who speaks cannot be told: {error}"
+        face = faces[number - 1] if number else moving[0]
+        largest = "is the largest" if len(moving) == len(faces) else "is the largest that moves"
+        why = "speaks" if number else f"{largest} ({unsure})"
+    return face, (
+        f"the video shows {len(faces)} faces; number {face.number} is dubbed, because it {why}; --face chooses"
+    )
 
 
 def find_speaking(

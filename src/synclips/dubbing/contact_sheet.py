@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from synclips.errors import NoFaceError
 from synclips.files import atomic_path
 from synclips.media.video import probe, read_frames
-from synclips.tracking.detector import MediaPipeDetector
+from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.track import track_face
 
 STRIP_FRAMES: Final = 8
@@ -52,7 +52,7 @@ def _frames_at(path: Path, times: np.ndarray) -> list[UInt8[np.ndarray, "h w 3"]
 def _face_box(frames: list[UInt8[np.ndarray, "h w 3"]]) -> tuple[slice, slice]:
     """Rows and columns of a square around the face in all frames; the whole picture where none is found."""
     height, width = frames[0].shape[:2]
-    detector = MediaPipeDetector()
+    detector = FaceMeshDetector()
     try:
         points = track_face(frames, detector).points[..., :2].reshape(-1, 2)
     except NoFaceError:

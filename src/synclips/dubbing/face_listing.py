@@ -18,6 +18,7 @@ from synclips.runtime import choose_device
 from synclips.tracking.detection_cache import default_cache, detect_video
 from synclips.tracking.detections import Detections
 from synclips.tracking.identities import Boxes, Identity, boxes_of, link_faces
+from synclips.tracking.selection import SMALL
 from synclips.tracking.tracked_video import no_face
 
 THUMBNAIL: Final = 256
@@ -93,7 +94,11 @@ def faces(
         found = link_faces(detections, boxes)
         if not found:
             raise no_face(info, len(detections))
-        notes = []
+        notes = [
+            f"face {face.number} is only {face.size:.0f} pixels high; for a dub it should have about {SMALL}"
+            for face in found
+            if face.size < SMALL
+        ]
         try:
             speaking = find_speaking(info, detections, found, choose_device(device), on_progress)
         except (MediaError, CheckpointError) as error:

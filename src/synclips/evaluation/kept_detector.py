@@ -9,7 +9,8 @@ from jaxtyping import Float32, UInt8
 
 from synclips.errors import OutputError
 from synclips.files import reason
-from synclips.tracking.detector import N_POINTS, LandmarkDetector
+from synclips.tracking.detector import DETECTOR_VERSION, LandmarkDetector
+from synclips.tracking.face_models import N_POINTS
 
 _BYTES = N_POINTS * 3 * 4
 _WARM = 3
@@ -19,8 +20,8 @@ _WARM = 3
 class KeptDetector:
     """A detector that knows the first frames of `video` from an interrupted run, and keeps those it finds.
 
-    The file begins with a line that says which video it is of; then come 468 points a frame, NaN where no face was
-    found.
+    The file begins with a line that says which video it is of, and by which detector; then come 468 points a frame,
+    NaN where no face was found.
 
     Raises:
         OutputError: `path` cannot be written.
@@ -29,7 +30,7 @@ class KeptDetector:
     def __init__(self, detector: LandmarkDetector, path: Path, video: Path) -> None:
         self._detector, self._path = detector, path
         state = video.stat()
-        head = json.dumps([str(video.resolve()), state.st_size, state.st_mtime_ns]).encode() + b"\n"
+        head = json.dumps([DETECTOR_VERSION, str(video.resolve()), state.st_size, state.st_mtime_ns]).encode() + b"\n"
         try:
             self._stream = path.open("r+b" if path.is_file() else "w+b")
             if self._stream.readline() != head:

@@ -12,7 +12,6 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -23,7 +22,7 @@ from synclips.files import atomic_path
 from synclips.media.video import TimedFrame, VideoInfo, read_frames
 from synclips.progress import Progress, silent
 from synclips.tracking.detections import RECORD, Detections, detect_faces, map_records, write_records
-from synclips.tracking.detector import FaceDetector, MediaPipeDetector
+from synclips.tracking.detector import DETECTOR_VERSION, FaceDetector, FaceMeshDetector
 
 LIMIT: Final = 2_000_000_000
 """Bytes of all entries together; those that were used longest ago go first."""
@@ -107,7 +106,7 @@ def detect_video(
     *,
     stop: float | None = None,
     cache: TrackCache | None = None,
-    detectors: Callable[[], FaceDetector] = lambda: MediaPipeDetector(faces=MOST_FACES),
+    detectors: Callable[[], FaceDetector] = lambda: FaceMeshDetector(faces=MOST_FACES),
     on_progress: Progress = silent,
 ) -> Detections:
     """Every face in a video's frames before `stop` seconds (None: in all). What the cache knows is not looked at again.
@@ -142,7 +141,7 @@ def fingerprint(video: Path) -> str:
     The size and blocks spread evenly over the file go in, its beginning and end among them: an edited video's index
     and bit stream differ in these, and a large file need not be read as a whole.
     """
-    digest = hashlib.sha256(f"{FORMAT} mediapipe {version('mediapipe')} {MOST_FACES}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {DETECTOR_VERSION} {MOST_FACES}".encode())
     size = video.stat().st_size
     digest.update(str(size).encode())
     with video.open("rb") as file:

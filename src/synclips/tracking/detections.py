@@ -16,7 +16,8 @@ from synclips.media.shots import ShotFinder
 from synclips.media.video import TimedFrame
 from synclips.progress import Progress, silent
 from synclips.tracking.appearance import LOOK, look_of
-from synclips.tracking.detector import N_POINTS, FaceDetector, LandmarkDetector
+from synclips.tracking.detector import FaceDetector, LandmarkDetector
+from synclips.tracking.face_models import N_POINTS
 
 RECORD: Final = np.dtype([("points", "<f4", (N_POINTS, 3)), ("look", "<f4", (LOOK,))])
 """One face in one frame: its mesh in pixels, and what it looks like (synclips.tracking.appearance)."""

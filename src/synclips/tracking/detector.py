@@ -1,13 +1,28 @@
-"""Where the face is in every frame: a detector's points become a FaceTrack without gaps."""
+"""Where the faces are in a frame: detectors find each face's mesh, and follow it through successive frames."""
 
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from synclips.features.face_mesh import template_error
+from synclips.tracking.face_models import BoxNetwork, FaceBox, MeshNetwork, Region, mesh_region
+from synclips.tracking.face_search import FINE, FINEST, around, find_in_tiles, merge, tiles, whole
 
-N_POINTS = 468
+DETECTOR_VERSION: Final = "face-mesh 1"
+"""Of what FaceMeshDetector finds: raise it when its points change, so that kept ones are not taken for it."""
+SAME: Final = 0.5
+"""IoU of two regions from which they are of one face."""
+SEARCH: Final = 50
+"""Frames between two searches for small faces while one is followed."""
+SEARCH_WITHOUT: Final = 5
+"""The same, while none is."""
+BESIDE: Final = 80.0
+"""Pixels from which a small face counts where there is another."""
+SURE_IN_TILE: Final = 0.6
+"""Least score in a tile: many tiles give many chances of a false alarm."""
+REMEMBERED: Final = 25
+"""Frames for which a lost face is looked for where it was."""
 
 
 @runtime_checkable
@@ -32,27 +47,28 @@ class FaceDetector(LandmarkDetector, Protocol):
         """A new shot begins: the next frame has nothing to do with the last."""
 
 
-class MediaPipeDetector:
-    """MediaPipe Face Mesh (Kartynnik et al., "Real-time facial surface geometry from monocular video", 2019).
+class FaceMeshDetector:
+    """Follows up to `faces` faces by MediaPipe's two networks (synclips.tracking.face_models).
 
-    It looks for new faces in every frame in which it follows fewer than `faces`, and finds such as take up a tenth of
-    the picture's longer side, or more.
+    A face that was in the last frame is looked for where its mesh was; it is lost when the mesh network no longer
+    believes in it (`confidence`). While fewer than `faces` are followed, every frame is searched as a whole and where
+    faces were lost; tiles for small faces (synclips.tracking.face_search) are searched in the first frame of a shot,
+    then every `SEARCH`th frame, or every `SEARCH_WITHOUT`th while there is no face.
+
+    Two detectors share nothing, and after `forget` a detector is as new. `threads`: for one network's arithmetic;
+    more than one gain nothing (EXPERIMENTS.md).
     """
 
-    def __init__(self, *, confidence: float = 0.5, faces: int = 2) -> None:
-        import os
+    def __init__(self, *, confidence: float = 0.5, faces: int = 2, threads: int = 1) -> None:
+        self._boxes, self._meshes = BoxNetwork(threads=threads), MeshNetwork(threads=threads)
+        self._confidence, self._faces = confidence, faces
+        self.forget()
 
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        from mediapipe.python.solutions.face_mesh import FaceMesh
-
-        self._mesh = FaceMesh(
-            static_image_mode=False,
-            max_num_faces=faces,
-            refine_landmarks=False,
-            min_detection_confidence=confidence,
-            min_tracking_confidence=confidence,
-        )
-        self._fresh = True
+    def forget(self) -> None:
+        """Look at the next frame as at a first one."""
+        self._frame = 0
+        self._followed: list[Region] = []
+        self._lost: list[tuple[Region, int]] = []
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "468 3"] | None:
         """Points in pixels of the largest face, or None."""
@@ -61,24 +77,52 @@ class MediaPipeDetector:
 
     def detect_all(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "k 468 3"]:
         """Points in pixels of each face, the largest first; two meshes on one face count once."""
-        if self._fresh:  # a first mesh lies in a rough box; the second is laid where the first one was
-            self._mesh.process(image)
-            self._fresh = False
-        found = self._mesh.process(image).multi_face_landmarks or []
-        height, width = image.shape[:2]
-        faces = [
-            np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark], np.float32) for face in found
+        new = self._find(image) if len(self._followed) < self._faces else []
+        meshes, presence = self._meshes.fit(image, self._followed + self._settle(image, new))
+        present = presence >= self._confidence
+        faces = without_doubles(meshes[present])
+        gone = [region for region, seen in zip(self._followed, present, strict=False) if not seen]
+        self._followed = [mesh_region(face) for face in faces]
+        self._lost = [
+            (region, age + 1)
+            for region, age in [*self._lost, *((region, 0) for region in gone)]
+            if age < REMEMBERED and not _overlapped(region, self._followed)
         ]
-        return without_doubles(np.array(faces, np.float32).reshape(-1, N_POINTS, 3))
-
-    def forget(self) -> None:
-        """Look at the next frame as at a first one."""
-        self._mesh.reset()
-        self._fresh = True
+        self._frame += 1
+        return faces
 
     def close(self) -> None:
-        """Free the graph."""
-        self._mesh.close()
+        """Free the networks."""
+        del self._boxes, self._meshes
+
+    def _find(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Region]:
+        """Regions of faces that are not followed yet."""
+        alone = not self._followed
+        places = [whole(image), *(around(region) for region, _ in self._lost)]
+        found = [face for faces in self._boxes.find(image, places, confidence=self._confidence) for face in faces]
+        if self._frame % (SEARCH_WITHOUT if alone else SEARCH) == 0:
+            small = self._find_small(image, FINE)
+            found += [face for face in small if face.side >= BESIDE or (alone and not found)]
+        if alone and not found and self._frame % SEARCH == 0:
+            found = self._find_small(image, FINEST)
+        regions = [face.region for face in merge(found)]
+        return [region for region in regions if not _overlapped(region, self._followed)][
+            : self._faces - len(self._followed)
+        ]
+
+    def _find_small(self, image: UInt8[np.ndarray, "h w 3"], finest: int) -> list[FaceBox]:
+        height, width = image.shape[:2]
+        regions = tiles(width, height, finest)
+        return find_in_tiles(self._boxes, image, regions, confidence=max(self._confidence, SURE_IN_TILE))
+
+    def _settle(self, image: UInt8[np.ndarray, "h w 3"], regions: list[Region]) -> list[Region]:
+        """Regions laid around a first mesh: a mesh laid into a detector's rough box is off by some of a percent."""
+        meshes, presence = self._meshes.fit(image, regions)
+        return [mesh_region(mesh) for mesh, value in zip(meshes, presence, strict=True) if value >= self._confidence]
+
+
+def _overlapped(region: Region, others: list[Region]) -> bool:
+    return any(region.overlap(other) > SAME for other in others)
 
 
 def without_doubles(faces: Float32[np.ndarray, "k 468 3"]) -> Float32[np.ndarray, "m 468 3"]:

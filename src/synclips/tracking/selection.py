@@ -1,7 +1,8 @@
-"""Which of several people a line is put into the mouth of."""
+"""Which of several people a line is put into the mouth of, and whether that face is of use."""
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -14,6 +15,16 @@ SPEAKER: Final = "speaker"
 _POINT: Final = re.compile(r"(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)(?:@(\d+(?:\.\d+)?))?")
 _COUNTS: Final = 0.1
 """Prominence, as a share of the greatest, from which a face takes part in `left` and `right`: no passers-by."""
+
+SMALL: Final = 100
+"""Pixels of a face's longer side below which a dub looks soft."""
+TOO_SMALL: Final = 48
+"""Pixels below which its lips are not found well enough to dub it at all."""
+STILL: Final = 0.0012
+"""Motion of a mesh, in its own size, below which it is a picture's. Measured: pictures .0007 at most, people who sit
+still .0020 and more (EXPERIMENTS.md, 2026-11-28)."""
+_GROUPS, _GROUP = 30, 6
+"""Detections that motion is judged by: groups spread over the video, of successive ones, whose means are compared."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,45 @@ def choose_face(choice: FaceChoice, faces: list[Identity], detections: Detection
             return _at(choice, faces, detections, boxes)
         case _:
             return faces[0]
+
+
+def moving_faces(faces: list[Identity], detections: Detections) -> list[Identity]:
+    """Those of `faces` that move as living faces do: no portraits on a wall or in a slide. All of them if none does."""
+    return [face for face in faces if _motion(face, detections) >= STILL] or faces
+
+
+def check_size(face: Identity, path: Path) -> tuple[str, ...]:
+    """What is to be said of a face that is small.
+
+    Raises:
+        NoFaceError: it is too small to be dubbed.
+    """
+    pixels = round(face.size)
+    if face.size < TOO_SMALL:
+        raise NoFaceError(
+            f"a face was found, but only {pixels} pixels high, in {path}: too small to dub; use a video that shows it "
+            f"larger, from about {SMALL} pixels on"
+        )
+    if face.size < SMALL:
+        return (f"the face was found, but only {pixels} pixels high: from about {SMALL} on the lips look sharp",)
+    return ()
+
+
+def _motion(face: Identity, detections: Detections) -> float:
+    """Standard deviation over time of the mesh's points, its place taken out, as a share of its size; mean of all.
+
+    Of means of successive frames: a mesh on a still picture trembles from frame to frame, by compression and because
+    each is computed where the last one was; what lives moves more slowly.
+    """
+    count = len(face.rows) // _GROUP
+    if count < 2:
+        return np.inf
+    means = []
+    for group in np.unique(np.linspace(0, count - 1, _GROUPS).round().astype(int)):
+        rows = face.rows[group * _GROUP : (group + 1) * _GROUP]
+        points = detections.points[rows][..., :2].astype(np.float64)
+        means.append((points - points.mean(axis=1, keepdims=True)).mean(axis=0))
+    return float(np.linalg.norm(np.std(means, axis=0), axis=1).mean() / face.size)
 
 
 def _at(choice: FaceChoice, faces: list[Identity], detections: Detections, boxes: Boxes) -> Identity:

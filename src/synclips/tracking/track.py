@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
 from synclips.errors import NoFaceError
-from synclips.tracking.detector import N_POINTS, LandmarkDetector
+from synclips.tracking.detector import LandmarkDetector
+from synclips.tracking.face_models import N_POINTS
 
 LONGEST_GAP = 12
 """Frames without a detection that are bridged by interpolation; longer gaps stay invisible."""

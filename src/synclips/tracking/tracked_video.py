@@ -109,4 +109,7 @@ def follow(info: VideoInfo, detections: Detections, rows: Int64[np.ndarray, " r"
 
 def no_face(info: VideoInfo, count: int) -> NoFaceError:
     """What is said where none of `count` frames shows a face."""
-    return NoFaceError(f"no face was found in {info.path} ({count} frames); use a video that shows one from the front")
+    return NoFaceError(
+        f"no face was found in {info.path} ({count} frames); use a video that shows one from the front, from about "
+        "100 pixels on"
+    )
