@@ -1,11 +1,12 @@
 # Each target sets up what it needs first (scripts/set_up.sh: nothing to do, nothing done).
 BIN := .venv/bin
 
-.PHONY: help demo test check train-base clean runtime gate
+.PHONY: help demo test check test-package train-base clean runtime gate
 
 help:
 	@echo "make demo        dub a talking video from a line of text, into out/"
 	@echo "make test        the whole gate: format, lint, types, layers, tests (make check is the same)"
+	@echo "make test-package  builds the wheel, installs it in fresh environments, and dubs with it (minutes)"
 	@echo "make train-base  the shipped model and its judges, from the corpus in data/raw (about 2 h on one CPU core)"
 	@echo "make clean       remove the environment and the caches; never data/, outputs/ or out/"
 
@@ -26,6 +27,9 @@ check: gate
 	$(BIN)/mypy --platform darwin
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/pytest
+
+test-package: gate
+	$(BIN)/pytest -m slow --timeout=2400 tests/test_package.py
 
 runtime:
 	@PYTHON="$(PYTHON)" scripts/set_up.sh

@@ -35,7 +35,8 @@ def no_folders_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """What tests see of their videos, and the certificate they sign with, go to folders of this session."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
-        patch.setattr("synclips.tracking.detection_cache.cache_home", lambda: folder)
+        for module in ("synclips.tracking.detection_cache", "synclips.dubbing.prepared_video"):
+            patch.setattr(f"{module}.cache_folder", lambda: folder / "cache")
         patch.setattr("synclips.provenance.certificate.config_folder", lambda: folder / "config")
         yield
 

@@ -2,11 +2,12 @@
 
 import errno
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from platformdirs import user_cache_path, user_config_path
 
 from synclips.errors import MediaError, OutputError
 
@@ -80,15 +81,13 @@ def check_input(path: Path) -> None:
 
 
 def config_folder() -> Path:
-    """The user's own settings: XDG_CONFIG_HOME (or ~/.config), on macOS Application Support, on Windows APPDATA."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    return base / "synclips"
+    """The user's own settings: on Linux $XDG_CONFIG_HOME/synclips or ~/.config/synclips; elsewhere as usual there."""
+    return user_config_path("synclips", appauthor=False)
+
+
+def cache_folder() -> Path:
+    """What can be made again: on Linux $XDG_CACHE_HOME/synclips or ~/.cache/synclips; elsewhere as usual there."""
+    return user_cache_path("synclips", appauthor=False)
 
 
 def reason(error: OSError) -> str:

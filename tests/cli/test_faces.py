@@ -63,8 +63,8 @@ def seen(couple: Path) -> Detections:
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where `default_cache` is in these tests."""
-    monkeypatch.setattr(detection_cache, "cache_home", lambda: tmp_path / "cache")
-    return tmp_path / "cache" / "synclips" / "faces"
+    monkeypatch.setattr(detection_cache, "cache_folder", lambda: tmp_path / "cache")
+    return tmp_path / "cache" / "faces"
 
 
 class Counted:

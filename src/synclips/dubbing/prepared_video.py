@@ -9,13 +9,14 @@ from typing import Any, Final
 from synclips.dubbing.active_speaker import Chosen, choose
 from synclips.dubbing.options import DubOptions
 from synclips.errors import InputError
+from synclips.files import cache_folder
 from synclips.media.audio import Waveform, read_audio
 from synclips.media.photo_video import still_as_video
 from synclips.media.video import VideoInfo, is_image, probe
 from synclips.progress import Progress, silent
 from synclips.rendering.renderer import Model, Renderer, build_renderer, load_model
 from synclips.runtime import choose_device
-from synclips.tracking.detection_cache import cache_home, default_cache, detect_video
+from synclips.tracking.detection_cache import default_cache, detect_video
 from synclips.tracking.detections import Detections
 from synclips.tracking.identities import Identity
 from synclips.tracking.selection import FaceChoice
@@ -119,7 +120,7 @@ class PreparedVideo:
             network, notes = self.model.network, tuple[str, ...]()
             if self.options.fit is not None:
                 keep = self.options.cache and not self.source.is_photograph
-                folder = cache_home() / "synclips" / "fits" if keep else None
+                folder = cache_folder() / "fits" if keep else None
                 network, fit = fitted(network, tracked, self.options.fit, folder, on_progress=on_progress)
                 notes = (fit.said,)
             self._faces[identity.number] = DubbedFace(tracked, build_renderer(network, tracked), notes)

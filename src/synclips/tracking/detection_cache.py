@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import io
 import os
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from synclips.errors import OutputError
-from synclips.files import atomic_path
+from synclips.files import atomic_path, cache_folder
 from synclips.media.video import TimedFrame, VideoInfo, read_frames
 from synclips.progress import Progress, silent
 from synclips.tracking.detections import RECORD, Detections, detect_faces, map_records, write_records
@@ -87,18 +86,7 @@ class TrackCache:
 
 def default_cache() -> TrackCache:
     """The user's own cache."""
-    return TrackCache(cache_home() / "synclips" / "faces")
-
-
-def cache_home() -> Path:
-    """Where programs keep what can be made again: XDG_CACHE_HOME or ~/.cache; macOS and Windows have their own."""
-    match sys.platform:
-        case "win32":
-            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-        case "darwin":
-            return Path.home() / "Library" / "Caches"
-        case _:
-            return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return TrackCache(cache_folder() / "faces")
 
 
 def detect_video(
