@@ -26,7 +26,7 @@ check: gate
 	$(BIN)/mypy --platform win32
 	$(BIN)/mypy --platform darwin
 	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 $(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 test-package: gate
 	$(BIN)/pytest -m slow --timeout=2400 tests/test_package.py

@@ -10,7 +10,7 @@ Makes .venv, with every package at the version of requirements.lock (and, with -
 installs SyncLips into it, editable. When all that is done already it does nothing, at once; a set-up that was
 interrupted is done again from the start. `make` calls it before every target that needs it.
 
-What the machine must have: Python 3.11 or 3.12 with its venv module, make, about 3 GB of free disk, and the way to a
+What the machine must have: Python 3.11 to 3.14 with its venv module, make, about 3 GB of free disk, and the way to a
 package index that pip is set up for. No compiler, no ffmpeg, no GPU.
 
 torch: where pip finds the CPU build of torch (macOS, Arm, or a pip setting such as PIP_FIND_LINKS or
@@ -19,7 +19,7 @@ build, which does not even import without its CUDA libraries; they are then inst
 the CPU and on an NVIDIA GPU alike.
 
 Environment:
-  PYTHON   the Python to build .venv with (default: the first 3.11 or 3.12 found, also among pyenv's)
+  PYTHON   the Python to build .venv with (default: the first of 3.11 to 3.14 found, also among pyenv's)
   PIP_*    pip's own settings: package index, proxy, certificates, local folders of wheels
 TEXT
 }
@@ -54,23 +54,23 @@ if set_up_for "${wanted[@]}"; then
 fi
 
 usable() { # a Python: of a version that the lock is for, and able to make an environment?
-    "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13), (3, 14)))' >/dev/null 2>&1
 }
 find_python() {
     local candidate
     if [ -n "${PYTHON:-}" ]; then
-        usable "$PYTHON" || die "PYTHON=$PYTHON is not a Python 3.11 or 3.12 with the venv module; name another"
+        usable "$PYTHON" || die "PYTHON=$PYTHON is not a Python 3.11 to 3.14 with the venv module; name another"
         echo "$PYTHON"
         return
     fi
-    for candidate in python3.11 python3.12 python3 python \
-        "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[12].*/bin/python; do
+    for candidate in python3.11 python3.12 python3.13 python3.14 python3 python \
+        "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[1-4].*/bin/python; do
         if usable "$candidate"; then
             echo "$candidate"
             return
         fi
     done
-    die "no Python 3.11 or 3.12 with its venv module was found; install one (on Debian and Ubuntu: python3 python3-venv) or name it: make PYTHON=/path/to/python"
+    die "no Python 3.11 to 3.14 with its venv module was found; install one (on Debian and Ubuntu: python3 python3-venv) or name it: make PYTHON=/path/to/python"
 }
 
 whole() { # is .venv one that works, and works in this folder?
