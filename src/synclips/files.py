@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written is ever seen: a temporary name beside the target, then a rename."""
+"""Atomic files (a temporary name, then a rename), checks of inputs and outputs, and the user's folders."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Story B: a raw corpus becomes a trained model. Every stage goes on where it was, and does nothing if it is done."""
+"""Story B: from a raw corpus to a trained model. Every stage resumes, and does nothing once it is done."""
 
 import shutil
 from dataclasses import replace

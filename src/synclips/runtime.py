@@ -1,4 +1,4 @@
-"""How this process uses the machine: memory allocator, threads, device, precision. Call before tensors are made."""
+"""Allocator, threads, device and precision of this process. Call before tensors are made."""
 
 import ctypes
 import os

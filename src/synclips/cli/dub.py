@@ -1,4 +1,4 @@
-"""The verbs that dub: dub (your own video) and demo (one that is at hand)."""
+"""The verbs that dub: dub (any video) and demo (a clip or picture that needs no file of one's own)."""
 
 import argparse
 import json

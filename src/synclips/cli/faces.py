@@ -1,4 +1,4 @@
-"""The verb that shows who is in a video: faces."""
+"""The verb that lists the people in a video: faces."""
 
 import argparse
 from dataclasses import asdict

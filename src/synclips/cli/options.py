@@ -1,4 +1,4 @@
-"""What a verb of the command line is, and the arguments that several verbs share."""
+"""The Verb value that every verb of the command line is, and the arguments that several verbs share."""
 
 import argparse
 import json

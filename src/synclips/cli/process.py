@@ -1,4 +1,4 @@
-"""The process around a command: signals end it cleanly, and libraries written in C++ do not chatter on stderr."""
+"""The process around a command: signals end it cleanly; native libraries do not write to its stderr."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: how far the work is and how long it will take, and one line for each message.
+"""Terminal output: a progress bar with the time left, notes, results, each message on one line.
 
 Progress and notes go to stderr, results to stdout. Where stderr is no terminal (a log, a pipe), progress is a plain
 line now and then.

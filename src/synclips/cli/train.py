@@ -1,4 +1,4 @@
-"""The verbs that make a model: pretrain, finetune, recipe."""
+"""The verbs that train: pretrain, finetune, recipe, judges."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Archives from the network, read with distrust: no path leaves its folder, no link, no bomb, nothing unasked-for."""
+"""Unpacking of downloaded archives: nothing outside the folder, no links, no decompression bombs, only known names."""
 
 import stat
 import tarfile

@@ -1,4 +1,4 @@
-"""Bending training data: sound, picture, and both in time. Every frame of a window is bent alike."""
+"""Augmentation of training data in picture, sound and time. Every frame of a window is changed alike."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Clips on demand, and which clips a step sees: a pure function of (seed, stage, step), so that resuming is exact."""
+"""Clips read from shards, and which clips a step draws: a pure function of seed, stage and step."""
 
 import tarfile
 import zlib

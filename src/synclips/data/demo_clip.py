@@ -1,4 +1,4 @@
-"""One real clip to try the program on, pulled out of a speaker's archive on either source."""
+"""One GRID clip for the demo, read out of a speaker's remote zip by HTTP Range requests."""
 
 import io
 import queue

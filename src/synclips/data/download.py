@@ -1,4 +1,4 @@
-"""Files that arrive whole: resumed where a transfer broke, and checked before they get their name.
+"""Resumable downloads whose size and checksum are verified before the file gets its name.
 
 A file grows as `<name>.part`, with `<name>.part.json` beside it saying which version of which URL it is a piece of
 (RFC 9110, sections 13.1.5 and 14: If-Range, Range, Content-Range).

@@ -1,4 +1,4 @@
-"""The GRID corpus: who speaks, what a file name says, where words lie, and which clips are held out.
+"""The GRID corpus: speakers, the sentence grammar that file names spell, alignments, and the held-out splits.
 
 Cooke, Barker, Cunningham and Shao, "An audio-visual corpus for speech perception and automatic speech recognition",
 JASA 120(5), 2006. 34 speakers, 1000 utterances each, 3 seconds, 25 fps; CC BY 4.0 (Zenodo record 3625687).

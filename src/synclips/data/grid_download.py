@@ -1,4 +1,4 @@
-"""Bringing GRID to the disk: speaker by speaker, from whichever source answers, never the same speaker twice."""
+"""Downloads GRID speaker by speaker, from whichever source answers; finished speakers are skipped."""
 
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

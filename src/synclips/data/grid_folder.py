@@ -1,4 +1,4 @@
-"""One speaker's folder: filled from archives aside, then moved into place and marked complete."""
+"""One speaker's folder: filled in a temporary place, then moved and marked complete."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Where GRID can be fetched: which archive holds whom, at the University of Sheffield and at Zenodo."""
+"""Where GRID is published: which archive holds which speaker, at the University of Sheffield and at Zenodo."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""HTTP for an unreliable line: separate limits for connecting and waiting, patience, failures sorted by kind."""
+"""HTTP with separate limits for connecting and reading, retries with back-off, and failures sorted by kind."""
 
 import random
 import re

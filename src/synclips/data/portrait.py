@@ -1,4 +1,4 @@
-"""A face without a download: the portrait that scikit-image carries, and a photograph as a gently moving video."""
+"""The public-domain portrait that scikit-image carries: a face without a download."""
 
 import numpy as np
 from jaxtyping import UInt8

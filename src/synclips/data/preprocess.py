@@ -1,4 +1,4 @@
-"""A raw corpus becomes shards: decode, find the face, align, crop, normalise. In parallel, and resumable.
+"""Preprocessing: a raw corpus becomes shards (decode, track the face, align, crop, normalise), parallel and resumable.
 
 Work is cut into shards of one speaker's clips each, the same cut for the same corpus. A finished shard leaves its tar
 and a small .json beside it; a run that finds both, made with the same settings, goes on behind them.

@@ -1,4 +1,4 @@
-"""Shards: the preprocessed corpus as a few tar files and one manifest.json, small enough to move.
+"""Shards: the preprocessed corpus as tar files and one manifest.json.
 
 A clip is four members of a tar, in WebDataset's naming: `s1.bbaf2n.mp4` (144 x 144 face crops), `.ogg` (16 kHz sound,
 Opus), `.npz.xz` (geometry, below) and `.json` (facts). Any tar program and any WebDataset loader reads them.

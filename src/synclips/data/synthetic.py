@@ -1,4 +1,4 @@
-"""A corpus of drawn talking faces in GRID's layout, with a known lip-audio lag: tests need no download."""
+"""A synthetic corpus of talking faces in GRID's layout with a known audio-visual offset, for tests."""
 
 import zlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A photograph made to talk: its lips closed, opened and rounded by a smooth warp, in a frame of GRID's size.
+"""A photograph animated by a smooth warp that closes, opens and rounds its lips, in a frame of GRID's size.
 
 The drawing is plain geometry, so that tests know what the mouth does; it is no model of speech. Lengths are pixels of
 the portrait at its own resolution unless said otherwise.

@@ -1,4 +1,4 @@
-"""Sound and mouth of a drawn sentence, from one plan: when each vowel opens the mouth, how far, and how it sounds.
+"""Sound and mouth shapes of a synthetic sentence, both from one list of vowels with times and openings.
 
 Everything is a function of time, so a picture and its sound come from the same curves and their lag is exact.
 """

@@ -1,4 +1,4 @@
-"""Who of several people speaks: whose lips fit the video's own sound best, by the SyncNet.
+"""Active speaker detection: the face whose lips fit the video's own sound best, by the SyncNet.
 
 Windows of two seconds are compared as in Chung and Zisserman, "Out of time: automated lip sync in the wild" (ACCV
 workshops 2016), section 5.3: the speaker's similarity to the sound stands out at one offset, a listener's does not.

@@ -1,4 +1,4 @@
-"""A picture of a few moments of two videos: the face in the one above, the same moment of the other below."""
+"""A contact sheet of two videos: the face at a few moments, the source above, the result below."""
 
 from pathlib import Path
 from typing import Final

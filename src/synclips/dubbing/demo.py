@@ -1,4 +1,4 @@
-"""The demo: a video that is at hand on any machine, dubbed, and a strip of its frames to look at."""
+"""The demo: a video that needs no file of one's own, dubbed, with pictures of the result."""
 
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""What a dubbed video will show and let hear, worked out before a frame is made: one line over one video."""
+"""The plan of a dubbed video, made before any frame is rendered: one line said by one face."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How to dub: every default in one place."""
+"""DubOptions: every option of a dub with its default."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What was done, for a person, a program or a file: the results that `dub` returns."""
+"""Typed results of a dub: the file, and a report of what was done."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path

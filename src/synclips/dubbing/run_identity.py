@@ -1,4 +1,4 @@
-"""All that a result's frames depend on, as one digest: an interrupted run goes on only where it would be the same."""
+"""A digest of everything that a result's frames depend on: an interrupted run is resumed only if it is equal."""
 
 import hashlib
 from pathlib import Path

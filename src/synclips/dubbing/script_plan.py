@@ -1,4 +1,4 @@
-"""A whole scene: every line of a script spoken, fitted to its slot and put into the mouth of its face."""
+"""The plan of a whole script: every line spoken, fitted to its slot and given to its face."""
 
 from collections.abc import Callable
 from dataclasses import replace

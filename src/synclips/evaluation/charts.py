@@ -1,4 +1,4 @@
-"""The pictures of a report, as PNG bytes. Drawn without a display, and without matplotlib's global state."""
+"""Charts and contact sheets of a report, as PNG or JPEG bytes (matplotlib's object interface, no display)."""
 
 import io
 import json

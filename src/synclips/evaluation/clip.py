@@ -1,4 +1,4 @@
-"""Real clips, and what can be seen in any clip: mesh, face crops. Made video is looked at exactly as real video is."""
+"""Clips as the protocol measures them: frames, mesh and face crops, found alike in real and in generated video."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

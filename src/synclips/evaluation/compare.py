@@ -1,4 +1,4 @@
-"""Two reports side by side: what got better, and is it more than chance?"""
+"""Comparison of two reports: differences of means with bootstrap intervals."""
 
 import json
 from dataclasses import asdict, dataclass

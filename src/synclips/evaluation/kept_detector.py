@@ -1,5 +1,4 @@
-"""What was found in a video's frames, kept on disk as it comes: finding the face is most of a report's work, and an
-interrupted report goes on behind the last frame."""
+"""Detections of a report's clips, appended to a file as they come: an interrupted report resumes after the last frame."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What needs no model, for every table: one of the person's own mouths, put in place."""
+"""Methods of the evaluation table: baselines that need no model, and other people's models from a Python file."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""Every figure that a report prints: its name, unit, and which way is better. Reports, CSV and JSON share the keys."""
+"""Every figure that a report prints: key, name, unit, digits, and whether more is better."""
 
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""A trained model as a method under test: it makes clips that the evaluation's protocol asks for."""
+"""A trained model as a method of the evaluation: it generates the clips that the protocol asks for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The page of a model's report: tables with intervals, curves, traces, strips and clips."""
+"""The HTML page of a model's report: tables with intervals, curves, contact sheets and clips."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How good is this model? The protocol over the splits, and a report: index.html, metrics.json, metrics.csv."""
+"""A model's report: the protocol over the splits, written as index.html, metrics.json and metrics.csv."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The protocol: three tasks, the same clips and the same scoring for every method, results kept as they come.
+"""The evaluation protocol: three tasks, the same clips and the same scoring for every method, resumable.
 
 reconstruct: a clip is given its own sound; nothing of a frame being made may come from it or its neighbours (the maker
              keeps `KEEP_AWAY` frames away).

@@ -1,4 +1,4 @@
-"""Results of an evaluation, kept on disk one line each as they come, so that a run can stop and go on."""
+"""Results of an evaluation, one JSON line each, appended as they come; means with bootstrap intervals."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""One made clip against the real one: every figure and curve that the protocol asks for."""
+"""All figures and curves of one generated clip against the real one."""
 
 from dataclasses import asdict, dataclass, field
 

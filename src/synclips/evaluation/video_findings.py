@@ -1,4 +1,4 @@
-"""What a person needs to hear about a video's figures, in plain sentences; what is wrong is said first.
+"""Findings: a video's figures as plain sentences, faults first.
 
 The limits lie between what real clips and planted faults measure (docs/evaluation.md); a finding is a hint where to
 look, the figures are the evidence.

@@ -1,4 +1,4 @@
-"""What can be measured along one finished video, in two passes over it; memory hardly grows with its length."""
+"""Figures along one finished video, in two passes over it, in memory that hardly grows with its length."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

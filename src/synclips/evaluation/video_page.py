@@ -1,4 +1,4 @@
-"""The page of one video's report."""
+"""The HTML page of one video's report."""
 
 from collections.abc import Sequence
 from itertools import pairwise

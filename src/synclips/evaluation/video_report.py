@@ -1,4 +1,4 @@
-"""How good is this dubbed video, and where does it drift? A page with a timeline, and the figures as JSON."""
+"""A report on one finished video: a page with a timeline, and the figures as JSON."""
 
 import json
 from collections.abc import Callable

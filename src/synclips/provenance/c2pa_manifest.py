@@ -1,4 +1,4 @@
-"""A signed C2PA manifest inside a result: what was made of what, by which program, and that nothing changed since.
+"""A signed C2PA manifest inside a result: its ingredients, the program that made it, and proof that it is unchanged.
 
 C2PA technical specification 2.1 (c2pa.org); digital source types of the IPTC.
 """

@@ -1,4 +1,4 @@
-"""The certificate that results are signed with: the user's own, or one that is made once and kept.
+"""The certificate that results are signed with: the user's own, or a self-signed one that is made once.
 
 What C2PA asks of a certificate (specification 2.1, 14.5.1): X.509 v3, issued by an authority, for signatures, with an
 extended key usage. A self-made one therefore has a self-made authority, whose key is thrown away.

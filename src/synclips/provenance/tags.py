@@ -1,4 +1,4 @@
-"""What a result says of itself in its container's tags: that it is synthetic, made by what, when, with which model."""
+"""Container tags of a result: that it is synthetic, by which program and model, and when."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Is a file one of ours, and is it as it was made? What its tags and its C2PA manifest say, in one line."""
+"""Verification of a file's tags and C2PA manifest, in one line."""
 
 from dataclasses import dataclass
 from pathlib import Path
