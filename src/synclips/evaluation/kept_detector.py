@@ -1,4 +1,4 @@
-"""Detections of a report's clips, appended to a file as they come: an interrupted report resumes after the last frame."""
+"""Detections of a report's clips, appended to a file as they come: an interrupted report resumes."""
 
 import json
 from pathlib import Path
