@@ -1,28 +1,12 @@
-"""A report as one HTML file that needs nothing beside it: text, tables, and pictures inside."""
+"""A report as one self-contained HTML file: text, tables and pictures, by the template page.html.jinja."""
 
 import base64
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
 
 from synclips.version import __version__
-
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { margin-top: 2.4rem; border-bottom: 1px solid #8884; } h3 { margin-top: 1.6rem; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; font-size: .86rem; }
-.wide { overflow-x: auto; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid #8883; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
-td small { opacity: .65; } tr.own td { font-weight: 600; } td.better { color: #1a7f37; } td.worse { color: #cf222e; }
-ul.verdicts { list-style: none; padding: 0; } .verdicts li { padding: .15rem 0; }
-li.better::before { content: "\\2713\\00a0 "; color: #1a7f37; }
-li.worse::before { content: "\\2717\\00a0 "; color: #cf222e; }
-img, video { max-width: 100%; height: auto; margin: .4rem 0; display: block; } figure { margin: 1rem 0; }
-img.chart { background: white; border-radius: 4px; }
-figcaption, .note { opacity: .75; font-size: .86rem; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
-"""
 
 
 @dataclass(frozen=True)
@@ -36,73 +20,53 @@ class Cell:
 
 @dataclass
 class Page:
-    """An HTML page that grows from top to bottom."""
+    """An HTML page that grows from top to bottom; every text is escaped."""
 
     title: str
-    _parts: list[str] = field(default_factory=list)
+    _blocks: list[dict[str, Any]] = field(default_factory=list)
 
     def heading(self, text: str, level: int = 2) -> None:
         """A heading."""
-        self._parts.append(f"<h{level}>{html.escape(text)}</h{level}>")
+        self._add("heading", text=text, level=level)
 
     def text(self, text: str, *, note: bool = False) -> None:
         """A paragraph."""
-        kind = ' class="note"' if note else ""
-        self._parts.append(f"<p{kind}>{html.escape(text)}</p>")
+        self._add("text", text=text, note=note)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[Cell]], own: Sequence[int] = ()) -> None:
         """A table; the rows numbered in `own` stand out."""
-        cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-        body = ""
-        for number, row in enumerate(rows):
-            inner = "".join(_cell(cell) for cell in row)
-            body += f"<tr{' class=own' if number in own else ''}>{inner}</tr>"
-        self._parts.append(
-            f'<div class="wide"><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>'
-        )
+        self._add("table", head=head, rows=rows, own=own)
 
     def terms(self, terms: Sequence[tuple[str, str]]) -> None:
         """Names and what they mean."""
-        inner = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in terms)
-        self._parts.append(f"<dl>{inner}</dl>")
+        self._add("terms", terms=terms)
 
     def verdicts(self, lines: Sequence[tuple[bool, str]]) -> None:
-        """Sentences, each marked as good news or bad."""
-        inner = "".join(f'<li class="{"better" if good else "worse"}">{html.escape(text)}</li>' for good, text in lines)
-        self._parts.append(f'<ul class="verdicts">{inner}</ul>')
+        """Sentences, each marked as good (True) or bad."""
+        self._add("verdicts", lines=lines)
 
     def chart(self, png: bytes, caption: str = "") -> None:
         """A PNG."""
-        self._figure(f'<img class="chart" alt="{html.escape(caption)}" src="{_data(png, "image/png")}">', caption)
+        self._add("chart", data=_data(png, "image/png"), caption=caption)
 
     def photo(self, jpeg: bytes, caption: str = "") -> None:
         """A JPEG."""
-        self._figure(f'<img alt="{html.escape(caption)}" src="{_data(jpeg, "image/jpeg")}">', caption)
+        self._add("photo", data=_data(jpeg, "image/jpeg"), caption=caption)
 
     def video(self, mp4: bytes, caption: str = "") -> None:
         """An MP4 to play."""
-        self._figure(f'<video controls preload="metadata" src="{_data(mp4, "video/mp4")}"></video>', caption)
+        self._add("video", data=_data(mp4, "video/mp4"), caption=caption)
 
     def render(self) -> str:
         """The whole page."""
-        title = html.escape(self.title)
-        body = "\n".join(self._parts)
-        return (
-            f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n'
-            f"<body>\n<h1>{title}</h1>\n{body}\n"
-            f'<p class="note">Written by SyncLips {__version__}.</p>\n</body>\n</html>\n'
-        )
+        from jinja2 import Environment, StrictUndefined
 
-    def _figure(self, inner: str, caption: str) -> None:
-        label = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-        self._parts.append(f"<figure>{inner}{label}</figure>")
+        template = files("synclips.evaluation").joinpath("page.html.jinja").read_text(encoding="utf-8")
+        environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+        return environment.from_string(template).render(title=self.title, blocks=self._blocks, version=__version__)
 
-
-def _cell(cell: Cell) -> str:
-    mark = f' class="{cell.mark}"' if cell.mark else ""
-    small = f" <small>{html.escape(cell.small)}</small>" if cell.small else ""
-    return f"<td{mark}>{html.escape(cell.text)}{small}</td>"
+    def _add(self, kind: str, **values: Any) -> None:
+        self._blocks.append({"kind": kind, **values})
 
 
 def _data(content: bytes, kind: str) -> str:
