@@ -9,10 +9,10 @@ import torch
 from synclips.errors import BackendError, CheckpointError
 from synclips.media.audio import Waveform
 from synclips.speech.conversion import openvoice
+from synclips.speech.conversion.hifigan import folded
 from synclips.speech.conversion.openvoice import OpenVoiceConverter, load_openvoice
 from synclips.speech.conversion.openvoice_network import OpenVoiceNetwork, OpenVoiceSize
 from synclips.speech.tts import hub
-from synclips.speech.tts.hifigan import folded
 
 TINY = OpenVoiceSize(
     latent=8, hidden=8, encoder_layers=2, flows=2, flow_layers=1, colour=16, decoder=32,

@@ -120,7 +120,7 @@ def test_no_network_is_said_at_once_and_auto_falls_back(monkeypatch: pytest.Monk
     with pytest.raises(BackendError, match="cannot be reached"):
         load_pocket()
     engine, line = engines.choose_synthesizer("auto")
-    assert engine.name == "tiny-tts"
+    assert engine.name == "hibari"
     assert "for a better one" in line
 
 

@@ -99,7 +99,7 @@ def save_mapper(path: Path, mapper: VoiceMapper, corpus: Corpus) -> None:
         known = statistics_of(corpus, voice)
         tensors[f"{voice}.cepstra"] = torch.from_numpy(np.stack([known.mean, known.deviation])).float()
         tensors[f"{voice}.pitch"] = torch.tensor([known.log_pitch, known.pitch_spread]).float()
-    metadata = {"trained on": "GRID (CC BY 4.0), TinyTTS, eSpeak NG and Flite voices", "licence": "MIT"}
+    metadata = {"trained on": "GRID (CC BY 4.0), hibari, eSpeak NG and Flite voices", "licence": "MIT"}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
 

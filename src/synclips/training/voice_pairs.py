@@ -21,7 +21,7 @@ from synclips.speech.tts.engines import choose_synthesizer
 from synclips.speech.tts.synthesizer import Synthesizer
 
 SPEAKERS: Final = ("s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32")
-DEFAULT_VOICE: Final = "tiny-tts:female"
+DEFAULT_VOICE: Final = "hibari:heart"
 VOICES: Final = (DEFAULT_VOICE, "espeak:en-us+klatt4", "flite:rms", "flite:slt", "flite:awb")
 NATURAL_VOICES: Final = tuple(voice for voice in VOICES if not voice.startswith("espeak"))
 """Those that the mapper may learn to sound like."""

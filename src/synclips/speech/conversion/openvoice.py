@@ -66,8 +66,8 @@ def load_openvoice(checkpoint: Path | None = None, sha256: str | None = SHA256) 
     """
     import torch
 
+    from synclips.speech.conversion.hifigan import folded
     from synclips.speech.conversion.openvoice_network import OpenVoiceNetwork
-    from synclips.speech.tts.hifigan import folded
 
     path = checkpoint or _download()
     if not path.is_file():

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
-from synclips.speech.tts.hifigan import HifiGan
+from synclips.speech.conversion.hifigan import HifiGan
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ def _start_pocket(on_progress: Progress) -> Synthesizer:
     return load_pocket(on_progress)
 
 
-def _start_tiny(_: Progress) -> Synthesizer:
-    from synclips.speech.tts.tiny_tts import TinySynthesizer
+def _start_hibari(_: Progress) -> Synthesizer:
+    from synclips.speech.tts.hibari import HibariSynthesizer
 
-    return TinySynthesizer()
+    return HibariSynthesizer()
 
 
 def _start_flite(_: Progress) -> Synthesizer:
@@ -48,9 +48,9 @@ ENGINES: Final[tuple[Engine, ...]] = (
     Engine(
         "pocket-tts", "neural", "connect to the internet once, so that pocket-tts can load its weights", _start_pocket
     ),
-    Engine("tiny-tts", "neural, built in", "reinstall synclips", _start_tiny),
+    Engine("hibari", "neural, built in", "reinstall synclips", _start_hibari),
     Engine("flite", "statistical", "install flite", _start_flite),
-    Engine("espeak", "formant synthesis, built in", "pip install espeakng-loader", _start_espeak),
+    Engine("espeak", "formant synthesis", "pip install 'synclips[espeak]'", _start_espeak),
 )
 """Best first: `auto` takes the first that starts."""
 

@@ -1,6 +1,6 @@
-"""eSpeak NG, the voice that needs nothing but pip: its shared library (wheel `espeakng-loader`), in a process beside.
+"""eSpeak NG, an extra (`pip install synclips[espeak]`): the library of the wheel `espeakng-loader`, run by itself.
 
-eSpeak NG is a program of its own under the GPL (version 3 or later). It is neither linked nor copied here:
+eSpeak NG is a program of its own under the GPL (version 3 or later). It is neither linked, copied nor required here:
 `espeak_process` loads it by ctypes in a separate process, and text goes in and sound comes out through pipes.
 """
 
@@ -106,7 +106,7 @@ def library_files() -> tuple[str, str]:
 
         library, data = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
     except ImportError as error:
-        raise BackendError("espeak is not installed; pip install espeakng-loader") from error
+        raise BackendError("espeak is not installed; pip install 'synclips[espeak]'") from error
     except RuntimeError as error:
         raise BackendError(f"espeak is incomplete ({error}); reinstall espeakng-loader") from error
     if not Path(library).is_file():
