@@ -71,6 +71,24 @@ def test_is_an_engine_like_the_others() -> None:
         choose_synthesizer("hibari:male")
 
 
+def test_speaks_at_another_pitch_in_the_same_time() -> None:
+    engine = HibariSynthesizer()
+    plain = engine.synthesize(LINE)
+    higher = engine.at_pitch(230.0, 0.2)
+    assert higher is not None
+    moved = higher.synthesize(LINE)
+    assert median_pitch(moved.waveform.resampled(16_000)) == pytest.approx(230, rel=0.08)
+    assert moved.words == plain.words
+    assert word_accuracy(moved.waveform, LINE) > 0.85
+    assert engine.at_pitch(100.0, 0.2) is None
+
+
+def test_phones_fill_the_sound() -> None:
+    sound, symbols, steps = HibariSynthesizer().phones("Hello.")
+    assert "".join(SYMBOLS[place] for place in symbols) == "həlˈO."
+    assert len(sound.samples) == sum(steps) * 2 * HOP
+
+
 def test_needs_no_other_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "espeakng_loader", None)
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("a process was started"))

@@ -125,6 +125,9 @@ class TwoVoices:
     def in_voice_of(self, speech: Waveform) -> None:
         del speech
 
+    def at_pitch(self, median: float, spread: float) -> None:
+        del median, spread
+
     def synthesize(self, text: str) -> Speech:
         return EspeakSynthesizer(self.voice).synthesize(text)
 

@@ -14,9 +14,11 @@ from synclips.speech.conversion.world import (
     cepstra,
     cepstral_warp,
     envelope_of,
+    filtered,
     median_pitch,
     synthesise,
     warped,
+    with_aperiodicity,
 )
 from synclips.speech.reference_voice import analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
@@ -141,3 +143,19 @@ def test_real_speaker_unseen_in_training(grid_clips: Path) -> None:
         spoken = _say(text)
         result = WorldConverter(source=SOURCE).convert(spoken, reference.speech)
         assert similarity(embed(result), held_out) > similarity(embed(spoken), held_out) + 0.05
+
+
+def test_a_filter_is_a_gain_on_the_spectrum(line: Waveform) -> None:
+    frames = analyse(line, for_synthesis=False)
+    assert np.allclose(filtered(line, np.zeros_like(frames.envelope)).samples, line.samples, atol=1e-4)
+    louder = filtered(line, np.full_like(frames.envelope, 2 * np.log(2)))
+    assert np.allclose(louder.samples, 2 * line.samples, atol=1e-3)
+    assert np.array_equal(with_aperiodicity(frames, line).aperiodicity, analyse(line).aperiodicity)
+
+
+def test_speech_at_the_wanted_pitch_is_filtered_and_keeps_its_pitch(line: Waveform) -> None:
+    own = line.samples[: len(line.samples) // 2]
+    converted = WorldConverter().convert(line, Waveform(own, line.sample_rate))
+    before, after = median_pitch(line), median_pitch(converted)
+    assert before
+    assert after == pytest.approx(before, rel=0.01)

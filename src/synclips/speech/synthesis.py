@@ -9,7 +9,7 @@ from synclips.errors import ConfigError, TextError
 from synclips.media.audio import LOUDNESS, Waveform, loudness
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.progress import Progress, silent
-from synclips.speech.conversion.converter import STRENGTH, VoiceConverter, choose_converter
+from synclips.speech.conversion.converter import STRENGTH, VoiceConverter, choose_converter, reference_statistics
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness, with_background
 from synclips.speech.reference_voice import Reference, analyse_reference
@@ -91,6 +91,8 @@ def speak(
         engine = cloned
     elif voice and ":" not in synthesizer:
         engine = nearest_voice(engine, voice)
+    if voice and cloned is None:
+        engine = pitched_like(engine, voice.speech)
     speech = _paced(speak_sentences(engine, sentences, on_progress), speed, duration)
     sound, used = speech.waveform, None
     if voice and cloned is None:
@@ -167,6 +169,12 @@ def nearest_voice(engine: Synthesizer, reference: Reference) -> Synthesizer:
         octaves = abs(np.log2(own / pitch)) if own and pitch else 0.0
         nearness.append(similarity(encoder.embed(said), wanted) - _OCTAVE * octaves)
     return choices[int(np.argmax(nearness))]
+
+
+def pitched_like(engine: Synthesizer, speech: Waveform) -> Synthesizer:
+    """`engine` at the pitch of `speech` where it can do that by itself; elsewhere the converter moves the pitch."""
+    voice = reference_statistics(speech)
+    return engine if voice is None else engine.at_pitch(float(np.exp(voice.log_pitch)), voice.pitch_spread) or engine
 
 
 def speak_sentences(engine: Synthesizer, sentences: tuple[Sentence, ...], on_progress: Progress = silent) -> Speech:

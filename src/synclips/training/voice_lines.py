@@ -1,10 +1,10 @@
-"""What the voice mapper's second schooling hears: lines of the engines at a person's pitch, and that person's clips.
+"""What the voice mapper is trained on in the second stage: lines of the engines at a person's pitch, and their clips.
 
 Only the clips that `benchmarks/voice.py` takes its references from are used: the ones it measures by stay unheard.
 Half of the people are disguised, by another vocal tract length and equaliser, so that there are more than speakers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -65,6 +65,26 @@ SENTENCES: Final = (
     "the power went out twice during dinner",
     "boys and girls usually enjoy games like that",
     "he took a short walk through the empty park",
+    "my brother fixed the engine with a rusty spoon",
+    "why does the yellow cat always sleep on the piano",
+    "she wrote three chapters before breakfast",
+    "the judge asked everybody to remain silent",
+    "both teams played well despite the heavy rain",
+    "we should measure the kitchen again to be sure",
+    "a thousand voices joined the choir at midnight",
+    "please pass me the salt and the vinegar",
+    "his theory sounds unusual but rather clever",
+    "they caught the last ferry to the island",
+    "Paul thinks the museum is closed on Thursdays",
+    "youth is a treasure that fades too quickly",
+    "the choice between joy and fear is yours",
+    "put the fish in the fridge before lunch",
+    "no one had ever seen such a huge orange moon",
+    "I wish you had told me the truth about George",
+    "the shop around the corner sells fresh bread",
+    "watch out for the loose stones on the path",
+    "her uncle owns a vineyard in the south of France",
+    "it takes courage to change your mind in public",
 )
 """Said in addition to the clips' own texts; none of them is in `benchmarks/voice.py`."""
 _LONGEST_REFERENCE: Final = 400
@@ -97,8 +117,9 @@ class Person:
 class LineBatch:
     """Lines to map: the mapper's inputs, and what its output is rendered with and judged by.
 
-    `mel` is the encoder's spectrum of the unmapped line at the person's pitch, `wanted` the person's embedding; `goal`
-    (with `weight`) the frames as the person said them, which count for nothing where `free`.
+    `mel` is the encoder's spectrum of the unmapped line at the person's pitch, `colour` the mean one of the reference,
+    `wanted` the person's embedding; `goal` (with `weight`) the frames as the person said them, which count for nothing
+    where `free`.
     """
 
     source: Float32[Tensor, "b t 40"]
@@ -115,6 +136,7 @@ class LineBatch:
     mean: Float32[Tensor, "b 40"]
     deviation: Float32[Tensor, "b 40"]
     wanted: Float32[Tensor, "b 256"]
+    colour: Float32[Tensor, "b 40"]
     free: Tensor
 
 
@@ -163,11 +185,13 @@ def hear_people(folder: Path, average_deviation: Float64[np.ndarray, "40"]) -> d
 
 @dataclass(frozen=True)
 class _Line:
-    """What an engine said: its frames, the same every 10 ms, and how many samples it has."""
+    """What an engine said: its frames, the same every 10 ms, and how many samples it has; `mel` where the engine said
+    it at the person's pitch."""
 
     frames: Frames
     recording: Recording
     count: int
+    mel: Float32[np.ndarray, "n 40"] | None
 
 
 def _centre(embeddings: Float32[np.ndarray, "n 256"]) -> Float32[np.ndarray, "256"]:
@@ -191,29 +215,29 @@ class Lines:
         known: Callable[[str], VoiceStatistics | None] = known_voice,
     ) -> None:
         self.people, self.average_deviation, self.known = people, average_deviation, known
-        self.random = np.random.default_rng(seed)
-        self._lines: dict[tuple[str, str], _Line] = {}
+        self.seed, self.random = seed, np.random.default_rng(seed)
+        self._lines: dict[tuple[str, str, str], _Line] = {}
         self._mels: dict[tuple[str, str, str], np.ndarray] = {}
         self._paths: dict[tuple[str, str, int], np.ndarray] = {}
         self._gain, self._widths = gain_of_cepstra(), band_widths()
 
-    def batches(self, count: int) -> Iterator[LineBatch]:
-        """`count` batches of six lines."""
-        for _ in range(count):
-            examples = [self._example() for _ in range(BATCH)]
-            columns = {name: padded([example[name] for example in examples]) for name in examples[0]}
-            present = padded([np.ones(len(example["reference"])) for example in examples]) > 0
-            yield LineBatch(**{**columns, "free": columns["free"][:, 0] > 0, "present": present})
+    def batch(self, number: int) -> LineBatch:
+        """Six lines, a function of the seed and `number`."""
+        self.random = np.random.default_rng([self.seed, number])
+        examples = [self._example() for _ in range(BATCH)]
+        columns = {name: padded([example[name] for example in examples]) for name in examples[0]}
+        present = padded([np.ones(len(example["reference"])) for example in examples]) > 0
+        return LineBatch(**{**columns, "free": columns["free"][:, 0] > 0, "present": present})
 
     def _example(self) -> dict[str, np.ndarray]:
         random = self.random
         name = list(self.people)[random.integers(len(self.people))]
         person = self.people[name]
-        index, free = int(random.integers(len(person.clips))), bool(random.random() < 0.5)
+        index, free = int(random.integers(len(person.clips))), len(person.clips) < 3 or bool(random.random() < 0.6)
         text = SENTENCES[random.integers(len(SENTENCES))] if free else person.clips[index].text
         voice = VOICES[random.integers(len(VOICES))] if random.random() < 0.65 else DEFAULT_VOICE
         others = [i for i in random.permutation(len(person.clips)) if free or i != index]
-        chosen = [person.clips[i] for i in others[: random.integers(2, CLIPS)]]
+        chosen = [person.clips[i] for i in others[: random.integers(1, CLIPS)]]
         warp, colour = self._disguise() if random.random() < 0.5 else (None, np.zeros(ORDER))
         disguise = lambda cepstra: (cepstra if warp is None else cepstra @ warp.T) + colour  # noqa: E731
         mean, deviation = drawn_statistics(
@@ -223,7 +247,7 @@ class Lines:
         voiced = np.concatenate([c.recording.voiced[c.recording.active] for c in chosen])
         begin = int(random.integers(max(1, len(reference) - _LONGEST_REFERENCE + 1)))
         known = slice(begin, begin + _LONGEST_REFERENCE)
-        said, mel = self._line(voice, text).recording, self._mel(voice, text, name)
+        said, mel = self._line(voice, text, name).recording, self._mel(voice, text, name)
         speaking = self._known(voice)
         goal, weight = np.zeros_like(said.cepstra), np.where(said.active, 1.0, 0.1)
         if not free:
@@ -240,6 +264,7 @@ class Lines:
             "reference": ((reference - mean) / deviation)[known], "reference_voiced": voiced[known],
             "spread": np.log(deviation / self.average_deviation), "mean": mean, "deviation": deviation,
             "wanted": person.embedding if warp is None else self._disguised_embedding(chosen[:2], disguise),
+            "colour": np.concatenate([self._disguised_mel(clip, disguise) for clip in chosen]).mean(axis=0),
             "free": np.array([free]),
         }  # fmt: skip
 
@@ -249,32 +274,43 @@ class Lines:
         colour[1:12] = self.random.random() * self.random.normal(0, 1, 11) / np.sqrt(np.arange(1, 12))
         return warp, colour
 
+    def _disguised_mel(self, clip: Clip, disguise: Disguise) -> Float64[np.ndarray, "n 40"]:
+        """The encoder's spectrum of a clip in its disguise, as loud as before."""
+        count = min(len(clip.mel), len(clip.recording.cepstra))
+        cepstra, mel = clip.recording.cepstra[:count], clip.mel[:count]
+        gain = np.clip((disguise(cepstra) - cepstra) @ self._gain, -LARGEST_GAIN, LARGEST_GAIN)
+        disguised = mel * np.exp(gain)
+        return np.asarray(disguised * (mel @ self._widths).sum() / (disguised @ self._widths).sum())
+
     def _disguised_embedding(self, clips: list[Clip], disguise: Disguise) -> Float32[np.ndarray, "256"]:
         """How the encoder hears the clips in their disguise."""
         windows = []
         for clip in clips:
-            count = min(len(clip.mel), len(clip.recording.cepstra), STEPS)
-            cepstra, mel = clip.recording.cepstra[:count], clip.mel[:count]
-            gain = np.clip((disguise(cepstra) - cepstra) @ self._gain, -LARGEST_GAIN, LARGEST_GAIN)
-            disguised = mel * np.exp(gain)
-            disguised = disguised * (mel @ self._widths).sum() / (disguised @ self._widths).sum()
-            windows.append(np.pad(disguised, ((0, STEPS - count), (0, 0))))
+            disguised = self._disguised_mel(clip, disguise)[:STEPS]
+            windows.append(np.pad(disguised, ((0, STEPS - len(disguised)), (0, 0))))
         with torch.inference_mode():
             heard = speaker_encoder().embed_windows(torch.from_numpy(np.stack(windows).astype(np.float32)))
         return _centre(heard.numpy())
 
-    def _line(self, voice: str, text: str) -> _Line:
-        key = (voice, text)
+    def _line(self, voice: str, text: str, name: str) -> _Line:
+        """What an engine says; at the person's pitch where the engine can do that by itself."""
+        person = self.people[name].voice
+        engine = choose_synthesizer(voice)[0]
+        pitched = engine.at_pitch(float(np.exp(person.log_pitch)), person.pitch_spread)
+        key = (voice, text, name if pitched else "")
         if key not in self._lines:
-            sound = choose_synthesizer(voice)[0].synthesize(text).waveform.resampled(SAMPLE_RATE)
+            sound = (pitched or engine).synthesize(text).waveform.resampled(SAMPLE_RATE)
             frames = analyse(sound)
-            self._lines[key] = _Line(frames, Recording.of(frames), len(sound.samples))
+            mel = level_mel(sound.samples) if pitched else None
+            self._lines[key] = _Line(frames, Recording.of(frames), len(sound.samples), mel)
         return self._lines[key]
 
     def _mel(self, voice: str, text: str, name: str) -> Float32[np.ndarray, "n 40"]:
+        line = self._line(voice, text, name)
+        if line.mel is not None:
+            return line.mel
         key = (voice, text, name)
         if key not in self._mels:
-            line = self._line(voice, text)
             f0 = moved_pitch(line.frames.f0, self._known(voice), self.people[name].voice)
             moved = Frames(f0, line.frames.envelope, line.frames.aperiodicity)
             self._mels[key] = level_mel(synthesise(moved, line.count).samples)
@@ -290,7 +326,7 @@ class Lines:
         key = (voice, name, index)
         if key not in self._paths:
             person, speaking = self.people[name], self._known(voice)
-            line = self._line(voice, person.clips[index].text).recording
+            line = self._line(voice, person.clips[index].text, name).recording
             self._paths[key] = align(
                 for_alignment(line, (speaking.mean, speaking.deviation)),
                 for_alignment(person.clips[index].recording, (person.voice.mean, person.voice.deviation)),

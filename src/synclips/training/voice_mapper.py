@@ -1,4 +1,10 @@
-"""How the voice mapper was trained, so that it can be trained again: a quarter of an hour on one core."""
+"""Trains the voice mapper: on pairs of frames first, then on whole lines that two networks listen to.
+
+Frames alone give an average that sounds like nobody in particular. On whole lines the converter's spectrum is rendered
+(`voice_rendering`), the speaker encoder says how like the person it sounds (as in YourTTS, Casanova et al., ICML 2022),
+and a phone recogniser how far its phones have moved from those of the unconverted line. Frames keep a say: those of
+the person where they said the same, those of the mapper of the first stage elsewhere.
+"""
 
 from copy import deepcopy
 from pathlib import Path
@@ -7,50 +13,120 @@ from typing import Final
 import numpy as np
 import torch
 from jaxtyping import Float32
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
+from synclips.config import RecipeConfig, StageConfig
 from synclips.files import atomic_path
-from synclips.progress import Progress, silent
-from synclips.speech.conversion.converter import (
-    LARGEST_LEVEL_CHANGE,
-    SPREAD_SCALE,
-    UNVOICED_SHARE,
-    VoiceStatistics,
-)
+from synclips.speech.conversion.converter import VoiceStatistics
 from synclips.speech.conversion.voice_mapper import VoiceMapper
-from synclips.speech.speaker_encoder import STEPS as WINDOW
-from synclips.speech.speaker_encoder import speaker_encoder
-from synclips.training.voice_lines import LARGEST_GAIN, LineBatch, Lines, band_widths, gain_of_cepstra
+from synclips.training.loop import OneNetwork
+from synclips.training.phone_recogniser import PhoneRecogniser, phone_distance
+from synclips.training.voice_lines import LineBatch, Lines
 from synclips.training.voice_pairs import VOICES, Corpus, Pairs
+from synclips.training.voice_rendering import likeness, rendered
 
-STEPS: Final = 3000
-RATE: Final = 2e-3
-_WARM_UP: Final = 50
+RECIPE: Final = RecipeConfig(precision="fp32")
+PAIRS: Final = StageConfig(steps=3000, batch=10, rate=2e-3, warmup=50, ema=0.99, validate=250)
+LINES: Final = StageConfig(steps=1500, batch=6, rate=6e-4, warmup=30, weight_decay=1e-3, ema=0.99, validate=100)
 _CHANGES_WEIGHT: Final = 0.7
 _VARIETY_WEIGHT: Final = 0.25
+_LIKENESS_WEIGHT: Final = 3.0
+_PHONES_WEIGHT: Final = 0.5
+_HELD_OUT: Final = 1_000_000
+"""Number of the first batch that is validated on: no training step reaches it."""
+_VALIDATION_BATCHES: Final = 4
 
 
-def train_mapper(corpus: Corpus, steps: int = STEPS, seed: int = 0, on_progress: Progress = silent) -> VoiceMapper:
-    """Train the mapper on `gather`'s corpus: AdamW, a cosine schedule, three losses (see `losses`)."""
-    torch.manual_seed(seed)
-    mapper = VoiceMapper()
-    optimizer = torch.optim.AdamW(mapper.parameters(), RATE, weight_decay=1e-2)
-    importance = torch.from_numpy((corpus.average_deviation / corpus.average_deviation[1]).astype(np.float32))
-    warm_up = max(1, min(_WARM_UP, steps // 10))
-    for step, (source, voiced, target, weight, reference, known_voiced, present, spread) in enumerate(
-        Pairs(corpus, seed).batches(steps)
-    ):
-        rate = RATE * min(1, step / warm_up) * (0.5 * (1 + np.cos(np.pi * step / steps)) + 0.02)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        predicted = mapper(source, voiced, reference, known_voiced, present, spread)
-        optimizer.zero_grad()
-        torch.stack(list(losses(predicted, target, weight, importance).values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(mapper.parameters(), 1.0)
-        optimizer.step()
-        on_progress("train the voice mapper", step + 1, steps)
-    return mapper.eval()
+class MapperStage(OneNetwork):
+    """What both stages share: AdamW and no pictures."""
+
+    config: StageConfig
+
+    def __init__(self, mapper: VoiceMapper, average_deviation: np.ndarray) -> None:
+        self.model = mapper.requires_grad_(True).train()
+        self.optimizer = torch.optim.AdamW(
+            mapper.parameters(), self.config.rate, weight_decay=self.config.weight_decay, betas=(0.9, 0.98)
+        )
+        self.importance = torch.from_numpy((average_deviation / average_deviation[1]).astype(np.float32))
+
+    def update(self, values: dict[str, Tensor]) -> dict[str, float]:
+        """One optimiser step down the sum of the losses."""
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(values.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        return {name: value.item() for name, value in values.items()}
+
+    def picture(self, model: nn.Module) -> None:
+        """None."""
+
+
+class PairStage(MapperStage):
+    """The first stage: frames of `voice_pairs`."""
+
+    name = "voice_pairs"
+
+    def __init__(self, mapper: VoiceMapper, corpus: Corpus, config: StageConfig = PAIRS) -> None:
+        self.config, self.pairs = config, Pairs(corpus)
+        super().__init__(mapper, corpus.average_deviation)
+
+    def step(self, step: int) -> dict[str, float]:
+        """The three losses of frames."""
+        return self.update(self._losses(self.model, step))
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """The same on batches that are not trained on."""
+        return _mean_figures([self._losses(model, _HELD_OUT + k) for k in range(_VALIDATION_BATCHES)])
+
+    def _losses(self, mapper: nn.Module, number: int) -> dict[str, Tensor]:
+        source, voiced, target, weight, reference, known, present, spread = self.pairs.batch(number)
+        predicted = mapper(source, voiced, reference, known, present, spread)
+        return losses(predicted, target, weight, self.importance)
+
+
+class LineStage(MapperStage):
+    """The second stage: lines of `voice_lines`, heard by the speaker encoder and by `recogniser`."""
+
+    name = "voice_lines"
+
+    def __init__(
+        self, mapper: VoiceMapper, lines: Lines, recogniser: PhoneRecogniser, config: StageConfig = LINES
+    ) -> None:
+        self.config, self.lines, self.recogniser = config, lines, recogniser.eval().requires_grad_(False)
+        self.before = deepcopy(mapper).eval().requires_grad_(False)
+        super().__init__(mapper, lines.average_deviation)
+
+    def step(self, step: int) -> dict[str, float]:
+        """Frames, likeness and phones."""
+        return self.update(self._losses(self.model, step))
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """The same on batches that are not trained on."""
+        return _mean_figures([self._losses(model, _HELD_OUT + k) for k in range(_VALIDATION_BATCHES)])
+
+    def _losses(self, mapper: nn.Module, number: int) -> dict[str, Tensor]:
+        batch = self.lines.batch(number)
+        predicted = mapped(mapper, batch)
+        with torch.no_grad():
+            goal = torch.where(batch.free[:, None, None], mapped(self.before, batch), batch.goal)
+        mel = rendered(predicted, batch)
+        return losses(predicted, goal, batch.weight, self.importance) | {
+            "likeness": _LIKENESS_WEIGHT * (1 - likeness(mel, batch)).mean(),
+            "phones": _PHONES_WEIGHT * phone_distance(self.recogniser, mel, batch.mel, batch.weight),
+        }
+
+
+def mapped(mapper: nn.Module, batch: LineBatch) -> Float32[Tensor, "b t 40"]:
+    """The batch's lines in their persons' voices, in deviations from the voice's mean."""
+    frames: Tensor = mapper(
+        batch.source, batch.voiced, batch.reference, batch.reference_voiced, batch.present, batch.spread
+    )
+    return frames
+
+
+def _mean_figures(results: list[dict[str, Tensor]]) -> dict[str, float]:
+    figures = {name: float(torch.stack([result[name] for result in results]).mean()) for name in results[0]}
+    return figures | {"score": -sum(figures.values())}
 
 
 def losses(
@@ -102,61 +178,3 @@ def save_mapper(path: Path, mapper: VoiceMapper, corpus: Corpus) -> None:
     metadata = {"trained on": "GRID (CC BY 4.0), hibari, eSpeak NG and Flite voices", "licence": "MIT"}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
-
-
-REFINING_STEPS: Final = 250
-_REFINING_RATE: Final = 5e-4
-_REFINING_WARM_UP: Final = 15
-_LIKENESS_WEIGHT: Final = 3.0
-
-
-def refine_mapper(
-    mapper: VoiceMapper, lines: Lines, steps: int = REFINING_STEPS, seed: int = 0, on_progress: Progress = silent
-) -> VoiceMapper:
-    """A copy of `mapper` that sounds more like the people it is given: AdamW, a cosine schedule, `steps` batches."""
-    torch.manual_seed(seed)
-    refined, before = deepcopy(mapper).requires_grad_(True).train(), deepcopy(mapper).eval()
-    optimizer = torch.optim.AdamW(refined.parameters(), _REFINING_RATE, weight_decay=1e-3, betas=(0.9, 0.98))
-    importance = torch.from_numpy((lines.average_deviation / lines.average_deviation[1]).astype(np.float32))
-    for step, batch in enumerate(lines.batches(steps)):
-        rate = _REFINING_RATE * min(1, (step + 1) / _REFINING_WARM_UP)
-        rate *= 0.5 * (1 + np.cos(np.pi * step / steps)) + 0.02
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        predicted = _mapped(refined, batch)
-        with torch.no_grad():
-            goal = torch.where(batch.free[:, None, None], _mapped(before, batch), batch.goal)
-        frames = torch.stack(list(losses(predicted, goal, batch.weight, importance).values())).sum()
-        optimizer.zero_grad()
-        (frames + _LIKENESS_WEIGHT * (1 - likeness(predicted, batch)).mean()).backward()
-        torch.nn.utils.clip_grad_norm_(refined.parameters(), 1.0)
-        optimizer.step()
-        on_progress("refine the voice mapper", step + 1, steps)
-    return refined.eval().requires_grad_(False)
-
-
-def _mapped(mapper: VoiceMapper, batch: LineBatch) -> Float32[Tensor, "b t 40"]:
-    mapped: Tensor = mapper(
-        batch.source, batch.voiced, batch.reference, batch.reference_voiced, batch.present, batch.spread
-    )
-    return mapped
-
-
-def likeness(mapped: Float32[Tensor, "b t 40"], batch: LineBatch) -> Float32[Tensor, " b"]:
-    """Cosine of each rendered line's embedding with its person's: `WorldConverter` at strength 1, unsmoothed."""
-    strong = batch.strong[..., None]
-    count = strong.sum(dim=1, keepdim=True) + 1e-3
-    mean = (mapped * strong).sum(dim=1, keepdim=True) / count
-    deviation = torch.sqrt((((mapped - mean) ** 2) * strong).sum(dim=1, keepdim=True) / count + 1e-6)
-    own = mean + (mapped - mean) * torch.clamp(1 / deviation, *SPREAD_SCALE)
-    change = own * batch.deviation[:, None] + batch.mean[:, None] - batch.cepstra
-    level = change[..., :1] - (change[..., :1] * strong).sum(dim=1, keepdim=True) / count
-    level = level.clamp(-LARGEST_LEVEL_CHANGE, LARGEST_LEVEL_CHANGE)
-    voiced = functional.avg_pool1d(batch.voiced[:, None], 3, 1, 1)[:, 0, :, None]
-    change = torch.cat([level, change[..., 1:]], dim=-1) * (voiced + (1 - voiced) * UNVOICED_SHARE)
-    gain = (change @ torch.from_numpy(gain_of_cepstra())).clamp(-LARGEST_GAIN, LARGEST_GAIN)
-    widths = torch.from_numpy(band_widths())
-    mel = batch.mel * torch.exp(gain)
-    mel = mel * ((batch.mel @ widths).sum(dim=1) / ((mel @ widths).sum(dim=1) + 1e-9))[:, None, None]
-    windows = functional.pad(mel, (0, 0, 0, max(0, WINDOW - mel.shape[1])))[:, :WINDOW]
-    return (speaker_encoder().embed_windows(windows) * batch.wanted).sum(dim=1)

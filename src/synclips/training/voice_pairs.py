@@ -5,7 +5,7 @@ saying what another says; and from clips disguised by another vocal tract length
 references are disguised too, both alike, so that there are more voices to learn from than speakers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,13 +20,17 @@ from synclips.speech.conversion.world import ORDER, Frames, analyse, cepstral_wa
 from synclips.speech.tts.engines import choose_synthesizer
 from synclips.speech.tts.synthesizer import Synthesizer
 
-SPEAKERS: Final = ("s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32")
+SPEAKERS: Final = (
+    "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s12", "s16", "s20", "s22", "s23", "s30", "s31", "s32"
+)  # fmt: skip
 DEFAULT_VOICE: Final = "hibari:heart"
 VOICES: Final = (DEFAULT_VOICE, "espeak:en-us+klatt4", "flite:rms", "flite:slt", "flite:awb")
 NATURAL_VOICES: Final = tuple(voice for voice in VOICES if not voice.startswith("espeak"))
 """Those that the mapper may learn to sound like."""
 BATCH: Final = 10
-_CLIPS: Final = 60
+_CLIPS: Final = 15
+_LEAST_CLIPS: Final = 5
+"""Clips without which a speaker is no target here: the reference must be other clips than the one to predict."""
 _LONGEST_LINE, _LONGEST_REFERENCE = 140, 400
 _DISGUISED_SHARE: Final = 1 / 3
 _PRIOR: Final = 50
@@ -54,7 +58,7 @@ class Recording:
 
 def record(waveform: Waveform) -> Recording:
     """Analyse a waveform (any rate)."""
-    return Recording.of(analyse(waveform.resampled(16_000)))
+    return Recording.of(analyse(waveform.resampled(16_000), for_synthesis=False))
 
 
 def grid_text(utterance: str) -> str | None:
@@ -89,7 +93,8 @@ def gather(folder: Path, sentences: tuple[str, ...], on_progress: Progress = sil
         on_progress("read the clips", index, len(SPEAKERS))
         files = sorted((folder / speaker).glob("*.mp*g*")) + sorted((folder / speaker).glob("*.mp4"))
         named = [(text, path) for path in files if (text := grid_text(path.stem)) is not None]
-        targets[speaker] = [(text, record(read_audio(path))) for text, path in named[:_CLIPS]]
+        if len(named) >= _LEAST_CLIPS:
+            targets[speaker] = [(text, record(read_audio(path))) for text, path in named[:_CLIPS]]
     texts = tuple(sorted({text for clips in targets.values() for text, _ in clips})) + sentences
     spoken: dict[str, dict[str, Recording]] = {}
     for index, voice in enumerate(VOICES):
@@ -144,23 +149,23 @@ def for_alignment(recording: Recording, statistics: tuple[np.ndarray, np.ndarray
 
 
 class Pairs:
-    """Draws training examples from a corpus."""
+    """Draws training examples from a corpus; a batch is a function of the seed and its number."""
 
     def __init__(self, corpus: Corpus, seed: int = 0) -> None:
-        self.corpus, self.random = corpus, np.random.default_rng(seed)
+        self.corpus, self.seed, self.random = corpus, seed, np.random.default_rng(seed)
         self.names = list(corpus.targets)
         weights = np.array([1.4 if ":" in name else 1.0 for name in self.names])
         self.weights = weights / weights.sum()
         self._paths: dict[tuple[str, int, str], np.ndarray] = {}
 
-    def batches(self, count: int) -> Iterator[list[torch.Tensor]]:
-        """`count` batches: source, voiced, target, weight, reference, its voiced and present, and spread."""
-        for _ in range(count):
-            examples = [self._example() for _ in range(BATCH)]
-            columns = [padded([example[k] for example in examples]) for k in range(6)]
-            present = padded([np.ones(len(example[4])) for example in examples]) > 0
-            spread = torch.from_numpy(np.stack([example[6] for example in examples]).astype(np.float32))
-            yield [*columns, present, spread]
+    def batch(self, number: int) -> list[torch.Tensor]:
+        """Source, voiced, target, weight, reference, its voiced and present, and spread."""
+        self.random = np.random.default_rng([self.seed, number])
+        examples = [self._example() for _ in range(BATCH)]
+        columns = [padded([example[k] for example in examples]) for k in range(6)]
+        present = padded([np.ones(len(example[4])) for example in examples]) > 0
+        spread = torch.from_numpy(np.stack([example[6] for example in examples]).astype(np.float32))
+        return [*columns, present, spread]
 
     def _example(self) -> tuple[np.ndarray, ...]:
         random = self.random

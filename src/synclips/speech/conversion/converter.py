@@ -1,8 +1,9 @@
 """The synthesizer's voice becomes the voice in the video, and nothing else changes: the words and their timing stay.
 
-WORLD takes the speech apart, the voice mapper says what each frame's envelope would be in the wanted voice, the pitch
-is moved to the wanted voice's median and liveliness, WORLD puts it together again,
-and an equaliser brings the long-term spectrum half-way to the reference's.
+WORLD finds the envelope of each frame, and the voice mapper says what it would be in the wanted voice. Speech that is
+at the wanted pitch already is filtered by the difference; other speech is taken apart by WORLD and put together again
+with the pitch moved to the wanted voice's median and liveliness. An equaliser brings the long-term spectrum half-way to
+the reference's.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +17,15 @@ from synclips.errors import ConfigError
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.conversion.spectral_match import equalised
-from synclips.speech.conversion.world import FRAMES_PER_SECOND, Frames, analyse, envelope_of, synthesise
+from synclips.speech.conversion.world import (
+    FRAMES_PER_SECOND,
+    Frames,
+    analyse,
+    envelope_of,
+    filtered,
+    synthesise,
+    with_aperiodicity,
+)
 
 STRENGTH: Final = 1.0
 """With less the line keeps more of the synthesizer's voice, and of its words."""
@@ -25,6 +34,8 @@ SMOOTHING: Final = 1.6
 does not, and words are lost where the mapper moves every frame by itself (EXPERIMENTS.md)."""
 LEVEL_SHARE: Final = 0.5
 """Part of the change of loudness within the line that is made: the stresses are the line's own."""
+SAME_PITCH: Final = 0.16
+"""Distance of the median log F0s under which the sound is filtered, instead of taken apart and put together again."""
 _FEWEST_FRAMES: Final = 40
 UNVOICED_SHARE: Final = 0.3
 """Part of the change that unvoiced frames get: they tell voices apart little, and words a lot."""
@@ -94,18 +105,21 @@ class WorldConverter:
         wanted = _reference_voice(reference.resampled(SAMPLE_RATE).samples.tobytes())
         if wanted is None or len(speech.samples) < SAMPLE_RATE // 10:
             return speech
-        frames = analyse(speech)
+        frames = analyse(speech, for_synthesis=False)
         line = voice_statistics(frames, average_deviation())
         speaking = known_voice(self.source) or line
         if speaking is None:
             return speech
-        if line is not None:
-            speaking = _at_pitch_of(speaking, line, int(frames.strong().sum()))
         target, known, known_voiced = wanted
         normal = self._mapped(frames, speaking, target, known, known_voiced)
-        envelope = frames.envelope + _gain(frames, normal * target.deviation + target.mean)
+        gain = _gain(frames, normal * target.deviation + target.mean)
+        if line is not None and abs(line.log_pitch - target.log_pitch) < SAME_PITCH:
+            return equalised(filtered(speech, gain), reference.resampled(SAMPLE_RATE))
+        if line is not None:
+            speaking = _at_pitch_of(speaking, line, int(frames.strong().sum()))
+        frames = with_aperiodicity(frames, speech)
         f0 = moved_pitch(frames.f0, speaking, target)
-        converted = synthesise(Frames(f0, envelope, frames.aperiodicity), len(speech.samples))
+        converted = synthesise(Frames(f0, frames.envelope + gain, frames.aperiodicity), len(speech.samples))
         return equalised(converted, reference.resampled(SAMPLE_RATE))
 
     def _mapped(
@@ -195,6 +209,12 @@ def average_deviation() -> Float64[np.ndarray, "40"]:
     from synclips.speech.conversion.voice_mapper import load_voice_mapper
 
     return np.asarray(load_voice_mapper()[1]["average.deviation"].double().numpy())
+
+
+def reference_statistics(reference: Waveform) -> VoiceStatistics | None:
+    """The voice in a recording (any rate) in numbers, or None without one."""
+    found = _reference_voice(reference.resampled(SAMPLE_RATE).samples.tobytes())
+    return found[0] if found is not None else None
 
 
 def known_voice(name: str) -> VoiceStatistics | None:

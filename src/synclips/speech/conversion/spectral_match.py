@@ -10,7 +10,8 @@ from synclips.media.audio import Waveform
 _WINDOW: Final = 1024
 _SMOOTHING: Final = 3.0
 """Standard deviation in bins of 16 Hz: the first harmonics stay apart, which the ear and the embedding both hear."""
-_LARGEST: Final = 9.0
+LARGEST: Final = 9.0
+"""dB by which a band may change."""
 SHARE: Final = 0.5
 
 
@@ -24,7 +25,7 @@ def equalised(speech: Waveform, reference: Waveform, share: float = SHARE) -> Wa
     present, wanted = long_term_spectrum(speech), long_term_spectrum(reference)
     if present is None or wanted is None:
         return speech
-    gain = share * np.clip(10 * np.log10((wanted + 1e-9) / (present + 1e-9)), -_LARGEST, _LARGEST)
+    gain = share * np.clip(10 * np.log10((wanted + 1e-9) / (present + 1e-9)), -LARGEST, LARGEST)
     count = len(speech.samples)
     size = 1 << (count + 2 * _WINDOW - 1).bit_length()
     fine = np.interp(np.linspace(0, 1, size // 2 + 1), np.linspace(0, 1, len(gain)), gain)

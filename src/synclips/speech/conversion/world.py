@@ -4,7 +4,7 @@ Morise, Yokomori and Ozawa, "WORLD: a vocoder-based high-quality speech synthesi
 IEICE Transactions E99-D(7), 2016. Everything runs at 16 kHz with 200 frames a second.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -79,6 +79,38 @@ def analyse(waveform: Waveform, *, for_synthesis: bool = True) -> Frames:
     envelope = pyworld.cheaptrick(samples, f0, times, SAMPLE_RATE, q1=_SPECTRAL_RECOVERY, f0_floor=_ENVELOPE_FLOOR)
     aperiodicity = pyworld.d4c(samples, f0, times, SAMPLE_RATE) if for_synthesis else np.zeros_like(envelope)
     return Frames(f0, np.log(envelope), aperiodicity)
+
+
+def with_aperiodicity(frames: Frames, waveform: Waveform) -> Frames:
+    """What `analyse` without `for_synthesis` found of `waveform`, and the aperiodicity added."""
+    import pyworld
+
+    noise = np.random.default_rng(0).standard_normal(len(waveform.samples))
+    samples = waveform.samples.astype(np.float64) + _DITHER * noise
+    times = np.arange(len(frames.f0)) / FRAMES_PER_SECOND
+    return replace(frames, aperiodicity=pyworld.d4c(samples, frames.f0, times, SAMPLE_RATE))
+
+
+def filtered(waveform: Waveform, gain: Float64[np.ndarray, "n 513"]) -> Waveform:
+    """`waveform` (16 kHz) with another envelope: `gain` is log power, frame by frame of its analysis.
+
+    Windows of 64 ms every 10 ms, filtered and laid over each other (least squares, Griffin and Lim, 1984).
+    """
+    size, hop = 2 * (_BINS - 1), 2 * SAMPLE_RATE // FRAMES_PER_SECOND
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+    padded = np.pad(waveform.samples.astype(np.float64), size)
+    count = (len(padded) - size) // hop + 1
+    parts = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop][:count] * window
+    centres = (np.arange(count) * hop - size / 2) * FRAMES_PER_SECOND / SAMPLE_RATE
+    factors = np.exp(gain[np.clip(np.round(centres).astype(int), 0, len(gain) - 1)] / 2)
+    parts = np.fft.irfft(np.fft.rfft(parts, axis=1) * factors, axis=1) * window
+    samples, weight = np.zeros(len(padded)), np.zeros(len(padded))
+    for index, part in enumerate(parts):
+        place = slice(index * hop, index * hop + size)
+        samples[place] += part
+        weight[place] += window**2
+    inside = slice(size, size + len(waveform.samples))
+    return Waveform((samples[inside] / weight[inside]).astype(np.float32), SAMPLE_RATE)
 
 
 def pitch_track(samples: Float64[np.ndarray, " n"]) -> tuple[Float64[np.ndarray, " m"], Float64[np.ndarray, " m"]]:

@@ -64,6 +64,9 @@ class EspeakSynthesizer:
     def in_voice_of(self, speech: Waveform) -> None:
         """eSpeak NG cannot imitate."""
 
+    def at_pitch(self, median: float, spread: float) -> None:
+        """eSpeak NG is left at its own pitch: the converter moves it."""
+
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence; always the same sound for the same text.
 

@@ -51,6 +51,9 @@ class FliteSynthesizer:
     def in_voice_of(self, speech: Waveform) -> None:
         """Flite cannot imitate."""
 
+    def at_pitch(self, median: float, spread: float) -> None:
+        """Flite is left at its own pitch: the converter moves it."""
+
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence; always the same sound for the same text.
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from jaxtyping import Float32
 
 from synclips.errors import BackendError, ConfigError
 from synclips.media.audio import Waveform
 from synclips.speech.pronunciation.english import PHONEMES, PUNCTUATION, Token, pronounced
-from synclips.speech.tts.hibari_vocoder import HOP, SAMPLE_RATE, STEP, vocode
+from synclips.speech.tts.hibari_vocoder import HOP, LEAST_F0, SAMPLE_RATE, STEP, vocode
 from synclips.speech.tts.synthesizer import Speech, WordTime
 
 if TYPE_CHECKING:
@@ -26,13 +27,20 @@ VOICES: Final = ("heart",)
 WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "hibari.safetensors"
 SYMBOLS: Final = ("", " ", *PUNCTUATION, *PHONEMES)
 """What the network reads; the first stands at both ends of a line."""
+MEDIAN_F0: Final = 185.3
+"""Hz, of the voice as it is."""
+F0_SPREAD: Final = 0.257
+"""Half the distance of the 16th and 84th percentile of its log F0."""
+LOWEST, HIGHEST = 0.9, 1.6
+"""Between these the voice sounds better at another pitch by itself than by WORLD (EXPERIMENTS.md)."""
+LIVELINESS: Final = (0.6, 1.8)
 _INTEGERS: Final = ".integers"
 _UNIT: Final = ".unit"
 
 
 @dataclass(frozen=True)
 class HibariSynthesizer:
-    """hibari in its one voice.
+    """hibari in its one voice; `pitch` multiplies F0, `liveliness` its distance from the median in octaves.
 
     Raises:
         BackendError: the weights are missing or damaged.
@@ -41,6 +49,8 @@ class HibariSynthesizer:
 
     voice: str = VOICES[0]
     name: str = NAME
+    pitch: float = 1.0
+    liveliness: float = 1.0
 
     def __post_init__(self) -> None:
         if self.voice not in VOICES:
@@ -59,24 +69,53 @@ class HibariSynthesizer:
     def in_voice_of(self, speech: Waveform) -> None:
         """hibari cannot imitate."""
 
+    def pitched(self, pitch: float, liveliness: float) -> "HibariSynthesizer":
+        """The same voice at `pitch` times its F0."""
+        return replace(self, pitch=pitch, liveliness=liveliness)
+
+    def at_pitch(self, median: float, spread: float) -> "HibariSynthesizer | None":
+        """See `Synthesizer`. Far below the voice's own pitch the decoder gets rough, and the converter does better."""
+        pitch = median / MEDIAN_F0
+        if not LOWEST <= pitch <= HIGHEST:
+            return None
+        return self.pitched(pitch, float(np.clip(spread / F0_SPREAD, *LIVELINESS)))
+
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence; always the same sound for the same text.
 
         Raises:
             BackendError: the engine failed.
         """
+        symbols, words = written(pronounced(text))
+        waveform, steps = self._spoken(symbols)
+        ends = np.concatenate([[0], np.cumsum(steps)]) * STEP * HOP / SAMPLE_RATE
+        times = tuple(WordTime(word, float(ends[first]), float(ends[last])) for word, first, last in words)
+        return Speech(waveform, times)
+
+    def phones(self, text: str) -> tuple[Waveform, list[int], list[int]]:
+        """A spoken sentence, its symbols (places in `SYMBOLS`), and how many steps of 25 ms each takes."""
+        symbols, _ = written(pronounced(text))
+        waveform, steps = self._spoken(symbols)
+        return waveform, symbols, steps
+
+    def _spoken(self, symbols: list[int]) -> tuple[Waveform, list[int]]:
         import torch
 
-        symbols, words = written(pronounced(text))
-        network = _load()
+        network, read = _load(), torch.tensor(symbols)
         with torch.inference_mode():
-            read = torch.tensor(symbols)
             prosody = network.plan(read)
+            if (self.pitch, self.liveliness) != (1.0, 1.0):
+                f0 = moved(prosody.f0.numpy(), self.pitch, self.liveliness)
+                prosody = replace(prosody, f0=torch.from_numpy(f0))
             spectra = network.decode(read, prosody)
         samples = vocode(spectra.numpy(), prosody.f0.numpy())
-        ends = np.concatenate([[0], np.cumsum(prosody.steps.numpy())]) * STEP * HOP / SAMPLE_RATE
-        times = tuple(WordTime(word, float(ends[first]), float(ends[last])) for word, first, last in words)
-        return Speech(Waveform(samples, SAMPLE_RATE), times)
+        return Waveform(samples, SAMPLE_RATE), prosody.steps.tolist()
+
+
+def moved(f0: Float32[np.ndarray, " n"], pitch: float, liveliness: float) -> Float32[np.ndarray, " n"]:
+    """The voiced frames' F0 times `pitch`, its distance from the voice's median times `liveliness` (in octaves)."""
+    distance = np.log(np.maximum(f0, LEAST_F0) / MEDIAN_F0)
+    return np.where(f0 > LEAST_F0, MEDIAN_F0 * pitch * np.exp(liveliness * distance), 0).astype(np.float32)
 
 
 def written(tokens: tuple[Token, ...]) -> tuple[list[int], list[tuple[str, int, int]]]:

@@ -22,7 +22,7 @@ BINS: Final = _SIZE // 2 + 1
 SPECTRA: Final = ("harmonic", "phase", "noise", "free", "free_phase")
 """Log amplitudes, except for the phases: in half turns before a tanh, and in radians."""
 _WINDOW: Final = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_SIZE) / _SIZE)).astype(np.float32)
-_LEAST_F0: Final = 40.0
+LEAST_F0: Final = 40.0
 """Hz under which a frame is unvoiced."""
 _HIGHEST_HARMONIC: Final = 11_000.0
 _LARGEST: Final = 7.0
@@ -71,7 +71,7 @@ def pulse_train(f0: Float32[np.ndarray, " frames"]) -> Float32[np.ndarray, " sam
     """
     centres = (np.arange(len(f0)) + 0.5) * HOP
     pitch = np.interp(np.arange(len(f0) * HOP) + 0.5, centres, f0)
-    voiced, pitch = pitch > _LEAST_F0, np.maximum(pitch, _LEAST_F0)
+    voiced, pitch = pitch > LEAST_F0, np.maximum(pitch, LEAST_F0)
     angle = 2 * np.pi * np.modf(np.cumsum(pitch / SAMPLE_RATE))[0]
     harmonics = np.floor(_HIGHEST_HARMONIC / pitch) + 0.5
     below = 2 * np.sin(angle / 2)

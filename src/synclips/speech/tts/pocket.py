@@ -68,6 +68,9 @@ class PocketSynthesizer:
             state = self.model.get_state_for_audio_prompt(prompt, truncate=True)
         return replace(self, voice="the reference's", state=state)
 
+    def at_pitch(self, median: float, spread: float) -> None:
+        """Pocket TTS is left at its own pitch: the converter moves it."""
+
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence; always the same sound for the same text and voice.
 

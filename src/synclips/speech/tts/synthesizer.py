@@ -45,6 +45,10 @@ class Synthesizer(Protocol):
     def in_voice_of(self, speech: Waveform) -> "Synthesizer | None":
         """The same engine imitating the voice heard in `speech`; None where it cannot."""
 
+    def at_pitch(self, median: float, spread: float) -> "Synthesizer | None":
+        """The same voice with F0 around `median` Hz, `spread` being half the distance of the 16th and 84th percentile
+        of its logarithm; None where the engine cannot, or would sound worse for it."""
+
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence.
 

@@ -1,13 +1,16 @@
 """The training recipe on a corpus made here: it learns, it repeats itself, and what it saves loads again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from synclips.speech.conversion.voice_mapper import load_voice_mapper
-from synclips.training.voice_mapper import losses, save_mapper, train_mapper
+from synclips.models.checkpoint import load_into
+from synclips.speech.conversion.voice_mapper import VoiceMapper, load_voice_mapper
+from synclips.training.loop import run_stage
+from synclips.training.voice_mapper import PAIRS, RECIPE, PairStage, losses, save_mapper
 from synclips.training.voice_pairs import VOICES, Corpus, Pairs, Recording, align, grid_text
 
 
@@ -36,22 +39,28 @@ def corpus() -> Corpus:
     return Corpus(spoken, targets, statistics, np.mean([statistics[voice][1] for voice in VOICES], axis=0))
 
 
-def test_learns_and_repeats_itself(corpus: Corpus) -> None:
-    def error(steps: int) -> tuple[float, torch.Tensor]:
-        mapper = train_mapper(corpus, steps)
-        source, voiced, target, weight, reference, known, present, spread = next(Pairs(corpus, 9).batches(1))
+def trained(corpus: Corpus, steps: int, folder: Path) -> VoiceMapper:
+    torch.manual_seed(0)
+    config = replace(PAIRS, steps=steps, warmup=4, validate=steps, ema=0.0)
+    return load_into(run_stage(PairStage(VoiceMapper(), corpus, config), RECIPE, folder), VoiceMapper())
+
+
+def test_learns_and_repeats_itself(corpus: Corpus, tmp_path: Path) -> None:
+    def error(steps: int, folder: str) -> tuple[float, torch.Tensor]:
+        mapper = trained(corpus, steps, tmp_path / folder)
+        source, voiced, target, weight, reference, known, present, spread = Pairs(corpus, 9).batch(0)
         with torch.no_grad():
             predicted = mapper(source, voiced, reference, known, present, spread)
         return float(losses(predicted, target, weight, torch.ones(40))["frames"]), predicted
 
-    untrained, _ = error(1)
-    trained, _ = error(40)
-    assert trained < 0.95 * untrained
-    assert torch.equal(error(2)[1], error(2)[1])
+    untrained, _ = error(1, "one")
+    learnt, _ = error(40, "forty")
+    assert learnt < 0.95 * untrained
+    assert torch.equal(error(2, "two")[1], error(2, "again")[1])
 
 
 def test_saved_and_loaded(corpus: Corpus, tmp_path: Path) -> None:
-    mapper = train_mapper(corpus, 2)
+    mapper = trained(corpus, 2, tmp_path / "run")
     save_mapper(tmp_path / "mapper.safetensors", mapper, corpus)
     loaded, statistics = load_voice_mapper(tmp_path / "mapper.safetensors")
     for name, tensor in mapper.state_dict().items():
