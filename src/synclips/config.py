@@ -49,11 +49,13 @@ class MotionConfig:
 
 @dataclass(frozen=True)
 class RefinerConfig:
-    """U-Net on the lower-face crop; `candidates` warped mouths are offered to it beside the warped skin."""
+    """U-Net on the lower-face crop; `candidates` warped mouths are its input beside the base layer. `prior`: the logit
+    by which the lip mask favours the first mouth inside and the base layer outside before anything is learned."""
 
     widths: tuple[int, int, int] = (48, 96, 160)
     blocks: int = 3
     candidates: int = 2
+    prior: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,16 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class RenderConfig:
+    """How frames are rendered; the same in training where training renders.
+
+    residual_colour:  share of the residual's colour, beside its lightness, that is kept after training
+    """
+
+    residual_colour: float = 0.4
+
+
+@dataclass(frozen=True)
 class RecipeConfig:
     """The whole recipe. `seed` decides every random choice; `precision`: see `runtime.choose_precision`."""
 
@@ -135,6 +147,7 @@ class RecipeConfig:
     finetune: StageConfig = field(default_factory=lambda: StageConfig(steps=3000, batch=4, rate=4e-4, ema=0.995))
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
 
     def digest(self) -> str:
         """The first 12 digits of the settings' SHA-256: equal settings, equal digest."""

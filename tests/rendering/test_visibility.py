@@ -7,7 +7,7 @@ import pytest
 import torch
 from drawn_head import drawn_video, pictures, poses
 from scipy.spatial.transform import Rotation
-from small_models import SMALL
+from small_models import SMALL_RECIPE
 
 from synclips.features.face_mesh import Pose, flipped_triangles, lower_points, template
 from synclips.features.mesh_raster import extend, extended_triangles
@@ -100,7 +100,7 @@ def test_fading_takes_time_on_both_sides() -> None:
 
 def lip_sync(video: TrackedVideo) -> LipSync:
     torch.manual_seed(0)
-    return LipSync(build_model(SMALL), video)
+    return LipSync(build_model(SMALL_RECIPE), video)
 
 
 def sound(frames: int) -> np.ndarray:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import SMALL
+from small_models import SMALL, SMALL_RECIPE
 
-from synclips.config import ModelConfig
+from synclips.config import ModelConfig, RecipeConfig
 from synclips.data.synthetic import write_synthetic_corpus
 from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.video import probe, read_frames
@@ -39,7 +39,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrackedVideo, Wave
 @pytest.fixture
 def model() -> Generator:
     torch.manual_seed(0)
-    generator = build_model(SMALL)
+    generator = build_model(SMALL_RECIPE)
     assert isinstance(generator, Generator)
     points = torch.randn_like(generator.motion.basis).flatten(1)
     basis = torch.linalg.qr(points.T).Q.T.reshape(generator.motion.basis.shape)
@@ -140,7 +140,7 @@ def test_a_silent_video_and_another_preset_are_left_alone(
 ) -> None:
     silent = replace(person[0], info=replace(person[0].info, has_audio=False))
     assert fitted(model, silent, 5.0, None)[0] is model
-    seed = build_model(ModelConfig(preset="blueprint"))
+    seed = build_model(RecipeConfig(model=ModelConfig(preset="blueprint")))
     same, fit = fitted(seed, person[0], 5.0, None)
     assert same is seed
     assert "base" in fit.note

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from synclips.config import AudioEncoderConfig, ModelConfig
-from synclips.models.syncnet import VideoEncoder
+from synclips.models.syncnet import VideoEncoder, stack_frames
 
 
 class CrossAttention(nn.Module):
@@ -128,6 +128,10 @@ class MotionModel(nn.Module):
         for block in self.cross_attention:
             x = block(x, mouths, present)
         return x
+
+    def embed_mouths(self, mouths: Float[Tensor, "n 5 48 96 3"]) -> Float[Tensor, "n v"]:
+        """The video encoder's embeddings of five-frame windows of mouth crops, RGB in [-1, 1]; a bank holds these."""
+        return self.video_encoder(stack_frames(mouths)).float()
 
     def displacement(self, components: Float[Tensor, "*b k"]) -> Float[Tensor, "*b m 3"]:
         """Components to the points' offsets from rest, in canonical units."""

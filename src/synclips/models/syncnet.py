@@ -80,6 +80,11 @@ class SyncNet(nn.Module):
         return F.normalize(self.audio_encoder(features.transpose(1, 2)).float(), dim=-1)
 
 
+def stack_frames(pictures: Float[Tensor, "b t h w 3"]) -> Float[Tensor, "b c h w"]:
+    """Frames as channels: frame 0's red, green, blue, then frame 1's."""
+    return pictures.permute(0, 1, 4, 2, 3).flatten(1, 2)
+
+
 def contrastive_loss(
     video: Float[Tensor, "b d"], audio: Float[Tensor, "b d"], log_scale: Float[Tensor, ""]
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:

@@ -7,20 +7,26 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+Picture = Float32[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]
 MOST_GAIN = 1.35
 """Colour matching brightens or darkens a mouth by this factor at most."""
 
 
-def match_colour(
-    mouth: UInt8[np.ndarray, "h w 3"], skin: UInt8[np.ndarray, "h w 3"], lips: Float32[np.ndarray, "h w"]
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Scale the mouth's colours so that it meets the skin around it: medians over the lip mask's soft border."""
+def colour_gain(mouth: Picture, base: Picture, lips: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, " 3"]:
+    """Factors for a mouth's red, green and blue by which it meets the base layer around it: the ratio of their medians
+    over the lip mask's soft border. Pictures in [0, 255]."""
     border = (lips > 0.05) & (lips < 0.6)
     if int(border.sum()) < 20:
-        return mouth
-    own, wanted = np.median(mouth[border], axis=0), np.median(skin[border], axis=0)
-    gain = np.clip(wanted / np.maximum(own, 1), 1 / MOST_GAIN, MOST_GAIN)
-    return (mouth * gain.astype(np.float32)).clip(0, 255).astype(np.uint8)
+        return np.ones(3, np.float32)
+    own, wanted = np.median(mouth[border], axis=0), np.median(base[border], axis=0)
+    return np.clip(wanted / np.maximum(own, 1), 1 / MOST_GAIN, MOST_GAIN).astype(np.float32)
+
+
+def match_colour(
+    mouth: UInt8[np.ndarray, "h w 3"], base: UInt8[np.ndarray, "h w 3"], lips: Float32[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The mouth with its colours scaled by `colour_gain`."""
+    return (mouth * colour_gain(mouth, base, lips)).clip(0, 255).astype(np.uint8)
 
 
 def paste_back(
@@ -109,16 +115,21 @@ CLOSING: Final = 1.5
 """Only a mouth this many times as open as is wanted is shaded: others were seen at about this opening."""
 
 
+def inner_mouth_light(own: float, wanted: float) -> float:
+    """Factor for the brightness of the inner mouth, seen at opening `own` and warped to opening `wanted` (canonical
+    units): teeth that were in full light would else show as a bright line between closing lips."""
+    wanted = max(wanted, 0.0)
+    if own <= CLOSING * max(wanted, 1.0) or wanted >= LIT:
+        return 1.0
+    return DARKEST + (1 - DARKEST) * wanted / LIT
+
+
 def darken_inner_mouth(
     picture: UInt8[np.ndarray, "h w 3"],
     inside: Float32[np.ndarray, "h w"],
     own: float,
     wanted: float,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A mouth seen at opening `own`, warped to opening `wanted` (canonical units): teeth that were in full light would
-    else show as a bright line between closing lips. `inside` is the mask of the inner mouth, in [0, 1]."""
-    wanted = max(wanted, 0.0)
-    if own <= CLOSING * max(wanted, 1.0) or wanted >= LIT:
-        return picture
-    light = DARKEST + (1 - DARKEST) * wanted / LIT
-    return (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)
+    """The picture with its inner mouth (mask `inside`, in [0, 1]) scaled by `inner_mouth_light`."""
+    light = inner_mouth_light(own, wanted)
+    return picture if light == 1 else (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)

@@ -7,11 +7,10 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
-from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, RIGID, lower_points, person_rest
+from synclips.features.face_mesh import INNER_LIPS, RIGID, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.features.smoothing import settle
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
-from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
 from synclips.rendering.compositor import blend_layers, darken_inner_mouth, match_colour, match_grain, paste_back
 from synclips.rendering.mesh_warp import (
@@ -19,7 +18,9 @@ from synclips.rendering.mesh_warp import (
     into_view,
     keep_lips_apart,
     moving_share,
+    painted_region,
     prepare_warp,
+    wanted_mesh,
     warp_image,
     without_folds,
 )
@@ -37,9 +38,6 @@ CHUNK, OVERLAP = 500, 50
 
 FINE, LARGE = 0.8, 0.5
 """Crop pixels below which detail comes from one layer alone, at GRID's size; twice that where the crop is half."""
-PAINTED_COLOUR = 0.4
-"""Share of the painted residual's colour, beside its lightness, that is kept: the layers bring the person's own
-colours, and the corpus's would tint another camera's teeth."""
 NEAR = 2
 """Frames on either side that steady a frame's own mesh."""
 SLIP = 4.0
@@ -132,9 +130,8 @@ class LipSync:
         index = np.array([source])
         pose, alignment = self.video.pose[index], self.video.alignment[source]
         own = self._own(source)[None]
-        wanted = own.copy()
-        lower, share = lower_points(), moving_share(pose.rotation[0])
-        wanted[0, lower] += share[lower, None] * (plan.lower[step] - own[0, lower])
+        share = moving_share(pose.rotation[0])
+        wanted = wanted_mesh(own[0], plan.lower[step], share)[None]
         height, width = frame.shape[:2]
         here = pose.to_image(extend(own))[0, :, :2]
         there = without_folds(here, pose.to_image(extend(wanted))[0, :, :2])
@@ -152,7 +149,9 @@ class LipSync:
             mouth = self.bank.mouths[number]
             layer = match_colour(warp_image(warp, mouth.picture, mouth.points), base_layer, lips)
             layers.append(
-                darken_inner_mouth(layer, inside, _opening(self.bank.lower[number]), _opening(plan.lower[step]))
+                darken_inner_mouth(
+                    layer, inside, lower_opening(self.bank.lower[number]), lower_opening(plan.lower[step])
+                )
             )
         made = self._refine(warp, layers, plan.sound[step])
         mask = warp.to_native(warp.face)
@@ -183,25 +182,24 @@ class LipSync:
         columns = slice(LOWER_VIEW.left - WARP_VIEW.left, LOWER_VIEW.right - WARP_VIEW.left)
         small = np.stack([warp.to_lower_view(layer) for layer in layers])
         pictures = torch.from_numpy(small).to(self.device).permute(0, 3, 1, 2)[None].float() / 127.5 - 1
-        masks = torch.from_numpy(warp.lips[None, :, rows, columns].copy()).to(self.device)
+        masks = [
+            torch.from_numpy(mask[None].copy()).to(self.device)
+            for mask in (
+                warp.lips[:, rows, columns],
+                warp.face[None, rows, columns],
+                painted_region(warp.spoken[rows, columns])[None],
+            )
+        ]
         with autocast(self.device, self.precision):
-            weights, residual = self.model.refiner(pictures, masks, torch.from_numpy(sound)[None].to(self.device))
-        share = weights[0].permute(1, 2, 0).float().cpu().numpy()
-        extra = (residual[0].permute(1, 2, 0).float().cpu().numpy() * 127.5) * warp.face[rows, columns, None]
-        grey = extra.mean(axis=2, keepdims=True)
-        extra = grey + PAINTED_COLOUR * (extra - grey)
-        # outside the refined view the frame's own skin stands alone
-        full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, share.shape[2] + 3), np.float32)
+            painted = self.model(pictures, *masks, torch.from_numpy(sound)[None].to(self.device))
+        # beyond the refiner's view the base layer stands alone
+        full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, len(layers) + 3), np.float32)
         full[..., 0] = 1
-        fade = (_fade(LOWER_VIEW.height, LOWER_VIEW.width) * warp.spoken[rows, columns])[..., None]
-        full[rows, columns, : share.shape[2]] = share * fade + full[rows, columns, : share.shape[2]] * (1 - fade)
-        full[rows, columns, share.shape[2] :] = extra * fade
+        full[rows, columns] = torch.cat([painted.weights, painted.residual * 127.5], dim=1)[0].permute(1, 2, 0).cpu()
         native = warp.to_native(full)
-        shares = native[..., : share.shape[2]]
+        shares, residual = native[..., : len(layers)], native[..., len(layers) :]
         shares = shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-6)
-        return (
-            blend_layers(layers, shares, FINE / (warp.scale * max(warp.scale, LARGE))) + native[..., share.shape[2] :]
-        )
+        return blend_layers(layers, shares, FINE / (warp.scale * max(warp.scale, LARGE))) + residual
 
     def _motion(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
@@ -209,7 +207,7 @@ class LipSync:
         places = np.unique(np.linspace(0, len(self.bank) - 1, ATTENDED).astype(int))
         crops = np.stack([self.bank.mouths[i].crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns] for i in places])
         mouths = torch.from_numpy(crops).to(self.device).float() / 127.5 - 1
-        embeddings = torch.cat([motion.video_encoder(stack_frames(part)) for part in mouths.split(32)])
+        embeddings = torch.cat([motion.embed_mouths(part) for part in mouths.split(32)])
         offsets = torch.from_numpy(self.bank.lower[places] - self.rest).to(self.device)
         shapes = motion.components(offsets)
         present = torch.ones(1, len(places), dtype=torch.bool, device=self.device)
@@ -218,21 +216,8 @@ class LipSync:
         for start in range(0, frames, CHUNK):
             low, high = max(0, start - OVERLAP), min(frames, start + CHUNK + OVERLAP)
             part = torch.from_numpy(features[low * STEPS_PER_FRAME : high * STEPS_PER_FRAME])[None].to(self.device)
-            made, token = motion(part, embeddings[None].float(), shapes[None].float(), present)
+            made, token = motion(part, embeddings[None], shapes[None].float(), present)
             kept = slice(start - low, min(start + CHUNK, frames) - low)
             components.append(made[0, kept].float().cpu().numpy())
             tokens.append(token[0, kept].float().cpu().numpy())
         return np.concatenate(components), np.concatenate(tokens)
-
-
-def _opening(lower: Float32[np.ndarray, "m 3"]) -> float:
-    """How far the inner lips are apart, in canonical units."""
-    top, bottom = np.searchsorted(lower_points(), [INNER_TOP, INNER_BOTTOM])
-    return float(lower[bottom, 1] - lower[top, 1])
-
-
-def _fade(height: int, width: int, border: int = 6) -> Float32[np.ndarray, "h w"]:
-    """1 inside, falling to 0 over the outermost pixels."""
-    y = np.minimum(np.arange(height), np.arange(height)[::-1])
-    x = np.minimum(np.arange(width), np.arange(width)[::-1])
-    return np.clip(np.minimum(y[:, None], x[None]) / border, 0, 1).astype(np.float32)

@@ -12,6 +12,7 @@ from synclips.features.face_mesh import (
     INNER_LIPS,
     LIPS,
     MOUTH_CENTRE,
+    lower_points,
     lower_weight,
     smoothstep,
     template,
@@ -125,21 +126,60 @@ SMALLEST_GAP = 0.25
 
 
 @dataclass(frozen=True)
-class Warp:
-    """Everything one frame's warps share.
+class Layout:
+    """Where the parts of a wanted mesh lie in a view of the face crop, pixel by pixel.
 
-    raster:  of the wanted mesh over WARP_VIEW
-    lips:    widened lip region and inner mouth over WARP_VIEW
-    face:    where the made face replaces the frame, over WARP_VIEW
-    spoken:  around the lips, where mouths and paint may show, over WARP_VIEW; beyond is the frame's own skin
-    box:     left, top, right, bottom in the frame
-    inward:  affine map from the box's pixels to the crop's
+    raster:  of the mesh
+    lips:    widened lip region and inner mouth, in [0, 1]
+    face:    where the generated face replaces the frame, in [0, 1]
+    spoken:  around the lips, where mouths and residual may show, in [0, 1]; beyond it the base layer stands alone
     """
 
     raster: Raster
     lips: Float32[np.ndarray, "2 h w"]
     face: Float32[np.ndarray, "h w"]
     spoken: Float32[np.ndarray, "h w"]
+
+
+def lay_out(points: Float32[np.ndarray, "v 2"], view: View, share: Float32[np.ndarray, " v"] | None = None) -> Layout:
+    """The layout of a wanted mesh, `points` in the view's pixels, for training and for rendering.
+
+    `share`: how far each point moves with speech (see `moving_share`). Where a triangle lies turned over the frame is
+    kept.
+    """
+    raster = rasterise(points, view.height, view.width)
+    face = face_mask(raster, share) * _soft(~raster.turned)
+    face = np.maximum(face - UNSEEN, 0) / (1 - UNSEEN)
+    spoken = raster.interpolate(around_lips()[:, None])[..., 0]
+    return Layout(raster, lip_masks(points, view.height, view.width), face, spoken)
+
+
+def painted_region(spoken: Float32[np.ndarray, "h w"], border: int = 6) -> Float32[np.ndarray, "h w"]:
+    """Where mouths and residual may show in the refiner's view: `spoken`, falling to 0 over the view's outermost
+    pixels."""
+    height, width = spoken.shape
+    y = np.minimum(np.arange(height), np.arange(height)[::-1])
+    x = np.minimum(np.arange(width), np.arange(width)[::-1])
+    return np.clip(np.minimum(y[:, None], x[None]) / border, 0, 1).astype(np.float32) * spoken
+
+
+def wanted_mesh(
+    own: Float32[np.ndarray, "468 3"], lower: Float32[np.ndarray, "m 3"], share: Float32[np.ndarray, " v"]
+) -> Float32[np.ndarray, "468 3"]:
+    """A frame's own canonical mesh with its lower face brought towards `lower`, each point as far as it moves."""
+    wanted, index = own.copy(), lower_points()
+    wanted[index] += share[index, None] * (lower - own[index])
+    return wanted
+
+
+@dataclass(frozen=True)
+class Warp(Layout):
+    """Everything one frame's warps share: the layout over WARP_VIEW, and where that lies in the frame.
+
+    box:     left, top, right, bottom in the frame
+    inward:  affine map from the box's pixels to the crop's
+    """
+
     box: tuple[int, int, int, int]
     inward: Float64[np.ndarray, "2 3"]
 
@@ -179,15 +219,12 @@ def prepare_warp(
 ) -> Warp | None:
     """Raster and masks for the wanted mesh `points` (pixels of the frame); None if the face lies outside the frame.
 
-    `share`: how far each point takes part (see moving.moving_share). Where a triangle lies turned over the frame stays.
+    `share`: as `lay_out`.
     """
     view = WARP_VIEW
     origin = np.array([view.left, view.top])
-    seen = into_view(points, alignment)
-    raster = rasterise(seen, view.height, view.width)
-    lips = lip_masks(seen, view.height, view.width)
-    face = face_mask(raster, share) * _soft(~raster.turned)
-    face = np.maximum(face - UNSEEN, 0) / (1 - UNSEEN)
+    layout = lay_out(into_view(points, alignment), view, share)
+    face = layout.face
     face[[0, -1]] = 0
     face[:, [0, -1]] = 0
     outward = invert(alignment[None])[0]
@@ -200,8 +237,9 @@ def prepare_warp(
         return None
     inward = alignment.copy()
     inward[:, 2] += alignment[:, :2] @ low
-    spoken = raster.interpolate(around_lips()[:, None])[..., 0]
-    return Warp(raster, lips, face, spoken, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), inward)
+    return Warp(
+        layout.raster, layout.lips, face, layout.spoken, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), inward
+    )
 
 
 def into_view(points: Float32[np.ndarray, "v 2"], alignment: Float64[np.ndarray, "2 3"]) -> Float32[np.ndarray, "v 2"]:

@@ -42,22 +42,32 @@ class Mouth:
 
 
 @dataclass(frozen=True)
-class MouthBank:
-    """Mouths in the order of their frames. lower: canonical lower faces; turn: head rotation vectors in radians."""
+class MouthShapes:
+    """What mouths are chosen by, in the order of their frames.
 
-    mouths: tuple[Mouth, ...]
+    lower:  canonical lower faces
+    turn:   head rotation vectors in radians
+    """
+
     frames: Int64[np.ndarray, " n"]
     lower: Float32[np.ndarray, "n m 3"]
     turn: Float64[np.ndarray, "n 3"]
 
     def __len__(self) -> int:
-        return len(self.mouths)
+        return len(self.frames)
+
+
+@dataclass(frozen=True)
+class MouthBank(MouthShapes):
+    """The mouths of a video, and what they are chosen by."""
+
+    mouths: tuple[Mouth, ...]
 
     def without(self, frames: range) -> "MouthBank":
         """The bank less the mouths of some frames (so that a frame to be measured does not lend its own)."""
         kept = np.array([int(f) not in frames for f in self.frames])
         mouths = tuple(m for m, k in zip(self.mouths, kept, strict=True) if k)
-        return MouthBank(mouths, self.frames[kept], self.lower[kept], self.turn[kept])
+        return MouthBank(self.frames[kept], self.lower[kept], self.turn[kept], mouths)
 
 
 def build_bank(video: TrackedVideo, *, most: int = MOST) -> MouthBank:
@@ -81,11 +91,11 @@ def build_bank(video: TrackedVideo, *, most: int = MOST) -> MouthBank:
         mouths.append(Mouth(picture, image.astype(np.float32), crops))
         kept.append(number)
     index = np.array(kept)
-    return MouthBank(tuple(mouths), index, video.canonical(index)[:, lower_points()], turns(video.pose.rotation[index]))
+    return MouthBank(index, video.canonical(index)[:, lower_points()], turns(video.pose.rotation[index]), tuple(mouths))
 
 
 def choose_mouths(
-    bank: MouthBank,
+    bank: MouthShapes,
     shapes: Float32[np.ndarray, "n m 3"],
     turn: Float64[np.ndarray, "n 3"],
     count: int,

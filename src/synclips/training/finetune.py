@@ -16,7 +16,8 @@ from synclips.runtime import autocast
 from synclips.training.loop import GanStage
 from synclips.training.motion import MotionLosses
 from synclips.training.window_batches import Batch, WindowBatches, picture_losses
-from synclips.training.windows import LENGTH, Generated
+from synclips.training.window_frames import Generated
+from synclips.training.windows import LENGTH
 
 DISCRIMINATOR_START = 0.08
 """Share of the steps before the discriminator's losses count."""

@@ -16,9 +16,8 @@ from synclips.data.shards import Clip
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.features.face_mesh import lower_points, mirror_points
 from synclips.media.timebase import STEPS_PER_FRAME
-from synclips.models.encoders import stack_frames
 from synclips.models.motion import MotionModel, fit_basis
-from synclips.models.syncnet import FRAMES, VideoEncoder
+from synclips.models.syncnet import FRAMES, VideoEncoder, stack_frames
 from synclips.runtime import device_of
 
 VARIANTS = 6

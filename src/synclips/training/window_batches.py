@@ -11,11 +11,11 @@ from synclips.data.augmentation import SoundChange, draw_sound_change
 from synclips.data.dataset import Clips
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import MOUTH_VIEW
-from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
 from synclips.models.losses import gradient_loss, pixel_loss, structure_loss
 from synclips.training.motion_data import displacement_of
-from synclips.training.windows import LENGTH, Generated, Window, draw_augmentation, draw_window, make_frames, window_at
+from synclips.training.window_frames import Generated, draw_augmentation, make_frames
+from synclips.training.windows import LENGTH, Window, draw_window, window_at
 
 BANK = 8
 """Places of the mouth bank; small, since the video encoder is trained through them."""
@@ -88,8 +88,7 @@ class WindowBatches:
     ) -> tuple[Tensor, Generated]:
         """Motion components of the whole clips, and the windows' frames, their shapes predicted or true."""
         motion = model.motion
-        stacked = stack_frames(batch.mouths.flatten(0, 1))
-        bank = motion.video_encoder(stacked).unflatten(0, batch.mouths.shape[:2]).float()
+        bank = motion.embed_mouths(batch.mouths.flatten(0, 1)).unflatten(0, batch.mouths.shape[:2])
         components, tokens = motion(batch.features, bank, batch.shapes, batch.present)
         components = components.float()
         rows = torch.arange(len(batch.windows))[:, None]
