@@ -9,7 +9,6 @@ import torch
 
 from synclips.config import AudioEncoderConfig, ModelConfig, MotionConfig
 from synclips.errors import CheckpointError
-from synclips.models import motion
 from synclips.models.checkpoint import load_into, read_metadata, save_model
 from synclips.models.encoders import sound_windows
 from synclips.models.generator import Refiner, blend
@@ -74,16 +73,16 @@ def bank_of_four() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.randn(1, 4, 128), torch.randn(1, 4, 6), torch.ones(1, 4, dtype=torch.bool)
 
 
-def test_the_bank_is_trusted_half(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_with_and_without_the_bank_are_averaged() -> None:
     torch.manual_seed(0)
     model, features, bank = MotionModel(39, 15, SMALL).eval(), torch.randn(1, 40, 39), bank_of_four()
     both = model(features, *bank)
-    monkeypatch.setattr(motion, "BANK_SHARE", 1.0)
-    told = model(features, *bank)
-    monkeypatch.setattr(motion, "BANK_SHARE", 0.0)
+    model.bank_share = 1.0
+    informed = model(features, *bank)
+    model.bank_share = 0.0
     alone = model(features, *bank)
-    assert not torch.allclose(told[0], alone[0], atol=1e-3)
-    for mean, one, other in zip(both, told, alone, strict=True):
+    assert not torch.allclose(informed[0], alone[0], atol=1e-3)
+    for mean, one, other in zip(both, informed, alone, strict=True):
         torch.testing.assert_close(mean, (one + other) / 2)
 
 

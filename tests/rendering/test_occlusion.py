@@ -108,7 +108,7 @@ def test_nothing_is_seen_before_real_mouths(grid_clips: Path) -> None:
     detector = FaceMeshDetector()
     video = track_video(probe(path), read_frames(path), detector)
     detector.close()
-    appearance = learn_appearance(video, build_bank(video))
+    appearance = learn_appearance(video, build_bank(video, SMALL_RECIPE.render))
     assert len(appearance.turn) == len(video)
     assert not find_occluders(video, appearance, appearance.turn, np.arange(len(video))).masks
 

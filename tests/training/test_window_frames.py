@@ -52,7 +52,7 @@ def moment(tmp_path_factory: pytest.TempPathFactory) -> tuple[LipSync, np.ndarra
     torch.nn.init.normal_(model.refiner.out.weight, std=0.3)  # weights and residual that are no mere mask
     frames = pictures(video)
     window_frames_ = range(START - NEAREST + 1, START + LENGTH - 1 + NEAREST)
-    lip_sync = LipSync(model, video, build_bank(video).without(window_frames_), "fp32")
+    lip_sync = LipSync(model, video, build_bank(video, SMALL_RECIPE.render).without(window_frames_), "fp32")
     every = np.arange(COUNT)
     canonical = video.canonical(every)
     clip = Clip(
@@ -87,7 +87,7 @@ def served(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> np.ndarray
     """The window's frames as serving renders them, (t, 3, h, w) in [-1, 1] over the lower-face view."""
     lip_sync, frames, window, wanted = moment
     places = {int(frame): place for place, frame in enumerate(lip_sync.bank.frames)}
-    mouths = np.vectorize(places.get)(window.mouths(wanted, 2))
+    mouths = np.vectorize(places.get)(window.mouths(wanted, 2, SMALL_RECIPE.render))
     inner = np.searchsorted(lower_points(), INNER_LIPS)
     plan = Plan(
         np.stack([keep_lips_apart(shape, inner) for shape in wanted]),  # as LipSync.plan does
@@ -115,8 +115,8 @@ def distance(made: np.ndarray, generated: Generated) -> float:
 def test_both_choose_the_same_mouths(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> None:
     lip_sync, _, window, wanted = moment
     turn = np.zeros((LENGTH, 3))
-    chosen = serving.choose_mouths(lip_sync.bank, wanted, turn, 2)
-    np.testing.assert_array_equal(lip_sync.bank.frames[chosen], window.mouths(wanted, 2))
+    chosen = serving.choose_mouths(lip_sync.bank, wanted, turn, 2, SMALL_RECIPE.render)
+    np.testing.assert_array_equal(lip_sync.bank.frames[chosen], window.mouths(wanted, 2, SMALL_RECIPE.render))
 
 
 def test_both_render_the_same_picture(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> None:
@@ -132,7 +132,7 @@ def test_both_render_the_same_picture(moment: tuple[LipSync, np.ndarray, Window,
         ("without_folds", lambda _, wanted: wanted),
         ("keep_lips_apart", lambda shape, _: shape),
         ("painted_region", lambda spoken: np.ones_like(spoken)),
-        ("moving_share", lambda _: moving_weight()),
+        ("moving_share", lambda *_: moving_weight()),
     ],
 )
 def test_the_comparison_sees_each_step(

@@ -30,19 +30,6 @@ from synclips.rendering.visibility import fade, measure_visibility, uncovered
 from synclips.runtime import Precision, autocast, device_of
 from synclips.tracking.tracked_video import TrackedVideo
 
-ATTENDED = 48
-"""Mouths of the bank that the motion model attends to, evenly over the bank."""
-CHUNK, OVERLAP = 500, 50
-"""Frames of motion predicted at once, and those on either side that only give context."""
-
-
-FINE, LARGE = 0.8, 0.5
-"""Crop pixels below which detail comes from one layer alone, at GRID's size; twice that where the crop is half."""
-NEAR = 2
-"""Frames on either side that steady a frame's own mesh."""
-SLIP = 4.0
-"""Canonical units by which a frame's rigid points lie off those frames' before their mesh serves in its stead."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -80,7 +67,8 @@ class LipSync:
     ) -> None:
         self.model, self.video = model.eval(), video
         self.device, self.precision = device_of(model), precision
-        self.bank = bank if bank is not None else build_bank(video)
+        self.settings = model.recipe.render
+        self.bank = bank if bank is not None else build_bank(video, self.settings)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
         self.visibility = measure_visibility(video, video.cuts)
@@ -112,7 +100,8 @@ class LipSync:
             own = self._own(int(source[step]))[lower_points()]
             wanted[step] = own + max(0.0, 2 * visibility[step] - 1) * (wanted[step] - own)
         occluded = None if self.appearance is None else self.appearance.occluded
-        mouths = choose_mouths(self.bank, wanted, self._turn[source], self.model.refiner.layers - 1, occluded)
+        count = self.model.refiner.layers - 1
+        mouths = choose_mouths(self.bank, wanted, self._turn[source], count, self.settings, occluded)
         return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, visibility, occluders)
 
     @torch.no_grad()
@@ -130,12 +119,12 @@ class LipSync:
         index = np.array([source])
         pose, alignment = self.video.pose[index], self.video.alignment[source]
         own = self._own(source)[None]
-        share = moving_share(pose.rotation[0])
+        share = moving_share(pose.rotation[0], self.settings)
         wanted = wanted_mesh(own[0], plan.lower[step], share)[None]
         height, width = frame.shape[:2]
         here = pose.to_image(extend(own))[0, :, :2]
         there = without_folds(here, pose.to_image(extend(wanted))[0, :, :2])
-        warp = prepare_warp(there, alignment, width, height, share)
+        warp = prepare_warp(there, alignment, width, height, self.settings, share)
         if warp is None:
             return frame
         left, top, right, bottom = warp.box
@@ -144,18 +133,18 @@ class LipSync:
         else:
             base_layer = warp_image(warp, self.bank.mouths[skin].picture, self.bank.mouths[skin].points)
         lips, inside = warp.to_native(warp.lips[0]), warp.to_native(warp.lips[1])
-        layers = [base_layer]
+        layers, wanted_opening = [base_layer], lower_opening(plan.lower[step])
         for number in plan.mouths[step].tolist():
             mouth = self.bank.mouths[number]
-            layer = match_colour(warp_image(warp, mouth.picture, mouth.points), base_layer, lips)
+            layer = match_colour(warp_image(warp, mouth.picture, mouth.points), base_layer, lips, self.settings)
             layers.append(
-                darken_inner_mouth(
-                    layer, inside, lower_opening(self.bank.lower[number]), lower_opening(plan.lower[step])
-                )
+                darken_inner_mouth(layer, inside, lower_opening(self.bank.lower[number]), wanted_opening, self.settings)
             )
         made = self._refine(warp, layers, plan.sound[step])
         mask = warp.to_native(warp.face)
-        made = match_grain(made, frame[top:bottom, left:right], (mask > 0.9) & (lips < 0.1), (source, step))
+        made = match_grain(
+            made, frame[top:bottom, left:right], (mask > 0.9) & (lips < 0.1), (source, step), self.settings
+        )
         mask *= weight
         if source in plan.occluders.masks and skin is None:
             front = plan.occluders.in_front(source, into_view(here, alignment), WARP_VIEW.height, WARP_VIEW.width)
@@ -169,11 +158,12 @@ class LipSync:
 
     def _own(self, source: int) -> Float32[np.ndarray, "468 3"]:
         """The frame's own canonical mesh, without the detector's jitter."""
-        near = np.arange(max(0, source - NEAR), min(len(self.video), source + NEAR + 1))
+        reach = self.settings.steady_frames
+        near = np.arange(max(0, source - reach), min(len(self.video), source + reach + 1))
         near = near[self.video.track.visible[near]]
         window, middle = self.video.canonical(near), int(np.flatnonzero(near == source)[0])
         usual = np.median(window[:, RIGID], axis=0)
-        if float(np.linalg.norm((window[middle, RIGID] - usual)[:, :2].mean(axis=0))) > SLIP:
+        if float(np.linalg.norm((window[middle, RIGID] - usual)[:, :2].mean(axis=0))) > self.settings.outlier:
             window[middle] = np.median(window, axis=0)
         return settle(window, middle)
 
@@ -199,12 +189,13 @@ class LipSync:
         native = warp.to_native(full)
         shares, residual = native[..., : len(layers)], native[..., len(layers) :]
         shares = shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-6)
-        return blend_layers(layers, shares, FINE / (warp.scale * max(warp.scale, LARGE))) + residual
+        fine = self.settings.detail / (warp.scale * max(warp.scale, self.settings.detail_scale))
+        return blend_layers(layers, shares, fine, self.settings) + residual
 
     def _motion(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
         motion = self.model.motion
-        places = np.unique(np.linspace(0, len(self.bank) - 1, ATTENDED).astype(int))
+        places = np.unique(np.linspace(0, len(self.bank) - 1, self.settings.attended).astype(int))
         crops = np.stack([self.bank.mouths[i].crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns] for i in places])
         mouths = torch.from_numpy(crops).to(self.device).float() / 127.5 - 1
         embeddings = torch.cat([motion.embed_mouths(part) for part in mouths.split(32)])
@@ -213,11 +204,12 @@ class LipSync:
         present = torch.ones(1, len(places), dtype=torch.bool, device=self.device)
         frames = len(features) // STEPS_PER_FRAME
         components, tokens = [], []
-        for start in range(0, frames, CHUNK):
-            low, high = max(0, start - OVERLAP), min(frames, start + CHUNK + OVERLAP)
+        chunk, overlap = self.settings.chunk, self.settings.overlap
+        for start in range(0, frames, chunk):
+            low, high = max(0, start - overlap), min(frames, start + chunk + overlap)
             part = torch.from_numpy(features[low * STEPS_PER_FRAME : high * STEPS_PER_FRAME])[None].to(self.device)
             made, token = motion(part, embeddings[None], shapes[None].float(), present)
-            kept = slice(start - low, min(start + CHUNK, frames) - low)
+            kept = slice(start - low, min(start + chunk, frames) - low)
             components.append(made[0, kept].float().cpu().numpy())
             tokens.append(token[0, kept].float().cpu().numpy())
         return np.concatenate(components), np.concatenate(tokens)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
+from synclips.config import RenderConfig
 from synclips.features.alignment import LOWER_VIEW, WARP_VIEW, View, invert
 from synclips.features.face_mesh import (
     INNER_LIPS,
@@ -21,26 +22,27 @@ from synclips.features.face_mesh import (
 from synclips.features.mesh_raster import RING, Raster, extended_triangles, face_mask, lip_masks, rasterise
 
 MIDDLE, SIDE = 30.0, 52.0
-"""Canonical units beside the mouth's middle up to which all moves, and from which nothing does. At the sides lies the
-outline against the background: nothing that speech moves, and everything that a warp could tear."""
+"""Canonical units beside the mouth's middle up to which points move fully, and from which they do not move. At the sides
+lies the outline against the background, which speech does not move and a warp could tear (EXPERIMENTS.md, 2026-11-24,
+"Stage 2, joint with the discriminator")."""
 EDGE_ON, FACING = 0.1, 0.5
 """Cosines, seen from above, of the angle between the skin and the viewer: below the first nothing moves."""
 NEAR_LIPS = 16.0
 """Canonical units from the lips within which the way the skin faces matters less and less: lips always move."""
-AROUND_LIPS = 28.0
-"""Canonical units from the lips beyond which nothing is painted and no mouth of the bank is shown."""
 LEAST_AREA = 0.01
 """Share of its area in the frame that a triangle keeps."""
 STEPS = 60
 """Times that corners are pushed at most."""
 
 
-def moving_share(rotation: Float64[np.ndarray, "3 3"]) -> Float32[np.ndarray, " v"]:
-    """How far each point of the extended mesh takes part in speech when the head is turned so, in [0, 1]."""
+def moving_share(rotation: Float64[np.ndarray, "3 3"], render: RenderConfig) -> Float32[np.ndarray, " v"]:
+    """How far each point of the extended mesh moves with speech when the head is turned so, in [0, 1]."""
     normals = _normals() @ rotation.T
     across = -normals[:, 2] / np.maximum(np.hypot(normals[:, 0], normals[:, 2]), 1e-6)
     facing = smoothstep(((across - EDGE_ON) / (FACING - EDGE_ON)).astype(np.float32))
     share = _frontal() * np.maximum(facing, near_lips())
+    if render.moving == "lips":
+        share = np.where(np.isin(np.arange(len(share)), LIPS), share, 0)
     return np.concatenate([share, np.zeros(RING)]).astype(np.float32)
 
 
@@ -98,9 +100,10 @@ def near_lips(reach: float = NEAR_LIPS) -> Float32[np.ndarray, " 468"]:
 
 
 @cache
-def around_lips() -> Float32[np.ndarray, " v"]:
-    """For each point of the extended mesh how far what speaks is made there: 1 about the lips, 0 at the outline."""
-    share = smoothstep(2 * near_lips(AROUND_LIPS))
+def around_lips(reach: float) -> Float32[np.ndarray, " v"]:
+    """For each point of the extended mesh how far mouths and residual may show there: 1 about the lips, 0 at `reach`
+    canonical units from them."""
+    share = smoothstep(2 * near_lips(reach))
     return np.concatenate([share, np.zeros(RING, np.float32)])
 
 
@@ -141,7 +144,12 @@ class Layout:
     spoken: Float32[np.ndarray, "h w"]
 
 
-def lay_out(points: Float32[np.ndarray, "v 2"], view: View, share: Float32[np.ndarray, " v"] | None = None) -> Layout:
+def lay_out(
+    points: Float32[np.ndarray, "v 2"],
+    view: View,
+    render: RenderConfig,
+    share: Float32[np.ndarray, " v"] | None = None,
+) -> Layout:
     """The layout of a wanted mesh, `points` in the view's pixels, for training and for rendering.
 
     `share`: how far each point moves with speech (see `moving_share`). Where a triangle lies turned over the frame is
@@ -150,7 +158,7 @@ def lay_out(points: Float32[np.ndarray, "v 2"], view: View, share: Float32[np.nd
     raster = rasterise(points, view.height, view.width)
     face = face_mask(raster, share) * _soft(~raster.turned)
     face = np.maximum(face - UNSEEN, 0) / (1 - UNSEEN)
-    spoken = raster.interpolate(around_lips()[:, None])[..., 0]
+    spoken = raster.interpolate(around_lips(render.spoken_reach)[:, None])[..., 0]
     return Layout(raster, lip_masks(points, view.height, view.width), face, spoken)
 
 
@@ -215,6 +223,7 @@ def prepare_warp(
     alignment: Float64[np.ndarray, "2 3"],
     width: int,
     height: int,
+    render: RenderConfig,
     share: Float32[np.ndarray, " v"] | None = None,
 ) -> Warp | None:
     """Raster and masks for the wanted mesh `points` (pixels of the frame); None if the face lies outside the frame.
@@ -223,7 +232,7 @@ def prepare_warp(
     """
     view = WARP_VIEW
     origin = np.array([view.left, view.top])
-    layout = lay_out(into_view(points, alignment), view, share)
+    layout = lay_out(into_view(points, alignment), view, render, share)
     face = layout.face
     face[[0, -1]] = 0
     face[:, [0, -1]] = 0

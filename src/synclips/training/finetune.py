@@ -19,9 +19,6 @@ from synclips.training.window_batches import Batch, WindowBatches, picture_losse
 from synclips.training.window_frames import Generated
 from synclips.training.windows import LENGTH
 
-DISCRIMINATOR_START = 0.08
-"""Share of the steps before the discriminator's losses count."""
-
 _TOP, _LEFT = MOUTH_VIEW.top - LOWER_VIEW.top, MOUTH_VIEW.left - LOWER_VIEW.left
 MOUTH_ROWS = slice(_TOP, _TOP + MOUTH_VIEW.height)
 MOUTH_COLUMNS = slice(_LEFT, _LEFT + MOUTH_VIEW.width)
@@ -40,11 +37,13 @@ class FinetuneStage(GanStage):
         self.config, self.recipe, self.store, self.device = recipe.finetune, recipe, store, device
         self.model, self.expert = generator.to(device), expert.to(device).eval().requires_grad_(False)
         self.discriminator = Discriminator().to(device)
-        self.batches = WindowBatches(store, self.model, recipe.augment, device)
+        self.batches = WindowBatches(store, self.model, recipe, device)
         self.losses = MotionLosses(self.model.motion, recipe.loss)
         motion, refiner = self.model.motion.parameters(), self.model.refiner.parameters()
-        # motion has been trained already: it is only bent; the discriminator learns faster than what it judges
-        groups = [{"params": list(motion), "factor": 0.25}, {"params": list(refiner), "factor": 1.0}]
+        groups = [
+            {"params": list(motion), "factor": recipe.sampling.motion_rate},
+            {"params": list(refiner), "factor": 1.0},
+        ]
         self.optimizer = torch.optim.AdamW(groups, betas=(0.5, 0.99), weight_decay=self.config.weight_decay)
         self.optimizer_d = torch.optim.AdamW(
             [{"params": list(self.discriminator.parameters()), "factor": 1.0}], betas=(0.0, 0.99), weight_decay=0.0
@@ -59,7 +58,7 @@ class FinetuneStage(GanStage):
         self.model.train()
         self.discriminator.train()
         weights, figures = self.recipe.loss, {}
-        adversarial = step >= DISCRIMINATOR_START * self.config.steps
+        adversarial = step >= self.recipe.sampling.discriminator_start * self.config.steps
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_d.zero_grad(set_to_none=True)
         for _ in range(self.config.accumulate):
@@ -69,7 +68,7 @@ class FinetuneStage(GanStage):
             with autocast(self.device, self.recipe.precision):
                 components, generated = self.batches.make(self.model, batch, predicted, rng)
             losses = self.losses(components, batch.true)
-            losses |= picture_losses(generated, predicted)
+            losses |= picture_losses(generated, predicted, self.recipe.sampling)
             losses["sync"] = self._sync_loss(generated, batch)
             if adversarial:
                 pictures = torch.cat([generated.pictures, generated.masks[:, :1] * 2 - 1], dim=1)

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from synclips.config import LossConfig, RecipeConfig
+from synclips.config import AugmentConfig, LossConfig, RecipeConfig
 from synclips.data.dataset import BalancedSampler, ClipStore, by_speaker
 from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
 from synclips.features.mfcc import N_FEATURES
@@ -15,14 +15,6 @@ from synclips.models.motion import MotionModel
 from synclips.runtime import autocast
 from synclips.training.loop import OneNetwork
 from synclips.training.motion_data import MotionData, Style, draw_windows, fit_population
-
-WINDOW = 48
-"""Frames learned at a time."""
-BANK = 48
-"""Places of the mouth bank in training, as many as rendering attends to."""
-STYLE, STYLE_DETAIL = 0.1, 0.05
-"""Spread of the logarithm of how much more or less than in truth a clip's speaker is made to move: of the whole motion,
-and of each component. The bank moves alike, so the model must read from it how much this person moves."""
 
 
 def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
@@ -44,7 +36,7 @@ class MotionStage(OneNetwork):
         parts = store.split()
         self.model = build_motion(recipe, encoders).to(device)
         self.model.set_basis(*fit_population(store, parts["train"], recipe.model.motion.components))
-        self.data = MotionData(store, self.model, recipe.augment, recipe.seed)
+        self.data = MotionData(store, self.model, recipe)
         self.speakers = by_speaker(parts["train"])
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
         self.losses = MotionLosses(self.model, recipe.loss)
@@ -58,9 +50,10 @@ class MotionStage(OneNetwork):
         self.model.train()
         self.model.video_encoder.eval()
         keys = self.sampler.draw(rng, self.config.batch)
+        sampling = self.recipe.sampling
         batch = draw_windows(
-            self.data, self.speakers, keys, rng, self.device, window=WINDOW, bank=BANK,
-            style=lambda rng: draw_style(self.model, rng),
+            self.data, self.speakers, keys, rng, self.device, window=sampling.motion_window, bank=sampling.motion_bank,
+            style=lambda rng: draw_style(self.model, self.recipe.augment, rng),
         )  # fmt: skip
         with autocast(self.device, self.recipe.precision):
             made, _ = self.model(batch.features, *batch.bank)
@@ -96,13 +89,13 @@ class MotionStage(OneNetwork):
         speaker = key.split(".")[0]
         others = [k for k in by_speaker(self.store.entries)[speaker] if k != key] or [key]
         plain, other = self.data.plain(key), others[0]
-        take = np.linspace(0, len(self.data.plain(other).components) - 1, BANK).astype(int)
+        take = np.linspace(0, len(self.data.plain(other).components) - 1, self.recipe.sampling.motion_bank).astype(int)
         bank = [
             torch.from_numpy(part)[None].to(self.device)
             for part in (
                 self.data.embeddings(other)[take],
                 self.data.plain(other).components[take],
-                np.ones(BANK, bool),
+                np.ones(len(take), bool),
             )
         ]
         made, _ = model(torch.from_numpy(plain.features)[None].to(self.device), *bank)
@@ -119,10 +112,11 @@ class MotionStage(OneNetwork):
         return np.concatenate(rows)
 
 
-def draw_style(model: MotionModel, rng: np.random.Generator) -> Style:
+def draw_style(model: MotionModel, augment: AugmentConfig, rng: np.random.Generator) -> Style:
     """A random person's style: more or less of each component, measured from rest."""
     rest = model.components(torch.zeros_like(model.mean)).cpu().numpy()
-    gain = np.exp(rng.normal(0, STYLE) + rng.normal(0, STYLE_DETAIL, len(rest))).astype(np.float32)
+    detail = rng.normal(0, augment.style_detail, len(rest))
+    gain = np.exp(rng.normal(0, augment.style) + detail).astype(np.float32)
     return lambda components: rest + gain * (components - rest)
 
 

@@ -123,9 +123,9 @@ class _Clock:
 def _fit_motion(
     model: Generator, clips: PersonalClips, trained: list[str], held_out: list[str], over: Callable[[], float]
 ) -> tuple[float, float]:
-    motion, recipe = model.motion, RecipeConfig()
+    motion, recipe = model.motion, model.recipe
     device = device_of(model)
-    data = MotionData(clips, motion, recipe.augment, recipe.seed)
+    data = MotionData(clips, motion, recipe)
     losses = MotionLosses(motion, recipe.loss)
     parameters = [p for name, p in motion.named_parameters() if not name.startswith("video_encoder.")]
 
@@ -157,8 +157,8 @@ def _fit_motion(
 def _fit_refiner(
     model: Generator, clips: PersonalClips, trained: list[str], held_out: list[str], over: Callable[[], float]
 ) -> tuple[float, float]:
-    refiner, recipe = model.refiner, RecipeConfig()
-    batches = WindowBatches(clips, model, recipe.augment, device_of(model))
+    refiner, recipe = model.refiner, model.recipe
+    batches = WindowBatches(clips, model, recipe, device_of(model))
 
     def loss(step: int) -> Tensor:
         rng = np.random.default_rng([recipe.seed, 2, step])
@@ -166,7 +166,7 @@ def _fit_refiner(
         predicted = torch.zeros(SCENES, dtype=torch.bool)
         with autocast(device_of(model), recipe.precision):
             _, generated = batches.make(model, batches.draw(keys, rng), predicted, rng)
-        return _weighted(picture_losses(generated, predicted), recipe)
+        return _weighted(picture_losses(generated, predicted, recipe.sampling), recipe)
 
     def psnr() -> float:
         errors = []

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
+from synclips.config import AugmentConfig, RenderConfig
 from synclips.data.shards import project
 from synclips.features.alignment import LOWER_VIEW
 from synclips.features.face_mesh import INNER_LIPS, lower_opening, lower_points
@@ -81,17 +82,20 @@ class Augmentation:
         return torch.where(where, pictures.flip(-1), pictures)
 
 
-def draw_augmentation(windows: int, layers: int, rng: np.random.Generator, device: torch.device) -> Augmentation:
-    """Random augmentation, alike in all frames of a window."""
-    light = 1 + rng.normal(0, 0.04, (windows, layers, 1)) + rng.normal(0, 0.015, (windows, layers, 3))
-    light[:, 0] = 1 + rng.normal(0, 0.01, (windows, 3))
-    gain = np.exp(rng.normal(0, 0.1, (windows, 1)) + rng.normal(0, 0.04, (windows, 3)))
-    gamma, saturation = np.exp(rng.normal(0, 0.15, windows)), rng.uniform(0.6, 1.3, windows)
+def draw_augmentation(
+    config: AugmentConfig, windows: int, layers: int, rng: np.random.Generator, device: torch.device
+) -> Augmentation:
+    """A random change within `config`'s limits, alike in all frames of a window."""
+    light = 1 + rng.normal(0, config.layer_light, (windows, layers, 1))
+    light = light + rng.normal(0, config.layer_tint, (windows, layers, 3))
+    light[:, 0] = 1 + rng.normal(0, config.base_tint, (windows, 3))
+    gain = np.exp(rng.normal(0, config.gain, (windows, 1)) + rng.normal(0, config.tint, (windows, 3)))
+    gamma, saturation = np.exp(rng.normal(0, config.gamma, windows)), rng.uniform(*config.saturation, windows)
 
     def tensor(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).repeat_interleave(LENGTH, dim=0).to(device)
 
-    mirror = torch.from_numpy(rng.random(windows) < 0.5).repeat_interleave(LENGTH).to(device)
+    mirror = torch.from_numpy(rng.random(windows) < config.flip).repeat_interleave(LENGTH).to(device)
     return Augmentation(tensor(light), tensor(gain), tensor(gamma), tensor(saturation), mirror)
 
 
@@ -138,7 +142,8 @@ def make_frames(
     `sound`: embeddings that modulate the refiner; `augmentation`, if given, changes layers and target.
     """
     wanted = shapes.detach().cpu().numpy().reshape(len(windows), LENGTH, -1, 3)
-    parts = [_geometry(window, shape, model.refiner.layers - 1) for window, shape in zip(windows, wanted, strict=True)]
+    count, render = model.refiner.layers - 1, model.recipe.render
+    parts = [_geometry(window, shape, count, render) for window, shape in zip(windows, wanted, strict=True)]
 
     def gather(name: str) -> Tensor:
         return torch.from_numpy(np.concatenate([getattr(part, name) for part in parts])).to(device)
@@ -154,7 +159,7 @@ def make_frames(
     truth = torch.from_numpy(np.concatenate([_truth(w) for w in windows])).to(device).permute(0, 3, 1, 2) / 127.5 - 1
     if augmentation is not None:
         layers = augmentation.relight(layers)
-    layers = _matched(layers, lips, gather("openings").tolist(), gather("wanted").tolist())
+    layers = _matched(layers, lips, gather("openings").tolist(), gather("wanted").tolist(), render)
     if augmentation is not None:
         layers, truth = augmentation.recolour(layers.transpose(1, 2)).transpose(1, 2), augmentation.recolour(truth)
         layers, truth, lips, face, region = map(augmentation.mirrored, (layers, truth, lips, face, region))
@@ -163,21 +168,21 @@ def make_frames(
     return Generated(picture, truth, layers, lips, face, painted.weights, painted.residual)
 
 
-def _geometry(window: Window, shapes: Float32[np.ndarray, "t m 3"], count: int) -> _Geometry:
+def _geometry(window: Window, shapes: Float32[np.ndarray, "t m 3"], count: int, render: RenderConfig) -> _Geometry:
     """The geometry of a window whose lower faces are to be `shapes`, with `count` mouths a frame."""
     view, clip, lower = LOWER_VIEW, window.clip, lower_points()
     origin = np.array([view.left, view.top], np.float32)
     inner = np.searchsorted(lower, INNER_LIPS)
     shapes = np.stack([keep_lips_apart(shape, inner) for shape in shapes])
-    donors = np.concatenate([window.skin[:, None], window.mouths(shapes, count)], axis=1)
+    donors = np.concatenate([window.skin[:, None], window.mouths(shapes, count, render)], axis=1)
     pose, rotation = window.pose, window.rotation
     own = clip.meshes()
     layouts, carry = [], []
     for t, number in enumerate(window.index):
-        share = moving_share(rotation[t])
+        share = moving_share(rotation[t], render)
         meshes = np.stack([own[number], wanted_mesh(own[number], shapes[t], share)])
         here, there = project(np.repeat(pose[[t]], 2, axis=0), extend(meshes))
-        layouts.append(lay_out(without_folds(here, there) - origin, view, share))
+        layouts.append(lay_out(without_folds(here, there) - origin, view, render, share))
         carry.append(pose[t, None, :2, :3] * share[lower, None, None])
     opening = np.array([lower_opening(face) for face in clip.lower], np.float32)
     return _Geometry(
@@ -199,6 +204,7 @@ def _matched(
     lips: Float[Tensor, "b 2 h w"],
     openings: list[list[float]],
     wanted: list[float],
+    render: RenderConfig,
 ) -> Float[Tensor, "b l 3 h w"]:
     """The layers with their mouths matched to the base layer in colour and shaded, as the compositor does it."""
     pictures = ((layers.detach() + 1) * 127.5).permute(0, 1, 3, 4, 2).float().cpu().numpy()
@@ -206,8 +212,8 @@ def _matched(
     gain = np.ones((*layers.shape[:2], 3), np.float32)
     light = np.ones(layers.shape[:2], np.float32)
     for frame, mouth in product(range(layers.shape[0]), range(1, layers.shape[1])):
-        gain[frame, mouth] = colour_gain(pictures[frame, mouth], pictures[frame, 0], border[frame])
-        light[frame, mouth] = inner_mouth_light(openings[frame][mouth], wanted[frame])
+        gain[frame, mouth] = colour_gain(pictures[frame, mouth], pictures[frame, 0], border[frame], render)
+        light[frame, mouth] = inner_mouth_light(openings[frame][mouth], wanted[frame], render)
     factor = 1 - (1 - torch.from_numpy(light).to(layers.device)[..., None, None, None]) * lips[:, None, 1:]
     scaled = (layers + 1) * torch.from_numpy(gain).to(layers.device)[..., None, None]
     return (scaled - 1).clamp(-1, 1).add(1).mul(factor).sub(1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from synclips.config import RenderConfig, SamplingConfig
 from synclips.data.dataset import Clips
 from synclips.data.shards import Clip
 from synclips.features.alignment import crop_rotation
@@ -18,12 +19,6 @@ from synclips.training.motion_data import NEAREST
 
 LENGTH = 5
 """Frames made in a row: what the SyncNet sees at once."""
-PHOTOGRAPH = 0.25
-"""Share of the windows that have one picture only."""
-TURNED = 0.4
-"""Share of the windows whose head is turned: the corpus's heads hardly move."""
-MOST_TURN = np.radians([10.0, 14.0, 5.0])
-"""Standard deviations are half of these: pitch, yaw, roll."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class Window:
     skin: np.ndarray
     rest: Float32[np.ndarray, "m 3"]
     photograph: bool = False
-    spare: int = 0
+    skipped: int = 0
     turn: Float64[np.ndarray, "3 3"] | None = None
 
     @property
@@ -69,42 +64,44 @@ class Window:
         """The head's rotation in the frames being made."""
         return crop_rotation(self.pose)
 
-    def mouths(self, shapes: Float32[np.ndarray, "t m 3"], count: int) -> Int64[np.ndarray, "t count"]:
+    def mouths(
+        self, shapes: Float32[np.ndarray, "t m 3"], count: int, render: RenderConfig
+    ) -> Int64[np.ndarray, "t count"]:
         """For each frame `count` frames of the clip whose mouths are warped to `shapes` (canonical positions).
 
-        A photograph has one picture only. The `spare` mouths nearest to the middle frame's shape are left out, so that
-        training also sees banks that fit less well.
+        A photograph has one picture only. The `skipped` mouths nearest to the middle frame's shape are left out, so
+        that training also sees banks that fit less well.
         """
         if self.photograph:
             return np.repeat(self.skin[:, None], count, axis=1)
         donors = self.donors
-        if self.spare:
+        if self.skipped:
             index = np.searchsorted(lower_points(), LIPS)
             away = self.clip.lower[donors][:, index, :2] - shapes[len(shapes) // 2, index, :2]
-            nearest = np.linalg.norm(away, axis=2).mean(axis=1).argsort()[: min(self.spare, len(donors) - 1)]
+            nearest = np.linalg.norm(away, axis=2).mean(axis=1).argsort()[: min(self.skipped, len(donors) - 1)]
             donors = np.delete(donors, nearest)
         turn = turns(crop_rotation(self.clip.pose[donors]))
         bank = MouthShapes(donors, self.clip.lower[donors], turn)
-        return donors[choose_mouths(bank, shapes, turns(self.rotation), count)]
+        return donors[choose_mouths(bank, shapes, turns(self.rotation), count, render)]
 
 
-def draw_window(store: Clips, key: str, rng: np.random.Generator) -> Window:
+def draw_window(store: Clips, key: str, sampling: SamplingConfig, rng: np.random.Generator) -> Window:
     """A random window of a clip."""
     clip = store[key]
     start = int(rng.integers(0, len(clip) - LENGTH + 1))
-    window = window_at(
-        store, key, start, rng, photograph=bool(rng.random() < PHOTOGRAPH), spare=int(rng.integers(0, 4))
-    )
-    if rng.random() >= TURNED:
+    photograph, skipped = bool(rng.random() < sampling.photograph), int(rng.integers(sampling.skipped + 1))
+    window = window_at(store, key, start, rng, photograph=photograph, skipped=skipped)
+    if rng.random() >= sampling.turned:
         return window
     from scipy.spatial.transform import Rotation
 
-    angles = rng.normal(0, MOST_TURN / 2).clip(-MOST_TURN, MOST_TURN)
+    largest = np.radians(sampling.largest_turn)
+    angles = rng.normal(0, largest / 2).clip(-largest, largest)
     return replace(window, turn=Rotation.from_euler("xyz", angles).as_matrix())
 
 
 def window_at(
-    store: Clips, key: str, start: int, rng: np.random.Generator, *, photograph: bool = False, spare: int = 0
+    store: Clips, key: str, start: int, rng: np.random.Generator, *, photograph: bool = False, skipped: int = 0
 ) -> Window:
     """The window of a clip that starts at a frame. A photograph lends one frame to all."""
     clip = store[key]
@@ -117,4 +114,4 @@ def window_at(
     skin = np.arange(start, start + LENGTH) + lag
     if photograph:
         skin = np.full(LENGTH, skin[0])
-    return Window(clip, start, skin, store.rest(clip.speaker), photograph, spare)
+    return Window(clip, start, skin, store.rest(clip.speaker), photograph, skipped)
