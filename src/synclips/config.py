@@ -247,6 +247,30 @@ class RenderConfig:
 
 
 @dataclass(frozen=True)
+class PersonalizeConfig:
+    """How a model is fitted to one person by their own video, in a given time.
+
+    motion_share:  share of the time that the motion model gets; the refiner has the rest
+    rate, warmup, clip:  as StageConfig
+    validations:   how often each part is measured on what is held out
+    windows, window, bank:  of a step of the motion model: windows, frames of each, places of its mouth bank
+    refiner_windows:  windows of a step of the refiner
+    least_confidence:  of the SyncNet, that the sound belongs to these lips; below it the model is left as it is
+    """
+
+    motion_share: float = 0.4
+    rate: float = 2e-4
+    warmup: int = 10
+    clip: float = 1.0
+    validations: int = 6
+    windows: int = 8
+    window: int = 24
+    bank: int = 24
+    refiner_windows: int = 2
+    least_confidence: float = 0.1
+
+
+@dataclass(frozen=True)
 class RecipeConfig:
     """The whole recipe. `seed` decides every random choice; `precision`: see `runtime.choose_precision`."""
 
@@ -260,6 +284,7 @@ class RecipeConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
+    personalize: PersonalizeConfig = field(default_factory=PersonalizeConfig)
 
     def digest(self) -> str:
         """The first 12 digits of the settings' SHA-256: equal settings, equal digest."""

@@ -12,9 +12,8 @@ from synclips.errors import CheckpointError
 from synclips.models.checkpoint import load_into, read_metadata, save_model
 from synclips.models.encoders import sound_windows
 from synclips.models.generator import Refiner, blend
-from synclips.models.losses import gradient_loss, pixel_loss, sample_pixels, structure_loss
+from synclips.models.losses import contrastive_loss, gradient_loss, pixel_loss, structure_loss
 from synclips.models.motion import AudioEncoder, MotionModel, fit_basis
-from synclips.models.syncnet import contrastive_loss
 
 SMALL = ModelConfig(
     audio=AudioEncoderConfig(dim=32, layers=2, heads=2, feedforward=64), motion=MotionConfig(components=6)
@@ -121,12 +120,6 @@ def test_losses_are_nought_for_equal_pictures_and_ignore_what_has_no_weight(loss
     assert loss(wrong, real, weight).item() == pytest.approx(0, abs=1e-5)
     wrong[..., :8] = 0
     assert loss(wrong, real, weight).item() > 0.02
-
-
-def test_pixels_are_sampled_at_their_centres() -> None:
-    picture = torch.arange(12.0).reshape(1, 1, 3, 4)
-    at = torch.tensor([[[[0.0, 0.0], [3.0, 2.0], [1.5, 1.0]]]])
-    assert sample_pixels(picture, at).flatten().tolist() == pytest.approx([0, 11, 5.5])
 
 
 def test_a_checkpoint_comes_back_and_says_what_it_is(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from synclips.rendering.mouth_bank import build_bank
 from synclips.rendering.occlusion import Occluders
 from synclips.rendering.renderer import build_model
 from synclips.training import window_frames
-from synclips.training.window_frames import Generated, make_frames
+from synclips.training.window_frames import Generated, make_frames, sample_pixels
 from synclips.training.windows import LENGTH, NEAREST, Window
 
 START, COUNT = 30, 60
@@ -171,3 +171,9 @@ def test_the_gradient_reaches_the_shapes(moment: tuple[LipSync, np.ndarray, Wind
     assert moved.grad is not None
     assert moved.grad.isfinite().all()
     assert moved.grad.abs().max() > 0
+
+
+def test_pixels_are_sampled_at_their_centres() -> None:
+    picture = torch.arange(12.0).reshape(1, 1, 3, 4)
+    at = torch.tensor([[[[0.0, 0.0], [3.0, 2.0], [1.5, 1.0]]]])
+    assert sample_pixels(picture, at).flatten().tolist() == pytest.approx([0, 11, 5.5])

@@ -22,9 +22,9 @@ from synclips.features.face_mesh import (
 from synclips.features.mesh_raster import RING, Raster, extended_triangles, face_mask, lip_masks, rasterise
 
 MIDDLE, SIDE = 30.0, 52.0
-"""Canonical units beside the mouth's middle up to which points move fully, and from which they do not move. At the sides
-lies the outline against the background, which speech does not move and a warp could tear (EXPERIMENTS.md, 2026-11-24,
-"Stage 2, joint with the discriminator")."""
+"""Canonical units beside the mouth's middle up to which points move fully, and from which they do not move. At the
+sides lies the outline against the background, which speech does not move and a warp could tear (EXPERIMENTS.md,
+2026-11-24, "Stage 2, joint with the discriminator")."""
 EDGE_ON, FACING = 0.1, 0.5
 """Cosines, seen from above, of the angle between the skin and the viewer: below the first nothing moves."""
 NEAR_LIPS = 16.0

@@ -2,15 +2,16 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from jaxtyping import UInt8
+from torch import nn
 
-from synclips.config import AugmentConfig, LossConfig, RecipeConfig
+from synclips.config import AugmentConfig, RecipeConfig
 from synclips.data.dataset import BalancedSampler, ClipStore, by_speaker
 from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
 from synclips.features.mfcc import N_FEATURES
 from synclips.metrics.lip_shape import correlation, largest_lip_error, opening_of
 from synclips.models.encoders import BaseEncoders
+from synclips.models.losses import MotionLosses, weighted_sum
 from synclips.models.motion import MotionModel
 from synclips.runtime import autocast
 from synclips.training.loop import OneNetwork
@@ -39,7 +40,7 @@ class MotionStage(OneNetwork):
         self.data = MotionData(store, self.model, recipe)
         self.speakers = by_speaker(parts["train"])
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
-        self.losses = MotionLosses(self.model, recipe.loss)
+        self.losses = motion_losses(self.model)
         trained = [p for name, p in self.model.named_parameters() if not name.startswith("video_encoder.")]
         self.optimizer = torch.optim.AdamW(trained, weight_decay=self.config.weight_decay)
         self.held_out = {"seen": parts["seen"][:30] or parts["train"][:10], "unseen": parts["unseen"][:12]}
@@ -58,7 +59,7 @@ class MotionStage(OneNetwork):
         with autocast(self.device, self.recipe.precision):
             made, _ = self.model(batch.features, *batch.bank)
         losses = self.losses(made.float(), batch.true)
-        loss = torch.stack([getattr(self.recipe.loss, name) * value for name, value in losses.items()]).sum()
+        loss = weighted_sum(losses, self.recipe.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
@@ -120,36 +121,13 @@ def draw_style(model: MotionModel, augment: AugmentConfig, rng: np.random.Genera
     return lambda components: rest + gain * (components - rest)
 
 
-class MotionLosses:
-    """The mesh losses, by the names of LossConfig."""
-
-    def __init__(self, model: MotionModel, weights: LossConfig) -> None:
-        points = {int(p): i for i, p in enumerate(lower_points())}
-        self.model, self.weights = model, weights
-        self.lips = torch.tensor([points[int(p)] for p in LIPS])
-        half = len(INNER_LIPS) // 2
-        self.upper = torch.tensor([points[int(p)] for p in INNER_LIPS[2 : half - 1]])
-        self.lower = torch.tensor([points[int(p)] for p in INNER_LIPS[: half + 1 : -1][: len(self.upper)]])
-
-    def __call__(self, made: Float[Tensor, "b t k"], true: Float[Tensor, "b t k"]) -> dict[str, Tensor]:
-        """Losses of made against true components."""
-        weight = self.model.spread / self.model.spread[0]
-        error = (made - true) * weight
-        speed = error[:, 1:] - error[:, :-1]
-        shape, wanted = self.model.displacement(made), self.model.displacement(true)
-        lips = (shape[..., self.lips, :2] - wanted[..., self.lips, :2]).norm(dim=-1)
-        gap, wanted_gap = self.gap(shape), self.gap(wanted)
-        return {
-            "motion": error.abs().mean() * 4,
-            "velocity": speed.abs().mean() * 4,
-            "lips": lips.mean() / 4 + lips.amax(dim=-1).mean() / 8,
-            # a closed mouth that opens a little is seen at once; a wide one that opens wider is not
-            "opening": ((gap - wanted_gap).abs() / (wanted_gap.clamp_min(0) + 1.5)).mean(),
-        }
-
-    def gap(self, displacement: Float[Tensor, "b t m 3"]) -> Float[Tensor, "b t p"]:
-        """How far the inner lips moved apart, pair by pair, from rest."""
-        return displacement[..., self.lower, 1] - displacement[..., self.upper, 1]
+def motion_losses(model: MotionModel) -> MotionLosses:
+    """The losses of a motion model, with the places of the lips among the lower face's points."""
+    places = {int(p): i for i, p in enumerate(lower_points())}
+    half = len(INNER_LIPS) // 2
+    upper = INNER_LIPS[2 : half - 1]
+    lower = INNER_LIPS[: half + 1 : -1][: len(upper)]
+    return MotionLosses(model, *(torch.tensor([places[int(p)] for p in points]) for points in (LIPS, upper, lower)))
 
 
 def _traces(true: np.ndarray, made: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

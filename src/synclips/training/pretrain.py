@@ -21,7 +21,7 @@ from synclips.features.alignment import BLUEPRINT_VIEW, MOUTH_VIEW, View
 from synclips.features.mfcc import N_FEATURES
 from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.encoders import BaseEncoders, build_encoders
-from synclips.models.syncnet import contrastive_loss
+from synclips.models.losses import contrastive_loss
 from synclips.runtime import autocast
 from synclips.training.loop import OneNetwork
 

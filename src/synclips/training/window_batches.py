@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from synclips.config import RecipeConfig, SamplingConfig
@@ -12,7 +13,7 @@ from synclips.data.dataset import Clips
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.models.generator import Generator
-from synclips.models.losses import gradient_loss, pixel_loss, structure_loss
+from synclips.models.losses import Losses, picture_losses
 from synclips.training.motion_data import displacement_of
 from synclips.training.window_frames import Generated, draw_augmentation, make_frames
 from synclips.training.windows import LENGTH, Window, draw_window, window_at
@@ -118,13 +119,8 @@ class WindowBatches:
         return batch, self.make(model, batch, torch.ones(1, dtype=torch.bool), None)[1]
 
 
-def picture_losses(generated: Generated, predicted: Tensor, sampling: SamplingConfig) -> dict[str, Tensor]:
-    """The losses against the target frames, by the names of LossConfig; `predicted` (b): shapes that were."""
+def frame_losses(generated: Generated, predicted: Bool[Tensor, " b"], sampling: SamplingConfig) -> Losses:
+    """The picture losses of rendered windows; `predicted`: windows whose shape was predicted from sound."""
     share = torch.where(predicted, sampling.predicted_weight, 1.0).to(generated.pictures.device)
     weight = generated.face * (1 + 4 * generated.masks[:, :1]) * share.repeat_interleave(LENGTH)[:, None, None, None]
-    return {
-        "pixel": pixel_loss(generated.pictures, generated.target, weight),
-        "gradient": gradient_loss(generated.pictures, generated.target, weight),
-        "structure": structure_loss(generated.pictures, generated.target, weight),
-        "residual": generated.residual.abs().mean(),
-    }
+    return picture_losses(generated.pictures, generated.target, generated.residual, weight)

@@ -10,6 +10,7 @@ from itertools import product
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
@@ -19,7 +20,6 @@ from synclips.features.alignment import LOWER_VIEW
 from synclips.features.face_mesh import INNER_LIPS, lower_opening, lower_points
 from synclips.features.mesh_raster import extend, rasterise
 from synclips.models.generator import Generator
-from synclips.models.losses import sample_pixels
 from synclips.rendering.compositor import colour_gain, inner_mouth_light
 from synclips.rendering.mesh_warp import (
     keep_lips_apart,
@@ -241,3 +241,9 @@ def _spread(points: Tensor, index: Tensor, share: Tensor) -> Tensor:
     flat = index.flatten(1)[:, None, :, None].expand(b, layers, -1, 2)
     picked = points.gather(2, flat).unflatten(2, index.shape[1:])
     return (picked * share[:, None, ..., None]).sum(dim=4)
+
+
+def sample_pixels(pictures: Float[Tensor, "b c h w"], at: Float[Tensor, "b y x 2"]) -> Float[Tensor, "b c y x"]:
+    """Bilinear samples at pixel coordinates (x, y; centres at whole numbers); the border repeats."""
+    size = torch.tensor([pictures.shape[3] - 1, pictures.shape[2] - 1], device=at.device, dtype=at.dtype)
+    return F.grid_sample(pictures, at / size * 2 - 1, mode="bilinear", padding_mode="border", align_corners=True)
