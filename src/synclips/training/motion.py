@@ -7,6 +7,7 @@ from torch import nn
 
 from synclips.config import AugmentConfig, RecipeConfig
 from synclips.data.dataset import BalancedSampler, ClipStore, by_speaker
+from synclips.data.grid import speaker_of
 from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
 from synclips.features.mfcc import N_FEATURES
 from synclips.metrics.lip_shape import correlation, largest_lip_error, opening_of
@@ -87,7 +88,7 @@ class MotionStage(OneNetwork):
 
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Generated and true displacements (n, m, 3) of a clip, with a bank of another moment of the same speaker."""
-        speaker = key.split(".")[0]
+        speaker = speaker_of(key)
         others = [k for k in by_speaker(self.store.entries)[speaker] if k != key] or [key]
         plain, other = self.data.plain(key), others[0]
         take = np.linspace(0, len(self.data.plain(other).components) - 1, self.recipe.sampling.motion_bank).astype(int)

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32
 from synclips.config import RecipeConfig
 from synclips.data.augmentation import SoundChange, draw_sound_change
 from synclips.data.dataset import Clips, by_speaker
+from synclips.data.grid import speaker_of
 from synclips.data.shards import Clip
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.features.face_mesh import lower_points, mirror_points
@@ -164,7 +165,7 @@ def draw_windows(
         index = np.minimum(np.arange(start, start + window), len(variant.components) - 1)
         steps = (STEPS_PER_FRAME * index[:, None] + np.arange(STEPS_PER_FRAME)).ravel()
         span = (start, start + window)
-        mouths = data.bank(speakers[key.split(".")[0]], key, span, bank, rng, mirror=number % 2 == 1)
+        mouths = data.bank(speakers[speaker_of(key)], key, span, bank, rng, mirror=number % 2 == 1)
         restyle = style(rng) if style else _as_it_is
         features.append(variant.features[steps])
         true.append(restyle(variant.components[index]))
