@@ -7,109 +7,59 @@ no-expert=CHECKPOINT) need a model that was trained without them, see EXPERIMENT
 """
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import numpy as np
 import torch
 
+from synclips.config import RecipeConfig
 from synclips.data.grid import find_utterances, split
-from synclips.evaluation.clip import Footage
 from synclips.evaluation.model_method import ModelMaker
 from synclips.evaluation.protocol import Method
-from synclips.evaluation.results import Task
-from synclips.features.face_mesh import LIPS
-from synclips.media.audio import Waveform
 from synclips.models.generator import Generator
-from synclips.rendering import lip_sync
-from synclips.rendering.renderer import load_model
+from synclips.rendering.renderer import build_model, load_model
 
 
-def without_cross_attention(model: Generator) -> Generator:
+def with_settings(model: Generator, recipe: RecipeConfig) -> Generator:
+    """The model's weights under other settings."""
+    other = build_model(recipe)
+    assert isinstance(other, Generator)
+    other.load_state_dict(model.state_dict())
+    return other.eval()
+
+
+def without_bank(model: Generator) -> Generator:
     """The motion model sees no bank: everybody moves like the average speaker."""
-    whole = model.motion.forward
-
-    def forward(features: torch.Tensor, bank: torch.Tensor, shapes: torch.Tensor, present: torch.Tensor) -> Any:
-        return whole(features, bank, shapes, torch.zeros_like(present))
-
-    model.motion.forward = forward  # type: ignore[method-assign]
-    return model
+    motion = replace(model.recipe.model.motion, bank_share=0.0)
+    return with_settings(model, replace(model.recipe, model=replace(model.recipe.model, motion=motion)))
 
 
 def without_refiner(model: Generator) -> Generator:
-    """The mask alone decides between skin and first mouth, and nothing is painted."""
-    torch.nn.init.zeros_(model.refiner.out.weight)
-    torch.nn.init.zeros_(model.refiner.out.bias)  # type: ignore[arg-type]
-    return model
+    """The lip mask alone decides between base layer and first mouth, and nothing is painted."""
+    other = deepcopy(model)
+    torch.nn.init.zeros_(other.refiner.out.weight)
+    torch.nn.init.zeros_(other.refiner.out.bias)  # type: ignore[arg-type]
+    return other
 
 
-def one_mouth() -> AbstractContextManager[Any]:
-    """Every frame takes the bank's middle mouth, warped."""
-
-    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int, occluded: Any) -> np.ndarray:  # noqa: ARG001
-        return np.full((len(shapes), count), len(bank) // 2)
-
-    return mock.patch.object(lip_sync, "choose_mouths", choose)
+def rendered(**settings: Any) -> Callable[[Generator], Generator]:
+    """The model rendered with other settings (see RenderConfig)."""
+    return lambda model: with_settings(model, replace(model.recipe, render=replace(model.recipe.render, **settings)))
 
 
-def nearest_each_frame() -> AbstractContextManager[Any]:
-    """The nearest mouth of each frame, whatever the one before was."""
-    whole = lip_sync.choose_mouths
-
-    def choose(bank: Any, shapes: np.ndarray, turn: np.ndarray, count: int, occluded: Any) -> np.ndarray:
-        parts = [whole(bank, shapes[[i]], turn[[i]], count, occluded) for i in range(len(shapes))]
-        return np.concatenate(parts)
-
-    return mock.patch.object(lip_sync, "choose_mouths", choose)
-
-
-def still_skin() -> AbstractContextManager[Any]:
-    """Only the lips move: chin, jaw and cheeks stay as they are in the frame. In `reconstruct` they are then the answer
-    itself: only its `cross` figures say anything."""
-    whole = lip_sync.moving_share
-
-    def share(rotation: np.ndarray) -> np.ndarray:
-        moving = whole(rotation)
-        return np.where(np.isin(np.arange(len(moving)), LIPS), moving, 0).astype(np.float32)
-
-    return mock.patch.object(lip_sync, "moving_share", share)
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """A part of the design, and how it is switched off: in the model, or around the making."""
-
-    name: str
-    in_model: Callable[[Generator], Generator] = lambda model: model
-    around: Callable[[], AbstractContextManager[Any]] = nullcontext
-
-
-ABLATIONS = (
-    Ablation("whole"),
-    Ablation("no cross-attention", in_model=without_cross_attention),
-    Ablation("no refiner", in_model=without_refiner),
-    Ablation("one mouth", around=one_mouth),
-    Ablation("nearest each frame", around=nearest_each_frame),
-    Ablation("still skin", around=still_skin),
-)
-
-
-@dataclass(frozen=True)
-class Ablated:
-    """The maker of one ablation, as the protocol asks for it."""
-
-    maker: ModelMaker
-    around: Callable[[], AbstractContextManager[Any]]
-
-    def __call__(self, footage: Footage, waveform: Waveform, task: Task) -> Iterator[np.ndarray]:
-        """Frames of `footage` saying `waveform`."""
-        with self.around():
-            yield from self.maker(footage, waveform, task)
+ABLATIONS: dict[str, Callable[[Generator], Generator]] = {
+    "whole": lambda model: model,
+    "no cross-attention": without_bank,
+    "no refiner": without_refiner,
+    "one mouth": rendered(choice="middle"),
+    "nearest each frame": rendered(choice="frame"),
+    # in `reconstruct` chin, jaw and cheeks are then the answer itself: only the `cross` figures say anything
+    "base layer not moved": rendered(moving="lips"),
+}
+"""Parts of the design, and the model with each of them switched off."""
 
 
 def main() -> None:
@@ -131,7 +81,8 @@ def main() -> None:
     share_cores()
     device = torch.device("cpu")
     model, _ = load_model(args.checkpoint, device)
-    methods = [Method(a.name, Ablated(ModelMaker(a.in_model(deepcopy(model))), a.around), a.name) for a in ABLATIONS]
+    assert isinstance(model, Generator)
+    methods = [Method(name, ModelMaker(change(model)), name) for name, change in ABLATIONS.items()]
     for name, path in (pair.split("=", 1) for pair in args.method):
         methods.append(Method(name, ModelMaker(load_model(Path(path), device)[0]), path))
     judges, identity = load_evaluators(None, None, None, device)

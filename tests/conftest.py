@@ -10,8 +10,9 @@ from drawn_clips import draw_clip
 
 from synclips.config import SyncNetConfig
 from synclips.features.mfcc import N_FEATURES, audio_features, mfcc
-from synclips.models.encoders import sound_windows, stack_frames
-from synclips.models.syncnet import SyncNet, contrastive_loss
+from synclips.models.encoders import sound_windows
+from synclips.models.losses import contrastive_loss
+from synclips.models.syncnet import SyncNet, stack_frames
 
 SHARED_DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 

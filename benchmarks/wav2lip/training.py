@@ -21,8 +21,8 @@ from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
 from synclips.evaluation.protocol import KEEP_AWAY
 from synclips.features.alignment import CROP, MOUTH_VIEW, View
-from synclips.models.encoders import sound_windows, stack_frames
-from synclips.models.syncnet import FRAMES, SyncNet
+from synclips.models.encoders import sound_windows
+from synclips.models.syncnet import FRAMES, SyncNet, stack_frames
 from synclips.runtime import autocast
 from synclips.training.loop import GanStage
 from wav2lip.network import SIZE, WIDTH, Discriminator, Wav2Lip

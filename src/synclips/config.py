@@ -40,20 +40,27 @@ class SyncNetConfig:
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """`components` of lower-face motion, predicted through `blocks` of cross-attention to the mouth bank."""
+    """`components` of lower-face motion, predicted through `blocks` of cross-attention to the mouth bank.
+
+    bank_share:  share of the training windows that see the bank, and weight of the prediction that sees it afterwards
+                 (EXPERIMENTS.md, "The bank, trusted half")
+    """
 
     components: int = 32
     blocks: int = 2
     heads: int = 4
+    bank_share: float = 0.5
 
 
 @dataclass(frozen=True)
 class RefinerConfig:
-    """U-Net on the lower-face crop; `candidates` warped mouths are offered to it beside the warped skin."""
+    """U-Net on the lower-face crop; `candidates` warped mouths are its input beside the base layer. `prior`: the logit
+    by which the lip mask favours the first mouth inside and the base layer outside before anything is learned."""
 
     widths: tuple[int, int, int] = (48, 96, 160)
     blocks: int = 3
     candidates: int = 2
+    prior: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,23 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How far training data is bent. Every frame of a window is bent alike."""
+    """How far training data is changed. Every frame of a window is changed alike.
+
+    flip:          probability that pictures are mirrored
+    rotation, shift, zoom, light, picture_noise:  largest turn (degrees), shift (pixels) and change of size (share) of a
+                   crop, its change of light (share) and its noise (grey levels)
+    sound_noise, quietest_snr:  probability of noise in the sound, and its lowest signal-to-noise ratio (dB)
+    formant, speed:  largest logarithm of the change of vocal tract length and of speed
+    style, style_detail:  standard deviation of the logarithm of how much more or less than in truth a clip's speaker
+                   moves: in all, and in each component. The bank is changed alike, so the model must read from it how
+                   much this person moves (EXPERIMENTS.md, 2026-11-24, "Motion")
+    layer_light, layer_tint, base_tint:  standard deviations of the gains of each mouth layer, of each of its colours,
+                   and of the base layer's colours (see training.window_frames)
+    gain, tint, gamma, saturation:  standard deviations of the logarithms of a window's gain, of its colours' and of its
+                   gamma, and the limits of its saturation (EXPERIMENTS.md, 2026-11-24, "Joint stage")
+    shape_noise:   standard deviation by which true shapes are moved as a whole (canonical units), so that the refiner
+                   does not rely on them
+    """
 
     flip: float = 0.5
     rotation: float = 4.0
@@ -104,6 +127,53 @@ class AugmentConfig:
     quietest_snr: float = 8.0
     formant: float = 0.12
     speed: float = 0.1
+    style: float = 0.1
+    style_detail: float = 0.05
+    layer_light: float = 0.04
+    layer_tint: float = 0.015
+    base_tint: float = 0.01
+    gain: float = 0.1
+    tint: float = 0.04
+    gamma: float = 0.15
+    saturation: tuple[float, float] = (0.6, 1.3)
+    shape_noise: float = 0.15
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """What training draws, how often, and how much it counts.
+
+    moments, moment_distance:  moments taken from one clip in pretraining, and the frames between two of them at least
+    motion_window, motion_bank:  frames of a window in the motion stage, and places of its mouth bank
+    variants:      differently changed copies of each clip in the motion stage, half of them mirrored
+    other_clip:    share of the motion stage's banks taken from another clip of the speaker
+    partial_bank:  share of the motion stage's banks that are not full
+    refiner_bank:  places of the bank in the joint stage; few, since the video encoder is trained through them
+    photograph:    share of the joint stage's windows that have one picture only (EXPERIMENTS.md, "Joint stage")
+    turned, largest_turn:  share of its windows whose head is turned, since the corpus's heads hardly move, and the
+                   largest pitch, yaw and roll in degrees; half of that is the standard deviation
+    skipped:       most mouths that a window's choice may leave out, the nearest ones
+    predicted_weight:  weight of the picture losses where the shape was predicted from sound: the lips are not exactly
+                   where the target's are, and full weight would teach blur
+    discriminator_start:  share of the joint stage's steps before the discriminator counts
+    motion_rate:   factor on the learning rate of the motion model in the joint stage: it has been trained already
+    """
+
+    moments: int = 10
+    moment_distance: int = 3
+    motion_window: int = 48
+    motion_bank: int = 48
+    variants: int = 6
+    other_clip: float = 0.5
+    partial_bank: float = 0.4
+    refiner_bank: int = 8
+    photograph: float = 0.25
+    turned: float = 0.4
+    largest_turn: tuple[float, float, float] = (10.0, 14.0, 5.0)
+    skipped: int = 3
+    predicted_weight: float = 0.3
+    discriminator_start: float = 0.08
+    motion_rate: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -124,6 +194,83 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class RenderConfig:
+    """How frames are rendered; the joint stage renders alike. Costs are in squared canonical units of lip distance.
+
+    attended:      mouths of the bank that the motion model attends to, evenly over the bank
+    chunk, overlap:  frames of motion predicted at once, and those on either side that only give context
+    bank, bank_bytes:  mouths that a bank holds at most, and memory that its pictures may take
+    choice:        how mouths are chosen: by the cheapest path over all frames, for each frame by itself, or always the
+                   bank's middle one (EXPERIMENTS.md, "Ablations")
+    turn_cost:     of a squared radian of difference in head pose
+    jump_cost:     of going on with another mouth than the same or the next one (EXPERIMENTS.md, "Rendering, after
+                   looking at HD and at the photograph", as turn_cost, spoken_reach and residual_colour)
+    occluded_cost, repeat_cost:  of a mouth that is covered, and of the second mouth being the first or next to it
+    moving:        what a spoken line moves: the whole lower face, or the lips alone ("Ablations")
+    spoken_reach:  canonical units from the lips beyond which no mouth of the bank and no residual is shown
+    steady_frames:  frames on either side that steady a frame's own mesh
+    outlier:       canonical units by which a frame's rigid points lie off those frames' before their mesh replaces its
+    residual_colour:  share of the residual's colour, beside its lightness, that is kept after training
+    largest_gain:  most by which matching a mouth's colour brightens or darkens it
+    lit_opening, darkest, closing:  opening (canonical units) from which the inner mouth is as light as in its picture;
+                   share of the light that is left when the lips meet; only a mouth this many times as open as is wanted
+                   is shaded, since others were seen at about this opening
+    detail, detail_scale:  crop pixels below which detail comes from one layer alone where a frame has as many pixels
+                   as the crop; in finer frames it grows with their scale, up to detail / detail_scale
+    detail_power:  power of the layers' weights by which they share that detail: a mean of two mouths' teeth is blurred
+    largest_grain:  most grain that is added, in grey levels (standard deviation)
+    """
+
+    attended: int = 48
+    chunk: int = 500
+    overlap: int = 50
+    bank: int = 240
+    bank_bytes: int = 400 << 20
+    choice: Literal["path", "frame", "middle"] = "path"
+    turn_cost: float = 120.0
+    jump_cost: float = 0.75
+    occluded_cost: float = 1000.0
+    repeat_cost: float = 30.0
+    moving: Literal["lower face", "lips"] = "lower face"
+    spoken_reach: float = 28.0
+    steady_frames: int = 2
+    outlier: float = 4.0
+    residual_colour: float = 0.4
+    largest_gain: float = 1.35
+    lit_opening: float = 4.0
+    darkest: float = 0.3
+    closing: float = 1.5
+    detail: float = 0.8
+    detail_scale: float = 0.5
+    detail_power: int = 8
+    largest_grain: float = 4.0
+
+
+@dataclass(frozen=True)
+class PersonalizeConfig:
+    """How a model is fitted to one person by their own video, in a given time.
+
+    motion_share:  share of the time that the motion model gets; the refiner has the rest
+    rate, warmup, clip:  as StageConfig
+    validations:   how often each part is measured on what is held out
+    windows, window, bank:  of a step of the motion model: windows, frames of each, places of its mouth bank
+    refiner_windows:  windows of a step of the refiner
+    least_confidence:  of the SyncNet, that the sound belongs to these lips; below it the model is left as it is
+    """
+
+    motion_share: float = 0.4
+    rate: float = 2e-4
+    warmup: int = 10
+    clip: float = 1.0
+    validations: int = 6
+    windows: int = 8
+    window: int = 24
+    bank: int = 24
+    refiner_windows: int = 2
+    least_confidence: float = 0.1
+
+
+@dataclass(frozen=True)
 class RecipeConfig:
     """The whole recipe. `seed` decides every random choice; `precision`: see `runtime.choose_precision`."""
 
@@ -134,7 +281,10 @@ class RecipeConfig:
     motion: StageConfig = field(default_factory=lambda: StageConfig(steps=4000, batch=32))
     finetune: StageConfig = field(default_factory=lambda: StageConfig(steps=3000, batch=4, rate=4e-4, ema=0.995))
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+    personalize: PersonalizeConfig = field(default_factory=PersonalizeConfig)
 
     def digest(self) -> str:
         """The first 12 digits of the settings' SHA-256: equal settings, equal digest."""

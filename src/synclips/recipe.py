@@ -83,7 +83,7 @@ def finetune(
             motion = MotionStage(store, recipe, encoders, place)
         best_motion = run_stage(motion, recipe, _folder(outputs, recipe, motion), on_progress=on_progress)
         with from_seed(recipe):
-            generator = build_model(recipe.model)
+            generator = build_model(recipe)
             assert isinstance(generator, Generator)
             load_into(best_motion, generator.motion)
             stage = FinetuneStage(store, recipe, generator, encoders.syncnet, place)

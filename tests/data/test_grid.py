@@ -8,12 +8,15 @@ import pytest
 from synclips.data.grid import (
     UNSEEN_SPEAKERS,
     Utterance,
+    clip_key,
     find_utterances,
     is_utterance_name,
     parse_alignment,
     sentence_of,
+    speaker_of,
     split,
     split_of,
+    utterance_names,
 )
 from synclips.errors import DataError
 
@@ -32,11 +35,26 @@ def test_name_spells_the_sentence() -> None:
     assert sentence_of("swwx1p") == ("set", "white", "with", "x", "one", "please")
 
 
-@pytest.mark.parametrize("name", ["", "bbaf2", "bbaf2nn", "xbaf2n", "bbaf0n", "BBAF2N", "unnamed_1600ms", "../etc"])
+@pytest.mark.parametrize(
+    "name", ["", "bbaf2", "bbaf2nn", "xbaf2n", "bbaf0n", "bbaw2n", "BBAF2N", "unnamed_1600ms", "../etc"]
+)
 def test_other_names_are_refused(name: str) -> None:
     assert not is_utterance_name(name)
     with pytest.raises(DataError, match="not the name of a GRID utterance"):
         sentence_of(name)
+
+
+def test_every_name_spells_a_sentence_of_its_own() -> None:
+    names = list(utterance_names())
+    assert len(names) == len(set(names)) == 64_000
+    assert all(is_utterance_name(name) for name in names[::997])
+    assert len({sentence_of(name) for name in names}) == 64_000
+
+
+def test_a_clip_has_one_key_from_the_corpus_to_the_report() -> None:
+    utterance = Utterance("s12", "bbaf2n", Path("s12/bbaf2n.mpg"), None, sentence_of("bbaf2n"))
+    assert utterance.key == clip_key("s12", "bbaf2n") == "s12.bbaf2n"
+    assert speaker_of(utterance.key) == "s12"
 
 
 def test_alignment_is_read_in_seconds(tmp_path: Path) -> None:

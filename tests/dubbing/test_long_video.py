@@ -100,7 +100,7 @@ def walk(minutes: int) -> None:
     from synclips.tracking.tracked_video import follow
 
     sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-    from small_models import SMALL
+    from small_models import SMALL_RECIPE
 
     peak = Peak()
     peak.start()
@@ -134,7 +134,7 @@ def walk(minutes: int) -> None:
     for module in (mouth_bank, occlusion):
         module.frames_in_order = same_image
     peak.stage = "bank"
-    renderer = build_renderer(build_model(SMALL).eval(), tracked)
+    renderer = build_renderer(build_model(SMALL_RECIPE).eval(), tracked)
     peak.stage = "plan"
     plan = BlockPlan(renderer, sound, timeline)
     for step in (0, BLOCK, len(timeline) // 2, len(timeline) - 1):  # blocks are alike: four of them tell

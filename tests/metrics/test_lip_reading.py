@@ -11,9 +11,9 @@ from drawn_clips import draw_clip, write_store
 
 from synclips.config import RecipeConfig
 from synclips.data.dataset import ClipStore
+from synclips.data.grid import PLACES
 from synclips.errors import CheckpointError, DataError
 from synclips.metrics.lip_reading import (
-    grammar,
     load_lip_reader,
     most_likely_sentence,
     read_lips,
@@ -30,7 +30,7 @@ TIMES = tuple((0.4 + 0.3 * i, 0.7 + 0.3 * i, word) for i, word in enumerate(SENT
 
 
 def test_the_grammar_is_grids() -> None:
-    assert [len(place) for place in grammar()] == [4, 4, 4, 25, 10, 4]
+    assert [len(place) for place in PLACES] == [4, 4, 4, 25, 10, 4]
     assert len(vocabulary()) == 51
     assert BLANK not in vocabulary().values()
     for name, word in zip("bbaf2n", SENTENCE, strict=True):
@@ -93,7 +93,7 @@ def test_the_sentence_read_is_the_likeliest_of_all() -> None:
         read = most_likely_sentence(log_probs)
         found = best_score(log_probs, tuple(vocabulary()[w] for w in read))
         # all rivals that differ in one or two places, and many at random
-        places = [[vocabulary()[w] for w in place] for place in grammar()]
+        places = [[vocabulary()[w] for w in place] for place in PLACES]
         own = [vocabulary()[w] for w in read]
         rivals = [tuple(rng.choice(place) for place in places) for _ in range(2000)]
         for k, place in enumerate(places):

@@ -9,13 +9,11 @@ import torch
 
 from synclips.config import AudioEncoderConfig, ModelConfig, MotionConfig
 from synclips.errors import CheckpointError
-from synclips.models import motion
 from synclips.models.checkpoint import load_into, read_metadata, save_model
 from synclips.models.encoders import sound_windows
 from synclips.models.generator import Refiner, blend
-from synclips.models.losses import gradient_loss, pixel_loss, sample_pixels, structure_loss
+from synclips.models.losses import contrastive_loss, gradient_loss, pixel_loss, structure_loss
 from synclips.models.motion import AudioEncoder, MotionModel, fit_basis
-from synclips.models.syncnet import contrastive_loss
 
 SMALL = ModelConfig(
     audio=AudioEncoderConfig(dim=32, layers=2, heads=2, feedforward=64), motion=MotionConfig(components=6)
@@ -74,16 +72,16 @@ def bank_of_four() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.randn(1, 4, 128), torch.randn(1, 4, 6), torch.ones(1, 4, dtype=torch.bool)
 
 
-def test_the_bank_is_trusted_half(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_with_and_without_the_bank_are_averaged() -> None:
     torch.manual_seed(0)
     model, features, bank = MotionModel(39, 15, SMALL).eval(), torch.randn(1, 40, 39), bank_of_four()
     both = model(features, *bank)
-    monkeypatch.setattr(motion, "BANK_SHARE", 1.0)
-    told = model(features, *bank)
-    monkeypatch.setattr(motion, "BANK_SHARE", 0.0)
+    model.bank_share = 1.0
+    informed = model(features, *bank)
+    model.bank_share = 0.0
     alone = model(features, *bank)
-    assert not torch.allclose(told[0], alone[0], atol=1e-3)
-    for mean, one, other in zip(both, told, alone, strict=True):
+    assert not torch.allclose(informed[0], alone[0], atol=1e-3)
+    for mean, one, other in zip(both, informed, alone, strict=True):
         torch.testing.assert_close(mean, (one + other) / 2)
 
 
@@ -122,12 +120,6 @@ def test_losses_are_nought_for_equal_pictures_and_ignore_what_has_no_weight(loss
     assert loss(wrong, real, weight).item() == pytest.approx(0, abs=1e-5)
     wrong[..., :8] = 0
     assert loss(wrong, real, weight).item() > 0.02
-
-
-def test_pixels_are_sampled_at_their_centres() -> None:
-    picture = torch.arange(12.0).reshape(1, 1, 3, 4)
-    at = torch.tensor([[[[0.0, 0.0], [3.0, 2.0], [1.5, 1.0]]]])
-    assert sample_pixels(picture, at).flatten().tolist() == pytest.approx([0, 11, 5.5])
 
 
 def test_a_checkpoint_comes_back_and_says_what_it_is(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import torch
 from drawn_head import drawn_video, pictures
-from small_models import SMALL
+from small_models import SMALL_RECIPE
 
 from synclips.features.face_mesh import LIPS
 from synclips.features.mfcc import N_FEATURES
@@ -16,6 +16,8 @@ from synclips.rendering.compositor import blend_layers, grain, match_grain
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.mesh_warp import around_lips
 from synclips.rendering.renderer import build_model
+
+RENDER = SMALL_RECIPE.render
 
 
 def textures(count: int) -> list[np.ndarray]:
@@ -31,7 +33,7 @@ def test_theme_3_a_mixture_is_as_sharp_as_what_it_is_mixed_of() -> None:
     layers = textures(3)
     shares = shares_of(0.0, 0.65, 0.35)
     mean = sum(share * layer.astype(np.float32) for share, layer in zip((0, 0.65, 0.35), layers, strict=True))
-    mixed = blend_layers(layers, shares, 1.6)
+    mixed = blend_layers(layers, shares, 1.6, RENDER)
     energy = [gradient_energy(np.clip(p, 0, 255).astype(np.uint8)) for p in (layers[1], mean, mixed)]
     assert energy[1] < 0.65 * energy[0]
     assert 0.85 < energy[2] / energy[0] < 1.15
@@ -41,16 +43,16 @@ def test_theme_3_a_mixture_is_as_sharp_as_what_it_is_mixed_of() -> None:
 
 def test_one_layer_alone_is_itself() -> None:
     layers = textures(2)
-    np.testing.assert_allclose(blend_layers(layers, shares_of(1, 0), 1.0), layers[0], atol=1e-3)
+    np.testing.assert_allclose(blend_layers(layers, shares_of(1, 0), 1.0, RENDER), layers[0], atol=1e-3)
 
 
 def test_grain_is_matched_and_never_taken_away() -> None:
     rng, everywhere = np.random.default_rng(0), np.ones((120, 140), bool)
     plain = np.full((120, 140, 3), 128.0, np.float32)
     noisy = (plain + rng.normal(0, 4, (120, 140, 1))).round().clip(0, 255).astype(np.uint8)
-    matched = match_grain(plain, noisy, everywhere, (3, 4))
+    matched = match_grain(plain, noisy, everywhere, (3, 4), RENDER)
     assert abs(grain(matched, everywhere) / grain(noisy, everywhere) - 1) < 0.1
-    still = match_grain(noisy.astype(np.float32), plain.astype(np.uint8), everywhere, (3, 4))
+    still = match_grain(noisy.astype(np.float32), plain.astype(np.uint8), everywhere, (3, 4), RENDER)
     np.testing.assert_array_equal(still, noisy)
 
 
@@ -58,7 +60,7 @@ def test_grain_is_another_in_each_frame_and_the_same_each_time() -> None:
     everywhere = np.ones((60, 60), bool)
     plain = np.full((60, 60, 3), 128.0, np.float32)
     noisy = (plain + np.random.default_rng(0).normal(0, 4, (60, 60, 1))).clip(0, 255).astype(np.uint8)
-    made = [match_grain(plain, noisy, everywhere, seed) - plain for seed in ((1, 1), (1, 1), (2, 2))]
+    made = [match_grain(plain, noisy, everywhere, seed, RENDER) - plain for seed in ((1, 1), (1, 1), (2, 2))]
     np.testing.assert_array_equal(made[0], made[1])
     assert abs(np.corrcoef(made[0].ravel(), made[2].ravel())[0, 1]) < 0.1
 
@@ -67,7 +69,7 @@ def test_theme_2_nothing_outside_the_mask_changes_and_no_grain_is_added_there(tm
     """The same frames with another sound: far from the mouth they are the source's, bit for bit."""
     video = drawn_video(tmp_path / "head.mkv", 12, grain=5.0)
     torch.manual_seed(0)
-    lip_sync, frames = LipSync(build_model(SMALL), video), pictures(video)
+    lip_sync, frames = LipSync(build_model(SMALL_RECIPE), video), pictures(video)
     features = np.random.default_rng(0).normal(size=(48, N_FEATURES)).astype(np.float32)
     plan = lip_sync.plan(features, video.times, np.arange(12))
     made = np.stack([lip_sync.render(frames[i], i, plan, i) for i in range(12)])
@@ -83,7 +85,7 @@ def test_theme_2_nothing_outside_the_mask_changes_and_no_grain_is_added_there(tm
 
 def test_theme_2_nothing_is_painted_beyond_the_surroundings_of_the_lips() -> None:
     """On the neck, in hair and at the chin's outline a network knows nothing: skin is the frame's own there."""
-    share = around_lips()
+    share = around_lips(RENDER.spoken_reach)
     assert share[LIPS].min() == 1
     assert share[468:].max() == 0
     assert share[[172, 397, 234, 454]].max() < 0.05

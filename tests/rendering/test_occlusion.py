@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_head import HEIGHT, WIDTH, drawn_video, pictures
-from small_models import SMALL
+from small_models import SMALL_RECIPE
 
 from synclips.features.mfcc import N_FEATURES
 from synclips.media.video import probe, read_frames
@@ -54,7 +54,7 @@ def paint(kind: str, picture: np.ndarray, number: int) -> np.ndarray:
 
 def renderer(video: TrackedVideo) -> LipSync:
     torch.manual_seed(0)
-    return LipSync(build_model(SMALL), video)
+    return LipSync(build_model(SMALL_RECIPE), video)
 
 
 def sound() -> np.ndarray:
@@ -108,7 +108,7 @@ def test_nothing_is_seen_before_real_mouths(grid_clips: Path) -> None:
     detector = FaceMeshDetector()
     video = track_video(probe(path), read_frames(path), detector)
     detector.close()
-    appearance = learn_appearance(video, build_bank(video))
+    appearance = learn_appearance(video, build_bank(video, SMALL_RECIPE.render))
     assert len(appearance.turn) == len(video)
     assert not find_occluders(video, appearance, appearance.turn, np.arange(len(video))).masks
 

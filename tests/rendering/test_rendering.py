@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from synclips.config import RenderConfig
 from synclips.features.alignment import fit_alignment
 from synclips.features.face_mesh import INNER_LIPS, Pose, lower_points, template
 from synclips.features.mesh_raster import extend
@@ -52,9 +53,9 @@ def test_the_cheapest_path_follows_runs_and_jumps_only_for_a_gain() -> None:
     cost = np.full((3, 6), 5.0)
     cost[[0, 1, 2], [0, 1, 2]] = 1
     cost[1, 4] = 0.5  # a jump there and back costs more than it gains
-    assert cheapest_path(cost, follows).tolist() == [0, 1, 2]
+    assert cheapest_path(cost, follows, 0.75).tolist() == [0, 1, 2]
     cost[:, 4] = -9
-    assert cheapest_path(cost, follows).tolist() == [4, 4, 4]
+    assert cheapest_path(cost, follows, 0.75).tolist() == [4, 4, 4]
 
 
 def head() -> tuple[np.ndarray, np.ndarray, np.ndarray, Pose]:
@@ -67,7 +68,7 @@ def head() -> tuple[np.ndarray, np.ndarray, np.ndarray, Pose]:
 
 def test_a_warp_onto_itself_changes_nothing() -> None:
     image, mesh, points, _ = head()
-    warp = prepare_warp(points, fit_alignment(mesh)[0], 320, 300)
+    warp = prepare_warp(points, fit_alignment(mesh)[0], 320, 300, RenderConfig())
     assert warp is not None
     left, top, right, bottom = warp.box
     made = warp_image(warp, image, points).astype(int)
@@ -82,7 +83,7 @@ def test_a_moved_chin_is_fetched_from_where_it_was() -> None:
     moved = template().copy()
     moved[152, 1] += 6
     wanted = pose.to_image(extend(moved[None]))[0, :, :2]
-    warp = prepare_warp(wanted, fit_alignment(mesh)[0], 320, 300)
+    warp = prepare_warp(wanted, fit_alignment(mesh)[0], 320, 300, RenderConfig())
     assert warp is not None
     left, top, _, _ = warp.box
     at = warp.to_native(warp.raster.interpolate(points))
@@ -93,7 +94,7 @@ def test_a_moved_chin_is_fetched_from_where_it_was() -> None:
 
 def test_a_face_outside_the_frame_is_left_alone() -> None:
     _, mesh, points, _ = head()
-    assert prepare_warp(points - 2000, fit_alignment(mesh - 2000)[0], 320, 300) is None
+    assert prepare_warp(points - 2000, fit_alignment(mesh - 2000)[0], 320, 300, RenderConfig()) is None
 
 
 def test_pixels_without_mask_stay_bit_for_bit() -> None:
@@ -112,7 +113,7 @@ def test_a_mouth_in_another_light_takes_the_skins() -> None:
     skin = np.full((40, 40, 3), 120, np.uint8)
     lips = np.zeros((40, 40), np.float32)
     lips[10:30, 10:30] = 0.3
-    matched = match_colour((skin * 0.85).astype(np.uint8), skin, lips)
+    matched = match_colour((skin * 0.85).astype(np.uint8), skin, lips, RenderConfig())
     assert np.abs(matched.astype(int) - 120).max() <= 2
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from drawn_head import drawn_video, pictures, poses
 from scipy.spatial.transform import Rotation
-from small_models import SMALL
+from small_models import SMALL_RECIPE
 
 from synclips.features.face_mesh import Pose, flipped_triangles, lower_points, template
 from synclips.features.mesh_raster import extend, extended_triangles
@@ -100,7 +100,7 @@ def test_fading_takes_time_on_both_sides() -> None:
 
 def lip_sync(video: TrackedVideo) -> LipSync:
     torch.manual_seed(0)
-    return LipSync(build_model(SMALL), video)
+    return LipSync(build_model(SMALL_RECIPE), video)
 
 
 def sound(frames: int) -> np.ndarray:
@@ -129,7 +129,7 @@ def test_no_triangle_of_the_made_face_is_turned_over() -> None:
     rng, corners = np.random.default_rng(0), extended_triangles()
     for yaw in (0, 25, 45):
         pose = poses(1, yaw=yaw)
-        share = moving_share(pose.rotation[0])
+        share = moving_share(pose.rotation[0], SMALL_RECIPE.render)
         for size in (1.5, 4.0, 9.0):
             wanted = template().copy()
             wanted[lower_points()] += rng.normal(0, size, (len(lower_points()), 3)).astype(np.float32)
@@ -148,7 +148,7 @@ def test_a_shape_without_folds_is_left_as_it_is() -> None:
 
 def test_theme_2_the_far_cheek_of_a_turned_head_does_not_move_and_lips_do() -> None:
     for yaw, far, near in ((40, 214, 434), (-40, 434, 214)):
-        share = moving_share(poses(1, yaw=yaw).rotation[0])
+        share = moving_share(poses(1, yaw=yaw).rotation[0], SMALL_RECIPE.render)
         assert share[far] < 0.05
         assert share[near] > 0.7
         assert share[[13, 14, 61, 291, 152]].min() > 0.9

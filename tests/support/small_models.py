@@ -17,19 +17,20 @@ SMALL = ModelConfig(
     motion=MotionConfig(components=8, blocks=1, heads=2),
     refiner=RefinerConfig(widths=(8, 8, 8), blocks=1),
 )
+SMALL_RECIPE = RecipeConfig(model=SMALL)
 
 
 def write_generator(path: Path) -> Path:
     """A generator of `base`, as fine-tuning leaves one."""
     torch.manual_seed(0)
-    metadata = {"stage": "finetune", "step": 0, "recipe": asdict(RecipeConfig(model=SMALL))}
-    save_model(path, build_model(SMALL), metadata, half=True)
+    metadata = {"stage": "finetune", "step": 0, "recipe": asdict(SMALL_RECIPE)}
+    save_model(path, build_model(SMALL_RECIPE), metadata, half=True)
     return path
 
 
 def write_encoders(path: Path) -> Path:
     """Encoders of `base`, as pretraining leaves them."""
     torch.manual_seed(0)
-    metadata = {"stage": "pretrain", "step": 0, "recipe": asdict(RecipeConfig(model=SMALL))}
+    metadata = {"stage": "pretrain", "step": 0, "recipe": asdict(SMALL_RECIPE)}
     save_model(path, BaseEncoders(N_FEATURES, SMALL), metadata)
     return path

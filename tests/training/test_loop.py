@@ -12,7 +12,7 @@ from torch import nn
 from synclips.config import RecipeConfig, StageConfig
 from synclips.errors import CheckpointError
 from synclips.runtime import choose_precision
-from synclips.training.loop import rate_at, run_stage
+from synclips.training.loop import Means, Steps, rate_at, run_in_memory, run_stage
 
 
 class Line:
@@ -103,3 +103,34 @@ def test_the_rate_rises_then_falls_along_a_cosine() -> None:
     assert max(rates) > 0.95
     assert rates[-1] < 0.011
     assert int(np.argmax(rates)) == pytest.approx(99, abs=2)
+
+
+def test_a_run_in_memory_equals_one_in_a_folder_and_leaves_the_random_state_alone(tmp_path: Path) -> None:
+    run_stage(Line(6), RecipeConfig(), tmp_path)
+    line = Line(6)
+    torch.manual_seed(3)
+    state = torch.random.get_rng_state()
+    run_in_memory(line, RecipeConfig(), Steps(line.config))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    last = torch.load(tmp_path / "last.pt", weights_only=True)["networks"]["model"]
+    for name, value in line.model.state_dict().items():
+        torch.testing.assert_close(value, last[name], rtol=0, atol=0)
+
+
+def test_a_run_in_memory_that_gains_nothing_returns_what_it_began_with() -> None:
+    line = Line(4)
+    before = {name: value.clone() for name, value in line.model.state_dict().items()}
+    scores = iter([2.0, 1.0, 0.5])
+    line.validate = lambda model: {"score": next(scores)}  # type: ignore[method-assign]  # noqa: ARG005
+    best = run_in_memory(line, RecipeConfig(), Steps(line.config))
+    assert (best.before["score"], best.after["score"]) == (2.0, 2.0)
+    for name, value in best.network.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert any(not torch.equal(value, before[name]) for name, value in line.model.state_dict().items())
+
+
+def test_figures_are_means_over_the_parts_that_had_them() -> None:
+    means = Means()
+    means.add({"pixel": 1.0, "sync": 2.0})
+    means.add({"pixel": 3.0})
+    assert means.values() == {"pixel": 2.0, "sync": 2.0}

@@ -1,16 +1,16 @@
 """A model fitted to a person's own video is never worse on what was held out, and says why it was left alone."""
 
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small_models import SMALL
+from small_models import SMALL, SMALL_RECIPE
 
-from synclips.config import ModelConfig
+from synclips.config import LossConfig, ModelConfig, PersonalizeConfig, RecipeConfig
 from synclips.data.synthetic import write_synthetic_corpus
 from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.video import probe, read_frames
@@ -20,7 +20,7 @@ from synclips.models.syncnet import SyncNet
 from synclips.rendering.renderer import build_model
 from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.tracked_video import TrackedVideo, track_video
-from synclips.training import personalize
+from synclips.training import personal_stages, personalize
 from synclips.training.personal_clips import PersonalClips, cut_clips
 from synclips.training.personalize import Personalization, fit_person, fitted
 
@@ -39,7 +39,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrackedVideo, Wave
 @pytest.fixture
 def model() -> Generator:
     torch.manual_seed(0)
-    generator = build_model(SMALL)
+    generator = build_model(SMALL_RECIPE)
     assert isinstance(generator, Generator)
     points = torch.randn_like(generator.motion.basis).flatten(1)
     basis = torch.linalg.qr(points.T).Q.T.reshape(generator.motion.basis.shape)
@@ -75,9 +75,9 @@ def test_a_fit_gains_or_keeps_and_leaves_the_model_alone(
     person: tuple[TrackedVideo, Waveform], model: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(personalize, "measure_sync", lambda *_: heard_with(0.5))
-    monkeypatch.setattr(personalize, "RATE", 3e-2)
+    model.recipe = replace(model.recipe, personalize=PersonalizeConfig(rate=3e-2, warmup=1))
     ticks = count()
-    monkeypatch.setattr(personalize.time, "monotonic", lambda: next(ticks) * 0.25)
+    monkeypatch.setattr(personal_stages.time, "monotonic", lambda: next(ticks) * 0.1)
     torch.nn.init.constant_(model.motion.head[-1].bias, 2.0)  # a mouth that hangs open
     before = {name: value.clone() for name, value in model.state_dict().items()}
     told: list[int] = []
@@ -91,6 +91,22 @@ def test_a_fit_gains_or_keeps_and_leaves_the_model_alone(
     assert told == sorted(told)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert any(not torch.equal(before[name], value) for name, value in fitted.state_dict().items())
+
+
+def test_a_fit_follows_the_checkpoints_recipe(
+    person: tuple[TrackedVideo, Waveform], model: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model whose recipe weighs every loss with nought learns nothing; by the default recipe it would."""
+    monkeypatch.setattr(personalize, "measure_sync", lambda *_: heard_with(0.5))
+    ticks = count()
+    monkeypatch.setattr(personal_stages.time, "monotonic", lambda: next(ticks) * 0.4)
+    torch.nn.init.constant_(model.motion.head[-1].bias, 2.0)
+    nothing = LossConfig(**{field.name: 0.0 for field in fields(LossConfig)})
+    model.recipe = replace(model.recipe, loss=nothing, personalize=PersonalizeConfig(rate=3e-2, warmup=1))
+    fitted, fit = fit_person(model, *person, SyncNet(39, SMALL.syncnet).eval(), 4.0)
+    assert not fit.note
+    for name, value in model.state_dict().items():
+        assert torch.equal(fitted.state_dict()[name], value)
 
 
 def test_sound_that_does_not_belong_to_the_lips_teaches_nothing(
@@ -140,7 +156,7 @@ def test_a_silent_video_and_another_preset_are_left_alone(
 ) -> None:
     silent = replace(person[0], info=replace(person[0].info, has_audio=False))
     assert fitted(model, silent, 5.0, None)[0] is model
-    seed = build_model(ModelConfig(preset="blueprint"))
+    seed = build_model(RecipeConfig(model=ModelConfig(preset="blueprint")))
     same, fit = fitted(seed, person[0], 5.0, None)
     assert same is seed
     assert "base" in fit.note

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
-from synclips.data.grid import split_of
+from synclips.data.grid import clip_key, speaker_of, split_of
 from synclips.data.shards import Clip, ClipEntry, Manifest, clip_from_members
 from synclips.errors import DataError, ShardError
 from synclips.features.face_mesh import lower_points, rest_shape
@@ -95,7 +95,7 @@ class ClipStore:
         """Keys of the fixed splits (see synclips.data.grid.split_of)."""
         parts: dict[str, list[str]] = {"train": [], "seen": [], "unseen": []}
         for key in self.entries:
-            speaker, name = key.split(".")
+            speaker, _, name = key.partition(".")
             parts[split_of(speaker, name)].append(key)
         return parts
 
@@ -129,7 +129,7 @@ def by_speaker(keys: Iterable[str]) -> dict[str, list[str]]:
     """The keys of each speaker, in order."""
     groups: dict[str, list[str]] = {}
     for key in keys:
-        groups.setdefault(key.split(".")[0], []).append(key)
+        groups.setdefault(speaker_of(key), []).append(key)
     return groups
 
 
@@ -139,7 +139,7 @@ def _index(path: Path) -> dict[str, _Place]:
         with tarfile.open(path) as tar:
             for info in tar:
                 speaker, name, suffix = info.name.split(".", 2)
-                members.setdefault(f"{speaker}.{name}", []).append((suffix, info.offset_data, info.size))
+                members.setdefault(clip_key(speaker, name), []).append((suffix, info.offset_data, info.size))
     except FileNotFoundError as error:
         raise ShardError(f"no such shard: {path}; run `synclips preprocess` again") from error
     except (tarfile.TarError, ValueError, OSError) as error:

@@ -7,8 +7,9 @@ On disk: `<root>/<speaker>/<utterance>.mpg` (or .mp4) with `<utterance>.align` b
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
@@ -32,14 +33,22 @@ UNSEEN_SPEAKERS: Final = frozenset({"s6", "s7", "s8", "s9", "s22", "s33"})
 HELD_OUT_SPEAKER: Final = "s1"
 HELD_OUT_ONE_IN: Final = 14
 
-_COMMAND: Final = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
-_COLOUR: Final = {"b": "blue", "g": "green", "r": "red", "w": "white"}
-_PREPOSITION: Final = {"a": "at", "b": "by", "i": "in", "w": "with"}
-_DIGIT: Final = dict(
-    zip("z123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True),
+_DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+GRAMMAR: Final[tuple[Mapping[str, str], ...]] = tuple(
+    MappingProxyType(words)
+    for words in (
+        {"b": "bin", "l": "lay", "p": "place", "s": "set"},
+        {"b": "blue", "g": "green", "r": "red", "w": "white"},
+        {"a": "at", "b": "by", "i": "in", "w": "with"},
+        {letter: letter for letter in "abcdefghijklmnopqrstuvxyz"},
+        dict(zip("z123456789", _DIGITS, strict=True)),
+        {"a": "again", "n": "now", "p": "please", "s": "soon"},
+    )
 )
-_ADVERB: Final = {"a": "again", "n": "now", "p": "please", "s": "soon"}
-_NAME: Final = re.compile(r"[blps][bgrw][abiw][a-z][z1-9][anps]")
+"""What may stand at each of a sentence's six places (command, colour, preposition, letter, digit, adverb): the word by
+the character that a file name spells it with. There is no letter w: its name has three syllables."""
+PLACES: Final = tuple(tuple(words.values()) for words in GRAMMAR)
+"""The words of each place."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +63,8 @@ class Utterance:
 
     @property
     def key(self) -> str:
-        """`speaker/name`, as in s1/bbaf2n."""
-        return f"{self.speaker}/{self.name}"
+        """See `clip_key`."""
+        return clip_key(self.speaker, self.name)
 
 
 @dataclass(frozen=True)
@@ -76,9 +85,24 @@ def speaker_name(number: int) -> str:
     return f"s{number}"
 
 
+def clip_key(speaker: str, name: str) -> str:
+    """What a clip is called wherever clips of several speakers are named: `s1.bbaf2n`."""
+    return f"{speaker}.{name}"
+
+
+def speaker_of(key: str) -> str:
+    """The speaker in a clip's key."""
+    return key.partition(".")[0]
+
+
 def is_utterance_name(name: str) -> bool:
     """Whether `name` is spelled as GRID's file names are: bbaf2n."""
-    return _NAME.fullmatch(name) is not None
+    return len(name) == len(GRAMMAR) and all(code in words for code, words in zip(name, GRAMMAR, strict=True))
+
+
+def utterance_names() -> Iterator[str]:
+    """Every name that an utterance can have, in the grammar's order: 64,000."""
+    return ("".join(codes) for codes in product(*GRAMMAR))
 
 
 def sentence_of(name: str) -> tuple[str, ...]:
@@ -91,8 +115,7 @@ def sentence_of(name: str) -> tuple[str, ...]:
     """
     if not is_utterance_name(name):
         raise DataError(f"{name!r} is not the name of a GRID utterance; one looks like bbaf2n (bin blue at f two now)")
-    command, colour, preposition, letter, digit, adverb = tuple(name)
-    return _COMMAND[command], _COLOUR[colour], _PREPOSITION[preposition], letter, _DIGIT[digit], _ADVERB[adverb]
+    return tuple(words[code] for code, words in zip(name, GRAMMAR, strict=True))
 
 
 def parse_alignment(path: Path) -> tuple[WordSpan, ...]:

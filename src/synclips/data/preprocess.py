@@ -247,7 +247,8 @@ def _finished(job: Job) -> State | None:
         return None
     try:
         state: State = json.loads(path.read_text())
-        same = state["settings"] == asdict(job.settings) and state["utterances"] == [u.key for u in job.utterances]
+        keys = [key.replace("/", ".") for key in state["utterances"]]  # as earlier versions wrote them
+        same = state["settings"] == asdict(job.settings) and keys == [u.key for u in job.utterances]
         return state if same and state["sha256"] == sha256_of(job.path) else None
     except (ValueError, KeyError):
         return None

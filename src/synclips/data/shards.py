@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from synclips.data.clip_codec import decode_pictures, decode_sound, encode_pictures, encode_sound
+from synclips.data.grid import clip_key
 from synclips.errors import MediaError, ShardError
 from synclips.features.face_mesh import lower_points
 from synclips.files import atomic_path
@@ -62,8 +63,8 @@ class Clip:
 
     @property
     def key(self) -> str:
-        """speaker.name, unique in the corpus."""
-        return f"{self.speaker}.{self.name}"
+        """Unique in the corpus, see `clip_key`."""
+        return clip_key(self.speaker, self.name)
 
     def meshes(self) -> Float32[np.ndarray, "n 468 3"]:
         """The whole canonical mesh in each frame: the clip's mean with the lower face as it moves."""

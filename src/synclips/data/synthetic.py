@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from synclips.data.grid import (
     WordSpan,
     sentence_of,
     split_of,
+    utterance_names,
 )
 from synclips.data.synthetic_face import HEIGHT, WIDTH, HeadPose, Look, SyntheticFace
 from synclips.data.synthetic_voice import Articulation, Voice
@@ -29,9 +29,7 @@ _SPOKEN: Final = (0.12, 0.88)
 """The part of a clip, as shares of its length, in which the sentence is spoken."""
 _QUALITY: Final = 22
 """CRF of the pictures: as good as the corpus's own MPEG-1, and quicker than the writer's default."""
-_LETTERS: Final = "abcdefghijklmnopqrstuvxyz"
-_NAMES: Final = tuple("".join(letters) for letters in product("blps", "bgrw", "abiw", _LETTERS, "z123456789", "anps"))
-"""Every name that a GRID utterance can have: 64,000."""
+_NAMES: Final = tuple(utterance_names())
 
 
 @dataclass(frozen=True)

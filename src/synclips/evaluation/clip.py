@@ -117,9 +117,8 @@ def load_footage(utterance: Utterance, detectors: Detectors) -> Footage:
         detector.close()
     frames = np.stack([frame.image for frame in timed])
     waveform = normalise_loudness(read_audio(utterance.video, SAMPLE_RATE))
-    key = f"{utterance.speaker}.{utterance.name}"
     seen = look_of(frames, video.track)
-    return Footage(key, utterance.speaker, utterance.words, video, frames, waveform, seen)
+    return Footage(utterance.key, utterance.speaker, utterance.words, video, frames, waveform, seen)
 
 
 def opening_share(look_: Look, rest: Float32[np.ndarray, "m 3"]) -> Float64[np.ndarray, " n"]:

@@ -54,7 +54,7 @@ class ModelMaker:
             for step in range(count):
                 yield renderer.render(footage.frames[step], step, plan, step)
             return
-        bank = build_bank(footage.video)
+        bank = build_bank(footage.video, self.model.recipe.render)
         turn = turns(footage.video.pose.rotation)
         for start in range(0, count, BLOCK):
             block = range(start, min(start + BLOCK, count))

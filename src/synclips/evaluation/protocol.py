@@ -83,7 +83,7 @@ class Case:
     @property
     def key(self) -> str:
         """The clip's key, as in synclips.data.shards."""
-        return f"{self.source.speaker}.{self.source.name}"
+        return self.source.key
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,12 @@ def crop_pose(pose: Pose, alignment: Float64[np.ndarray, "n 2 3"]) -> Float64[np
     return crop
 
 
+def crop_rotation(pose: Float64[np.ndarray, "n 3 4"]) -> Float64[np.ndarray, "n 3 3"]:
+    """The head's rotation in the crop's frame, from maps of canonical points to crop pixels (see `crop_pose`)."""
+    across, down = (pose[:, k, :3] / np.linalg.norm(pose[:, k, :3], axis=1, keepdims=True) for k in (0, 1))
+    return np.stack([across, down, np.cross(across, down)], axis=1)
+
+
 def transform(
     matrix: Float64[np.ndarray, "n 2 3"], points: Float32[np.ndarray, "n p 2"]
 ) -> Float32[np.ndarray, "n p 2"]:

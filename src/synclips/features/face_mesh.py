@@ -87,6 +87,12 @@ def mouth_opening(points: Float32[np.ndarray, "n 468 3"]) -> Float32[np.ndarray,
     return np.linalg.norm(points[:, INNER_TOP] - points[:, INNER_BOTTOM], axis=1).astype(np.float32)
 
 
+def lower_opening(lower: Float32[np.ndarray, "m 3"]) -> float:
+    """Gap between the inner lips' middles, of a canonical lower face (`lower_points()`); negative if they cross."""
+    top, bottom = np.searchsorted(lower_points(), [INNER_TOP, INNER_BOTTOM])
+    return float(lower[bottom, 1] - lower[top, 1])
+
+
 def mirror_points(points: Float32[np.ndarray, "*n 468 3"]) -> Float32[np.ndarray, "*n 468 3"]:
     """Canonical points of the face seen in a mirror, each under its own name again."""
     mirrored = points[..., mirror_index(), :].copy()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from synclips.data.grid import PLACES
 from synclips.errors import BackendError
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
@@ -17,15 +18,7 @@ from synclips.speech.text.normalise import normalise
 if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
-_PLACES: Final = (
-    "bin|lay|place|set",
-    "blue|green|red|white",
-    "at|by|in|with",
-    "|".join("abcdefghijklmnopqrstuvxyz"),
-    "zero|one|two|three|four|five|six|seven|eight|nine",
-    "again|now|please|soon",
-)
-_GRID: Final = re.compile(" ".join(f"(?:{words})" for words in _PLACES))
+_GRID: Final = re.compile(" ".join(f"(?:{'|'.join(words)})" for words in PLACES))
 _EDGE: Final = SAMPLE_RATE // 5
 """Samples of silence put before and after a sound, which the recogniser wants."""
 
@@ -80,7 +73,7 @@ def _decoder(grid: bool) -> "Decoder":
     options = {"lm": None} if grid else {}
     decoder = Decoder(samprate=float(SAMPLE_RATE), loglevel="FATAL", **options)
     if grid:
-        line = " ".join(f"({words})" for words in _PLACES)
+        line = " ".join(f"({'|'.join(words)})" for words in PLACES)
         decoder.add_jsgf_string("grid", f"#JSGF V1.0; grammar grid; public <line> = {line};")
         decoder.activate_search("grid")
     return decoder

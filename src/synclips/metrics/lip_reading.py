@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from synclips.data.grid import sentence_of
+from synclips.data.grid import PLACES
 from synclips.errors import CheckpointError
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.models.checkpoint import load_into, read_metadata
@@ -19,23 +19,12 @@ from synclips.runtime import device_of
 
 STAGE = "lip_reader"
 """What a lip reader's checkpoint says of itself."""
-_SLOTS = ("blps", "bgrw", "abiw", "abcdefghijklmnopqrstuvxyz", "z123456789", "anps")
-
-
-@cache
-def grammar() -> tuple[tuple[str, ...], ...]:
-    """GRID's words: what may stand at each of a sentence's six places."""
-    places = []
-    for number, codes in enumerate(_SLOTS):
-        names = ["bbaf2n"[:number] + code + "bbaf2n"[number + 1 :] for code in codes]
-        places.append(tuple(sentence_of(name)[number] for name in names))
-    return tuple(places)
 
 
 @cache
 def vocabulary() -> dict[str, int]:
     """Every word and its class for CTC."""
-    words = [word for place in grammar() for word in place]
+    words = [word for place in PLACES for word in place]
     return {word: number + 1 for number, word in enumerate(words)}
 
 
@@ -57,7 +46,7 @@ def most_likely_sentence(log_probs: Float32[np.ndarray, "t c"]) -> tuple[str, ..
 
     Exact (Viterbi) over all 64,000 sentences and all their alignments. Fewer than six frames give no sentence.
     """
-    places = [np.array([vocabulary()[word] for word in place]) for place in grammar()]
+    places = [np.array([vocabulary()[word] for word in place]) for place in PLACES]
     if len(log_probs) < len(places):
         return ()
     # a path is before place k on a blank, or on one of place k's words; each remembers the words it came through
@@ -83,7 +72,7 @@ def most_likely_sentence(log_probs: Float32[np.ndarray, "t c"]) -> tuple[str, ..
         blanks, blank_words = new_blanks + row[BLANK], new_blank_words
     end = int(scores[-1].argmax())
     final = blank_words[-1] if blanks[-1] > scores[-1][end] else (*paths[-1][end], end)
-    return tuple(grammar()[k][word] for k, word in enumerate(final))
+    return tuple(PLACES[k][word] for k, word in enumerate(final))
 
 
 def grey_mouths(crops: UInt8[np.ndarray, "n 144 144 3"]) -> Float32[np.ndarray, "n 48 96"]:

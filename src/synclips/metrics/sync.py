@@ -16,8 +16,8 @@ from synclips.data.dataset import ClipStore
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.features.mfcc import audio_features, mfcc
 from synclips.media.audio import Waveform
-from synclips.models.encoders import sound_windows, stack_frames
-from synclips.models.syncnet import FRAMES, SyncNet
+from synclips.models.encoders import sound_windows
+from synclips.models.syncnet import FRAMES, SyncNet, stack_frames
 from synclips.progress import Progress, silent
 from synclips.runtime import device_of
 

@@ -1,7 +1,6 @@
 """The discriminator of `base`: real or made, judged patch by patch (Isola et al., 2017; spectral norm: Miyato et al.,
 2018)."""
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -25,19 +24,3 @@ class Discriminator(nn.Module):
                 x = F.leaky_relu(x, 0.2)
             outputs.append(x)
         return outputs
-
-
-def hinge_discriminator(real: Float[Tensor, "*b"], made: Float[Tensor, "*b"]) -> Float[Tensor, ""]:
-    """Hinge loss of the discriminator (Lim and Ye, "Geometric GAN", 2017)."""
-    return torch.relu(1 - real).mean() + torch.relu(1 + made).mean()
-
-
-def hinge_generator(made: Float[Tensor, "*b"]) -> Float[Tensor, ""]:
-    """Hinge loss of the generator."""
-    return -made.mean()
-
-
-def feature_matching(real: list[Tensor], made: list[Tensor]) -> Float[Tensor, ""]:
-    """Mean L1 distance of the discriminator's features (Salimans et al., 2016)."""
-    terms = [F.l1_loss(m, r.detach()) for r, m in zip(real[:-1], made[:-1], strict=True)]
-    return torch.stack(terms).mean()

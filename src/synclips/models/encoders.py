@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from synclips.config import ModelConfig
 from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.motion import AudioEncoder
-from synclips.models.syncnet import FRAMES, STEPS, SyncNet
+from synclips.models.syncnet import FRAMES, STEPS, SyncNet, stack_frames
 
 Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
 """Unit vectors of lips and of sound, row by row of one moment, and the logarithm of their inverse temperature."""
@@ -56,11 +56,6 @@ class BaseEncoders(nn.Module):
 def build_encoders(features: int, config: ModelConfig) -> "BaseEncoders | BlueprintEncoders":
     """The encoders of a preset."""
     return BaseEncoders(features, config) if config.preset == "base" else BlueprintEncoders()
-
-
-def stack_frames(pictures: Float[Tensor, "b t h w 3"]) -> Float[Tensor, "b c h w"]:
-    """Frames as channels: frame 0's red, green, blue, then frame 1's."""
-    return pictures.permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
 def sound_windows(features: Float[Tensor, "c steps f"], index: Tensor) -> Float[Tensor, "c m 20 f"]:

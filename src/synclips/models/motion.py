@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from synclips.config import AudioEncoderConfig, ModelConfig
-from synclips.models.syncnet import VideoEncoder
+from synclips.models.syncnet import VideoEncoder, stack_frames
 
 
 class CrossAttention(nn.Module):
@@ -69,10 +69,6 @@ class AudioEncoder(nn.Module):
         return self.norm(self.transformer(x, mask=far))
 
 
-BANK_SHARE = 0.5
-"""Share of the windows in training, and of the prediction afterwards, that knows the person's bank of mouths."""
-
-
 class MotionModel(nn.Module):
     """MFCC features and a mouth bank in, motion components of every frame out."""
 
@@ -83,6 +79,7 @@ class MotionModel(nn.Module):
     def __init__(self, features: int, points: int, config: ModelConfig) -> None:
         super().__init__()
         dim, motion = config.audio.dim, config.motion
+        self.bank_share = motion.bank_share
         self.audio_encoder = AudioEncoder(features, config.audio)
         self.video_encoder = VideoEncoder(config.syncnet)
         self.bank_projection = nn.Linear(config.syncnet.dim + motion.components, dim)
@@ -109,18 +106,20 @@ class MotionModel(nn.Module):
     ) -> tuple[Float[Tensor, "b t k"], Float[Tensor, "b t d"]]:
         """Components in units of their spread, and the embeddings they were read from.
 
-        `bank` holds the video encoder's embeddings of the person's mouths and `shapes` their components. In training
-        half of the windows see no bank; afterwards both predictions, with the bank and without, are averaged: what a
-        bank of few speakers' mouths taught is then trusted half.
+        `bank` holds the video encoder's embeddings of the person's mouths and `shapes` their components. In training a
+        share of `bank_share` of the windows sees the bank; afterwards the predictions with and without it are averaged
+        with that weight, since a bank that was trained on few speakers is not to be relied on alone.
         """
         x = self.audio_encoder(features)
         mouths = self.bank_projection(torch.cat([bank, shapes], dim=-1))
         if self.training:
-            present = present & (torch.rand(len(present), 1, device=present.device) < BANK_SHARE)
+            present = present & (torch.rand(len(present), 1, device=present.device) < self.bank_share)
             x = self._attend(x, mouths, present)
             return self.head(x), x
-        told, alone = self._attend(x, mouths, present), self._attend(x, mouths, torch.zeros_like(present))
-        return torch.lerp(self.head(alone), self.head(told), BANK_SHARE), torch.lerp(alone, told, BANK_SHARE)
+        informed, alone = self._attend(x, mouths, present), self._attend(x, mouths, torch.zeros_like(present))
+        return torch.lerp(self.head(alone), self.head(informed), self.bank_share), torch.lerp(
+            alone, informed, self.bank_share
+        )
 
     def _attend(
         self, x: Float[Tensor, "b t d"], mouths: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]
@@ -128,6 +127,10 @@ class MotionModel(nn.Module):
         for block in self.cross_attention:
             x = block(x, mouths, present)
         return x
+
+    def embed_mouths(self, mouths: Float[Tensor, "n 5 48 96 3"]) -> Float[Tensor, "n v"]:
+        """The video encoder's embeddings of five-frame windows of mouth crops, RGB in [-1, 1]; a bank holds these."""
+        return self.video_encoder(stack_frames(mouths)).float()
 
     def displacement(self, components: Float[Tensor, "*b k"]) -> Float[Tensor, "*b m 3"]:
         """Components to the points' offsets from rest, in canonical units."""

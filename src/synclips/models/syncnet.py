@@ -80,14 +80,9 @@ class SyncNet(nn.Module):
         return F.normalize(self.audio_encoder(features.transpose(1, 2)).float(), dim=-1)
 
 
-def contrastive_loss(
-    video: Float[Tensor, "b d"], audio: Float[Tensor, "b d"], log_scale: Float[Tensor, ""]
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Symmetric InfoNCE over a batch of matching unit vectors, and the share of rows whose match ranks first."""
-    logits = video @ audio.T * log_scale.clamp(max=math.log(50)).exp()
-    target = torch.arange(len(logits), device=logits.device)
-    loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-    return loss, (logits.argmax(dim=1) == target).float().mean()
+def stack_frames(pictures: Float[Tensor, "b t h w 3"]) -> Float[Tensor, "b c h w"]:
+    """Frames as channels: frame 0's red, green, blue, then frame 1's."""
+    return pictures.permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
 def _convolution_1d(inputs: int, outputs: int, stride: int) -> nn.Sequential:

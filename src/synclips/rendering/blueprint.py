@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
+from synclips.config import RenderConfig
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import BLUEPRINT_VIEW, crop_face
 from synclips.features.mesh_raster import extend
@@ -71,7 +72,7 @@ class BlueprintLipSync:
         index = np.array([source])
         points = self.video.pose[index].to_image(extend(self.video.canonical(index)))[0, :, :2]
         height, width = frame.shape[:2]
-        warp = prepare_warp(points, self.video.alignment[source], width, height)
+        warp = prepare_warp(points, self.video.alignment[source], width, height, RenderConfig())
         if warp is None:
             return frame
         made = warp.to_native(plan.pictures[step], BLUEPRINT_VIEW)

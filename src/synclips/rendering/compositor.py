@@ -1,26 +1,36 @@
 """Putting the made face back: colour matched, feathered, composed exactly once."""
 
 from functools import cache
-from typing import Final
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-MOST_GAIN = 1.35
-"""Colour matching brightens or darkens a mouth by this factor at most."""
+from synclips.config import RenderConfig
+
+Picture = Float32[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]
+
+
+def colour_gain(
+    mouth: Picture, base: Picture, lips: Float32[np.ndarray, "h w"], render: RenderConfig
+) -> Float32[np.ndarray, " 3"]:
+    """Factors for a mouth's red, green and blue by which it meets the base layer around it: the ratio of their medians
+    over the lip mask's soft border. Pictures in [0, 255]."""
+    border = (lips > 0.05) & (lips < 0.6)
+    if int(border.sum()) < 20:
+        return np.ones(3, np.float32)
+    own, wanted = np.median(mouth[border], axis=0), np.median(base[border], axis=0)
+    return np.clip(wanted / np.maximum(own, 1), 1 / render.largest_gain, render.largest_gain).astype(np.float32)
 
 
 def match_colour(
-    mouth: UInt8[np.ndarray, "h w 3"], skin: UInt8[np.ndarray, "h w 3"], lips: Float32[np.ndarray, "h w"]
+    mouth: UInt8[np.ndarray, "h w 3"],
+    base: UInt8[np.ndarray, "h w 3"],
+    lips: Float32[np.ndarray, "h w"],
+    render: RenderConfig,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Scale the mouth's colours so that it meets the skin around it: medians over the lip mask's soft border."""
-    border = (lips > 0.05) & (lips < 0.6)
-    if int(border.sum()) < 20:
-        return mouth
-    own, wanted = np.median(mouth[border], axis=0), np.median(skin[border], axis=0)
-    gain = np.clip(wanted / np.maximum(own, 1), 1 / MOST_GAIN, MOST_GAIN)
-    return (mouth * gain.astype(np.float32)).clip(0, 255).astype(np.uint8)
+    """The mouth with its colours scaled by `colour_gain`."""
+    return (mouth * colour_gain(mouth, base, lips, render)).clip(0, 255).astype(np.uint8)
 
 
 def paste_back(
@@ -39,10 +49,6 @@ def paste_back(
     return result
 
 
-DECIDED = 8
-"""Power of the layers' shares by which they lend detail: the mean of two mouths' teeth is a blur."""
-MOST_GRAIN = 4.0
-"""Grey levels (standard deviation) of grain added at most."""
 TILE = 512
 """Side of the square of noise that grain is cut from."""
 MAD = 1.4826
@@ -50,14 +56,14 @@ MAD = 1.4826
 
 
 def blend_layers(
-    layers: list[UInt8[np.ndarray, "y x 3"]], shares: Float32[np.ndarray, "y x l"], fine: float
+    layers: list[UInt8[np.ndarray, "y x 3"]], shares: Float32[np.ndarray, "y x l"], fine: float, render: RenderConfig
 ) -> Float32[np.ndarray, "y x 3"]:
     """The layers in these shares (they sum to 1 a pixel), but with the detail of the leading one.
 
     Two bands (Burt and Adelson, "A multiresolution spline with application to image mosaics", ACM ToG 1983): what is
     coarser than `fine` pixels is the weighted mean, what is finer comes from whichever layer has the largest share.
     """
-    leading = shares**DECIDED
+    leading = shares**render.detail_power
     leading /= np.maximum(leading.sum(axis=2, keepdims=True), 1e-6)
     made = np.zeros((*shares.shape[:2], 3), np.float32)
     for number, layer in enumerate(layers):
@@ -71,6 +77,7 @@ def match_grain(
     frame: UInt8[np.ndarray, "y x 3"],
     skin: Bool[np.ndarray, "y x"],
     seed: tuple[int, int],
+    render: RenderConfig,
 ) -> Float32[np.ndarray, "y x 3"]:
     """The made picture with as much grain on its `skin` as the frame has there: independent noise in each frame, the
     same for the same `blueprint`."""
@@ -82,7 +89,7 @@ def match_grain(
         return made
     down, right = np.random.default_rng(seed).integers(0, TILE, 2)
     rows, columns = (np.arange(made.shape[0]) + down) % TILE, (np.arange(made.shape[1]) + right) % TILE
-    return made + _noise()[rows[:, None], columns[None], None] * np.float32(min(lack, MOST_GRAIN))
+    return made + _noise()[rows[:, None], columns[None], None] * np.float32(min(lack, render.largest_grain))
 
 
 def grain(picture: Float32[np.ndarray, "y x 3"] | UInt8[np.ndarray, "y x 3"], where: Bool[np.ndarray, "y x"]) -> float:
@@ -101,12 +108,13 @@ def _noise() -> Float32[np.ndarray, "t t"]:
     return noise / (np.median(np.abs(fine)) * MAD)
 
 
-LIT: Final = 4.0
-"""Opening, in canonical units, from which on the inside is as light as in the picture that it is taken from."""
-DARKEST: Final = 0.3
-"""What is left of the light when the lips meet."""
-CLOSING: Final = 1.5
-"""Only a mouth this many times as open as is wanted is shaded: others were seen at about this opening."""
+def inner_mouth_light(own: float, wanted: float, render: RenderConfig) -> float:
+    """Factor for the brightness of the inner mouth, seen at opening `own` and warped to opening `wanted` (canonical
+    units): teeth that were in full light would else show as a bright line between closing lips."""
+    wanted = max(wanted, 0.0)
+    if own <= render.closing * max(wanted, 1.0) or wanted >= render.lit_opening:
+        return 1.0
+    return render.darkest + (1 - render.darkest) * wanted / render.lit_opening
 
 
 def darken_inner_mouth(
@@ -114,11 +122,8 @@ def darken_inner_mouth(
     inside: Float32[np.ndarray, "h w"],
     own: float,
     wanted: float,
+    render: RenderConfig,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A mouth seen at opening `own`, warped to opening `wanted` (canonical units): teeth that were in full light would
-    else show as a bright line between closing lips. `inside` is the mask of the inner mouth, in [0, 1]."""
-    wanted = max(wanted, 0.0)
-    if own <= CLOSING * max(wanted, 1.0) or wanted >= LIT:
-        return picture
-    light = DARKEST + (1 - DARKEST) * wanted / LIT
-    return (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)
+    """The picture with its inner mouth (mask `inside`, in [0, 1]) scaled by `inner_mouth_light`."""
+    light = inner_mouth_light(own, wanted, render)
+    return picture if light == 1 else (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)

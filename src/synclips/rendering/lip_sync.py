@@ -7,11 +7,10 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
-from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, RIGID, lower_points, person_rest
+from synclips.features.face_mesh import INNER_LIPS, RIGID, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.features.smoothing import settle
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
-from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
 from synclips.rendering.compositor import blend_layers, darken_inner_mouth, match_colour, match_grain, paste_back
 from synclips.rendering.mesh_warp import (
@@ -19,7 +18,9 @@ from synclips.rendering.mesh_warp import (
     into_view,
     keep_lips_apart,
     moving_share,
+    painted_region,
     prepare_warp,
+    wanted_mesh,
     warp_image,
     without_folds,
 )
@@ -28,22 +29,6 @@ from synclips.rendering.occlusion import Occluders, find_occluders, learn_appear
 from synclips.rendering.visibility import fade, measure_visibility, uncovered
 from synclips.runtime import Precision, autocast, device_of
 from synclips.tracking.tracked_video import TrackedVideo
-
-ATTENDED = 48
-"""Mouths of the bank that the motion model attends to, evenly over the bank."""
-CHUNK, OVERLAP = 500, 50
-"""Frames of motion predicted at once, and those on either side that only give context."""
-
-
-FINE, LARGE = 0.8, 0.5
-"""Crop pixels below which detail comes from one layer alone, at GRID's size; twice that where the crop is half."""
-PAINTED_COLOUR = 0.4
-"""Share of the painted residual's colour, beside its lightness, that is kept: the layers bring the person's own
-colours, and the corpus's would tint another camera's teeth."""
-NEAR = 2
-"""Frames on either side that steady a frame's own mesh."""
-SLIP = 4.0
-"""Canonical units by which a frame's rigid points lie off those frames' before their mesh serves in its stead."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +67,8 @@ class LipSync:
     ) -> None:
         self.model, self.video = model.eval(), video
         self.device, self.precision = device_of(model), precision
-        self.bank = bank if bank is not None else build_bank(video)
+        self.settings = model.recipe.render
+        self.bank = bank if bank is not None else build_bank(video, self.settings)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
         self.visibility = measure_visibility(video, video.cuts)
@@ -114,7 +100,8 @@ class LipSync:
             own = self._own(int(source[step]))[lower_points()]
             wanted[step] = own + max(0.0, 2 * visibility[step] - 1) * (wanted[step] - own)
         occluded = None if self.appearance is None else self.appearance.occluded
-        mouths = choose_mouths(self.bank, wanted, self._turn[source], self.model.refiner.layers - 1, occluded)
+        count = self.model.refiner.layers - 1
+        mouths = choose_mouths(self.bank, wanted, self._turn[source], count, self.settings, occluded)
         return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, visibility, occluders)
 
     @torch.no_grad()
@@ -132,13 +119,12 @@ class LipSync:
         index = np.array([source])
         pose, alignment = self.video.pose[index], self.video.alignment[source]
         own = self._own(source)[None]
-        wanted = own.copy()
-        lower, share = lower_points(), moving_share(pose.rotation[0])
-        wanted[0, lower] += share[lower, None] * (plan.lower[step] - own[0, lower])
+        share = moving_share(pose.rotation[0], self.settings)
+        wanted = wanted_mesh(own[0], plan.lower[step], share)[None]
         height, width = frame.shape[:2]
         here = pose.to_image(extend(own))[0, :, :2]
         there = without_folds(here, pose.to_image(extend(wanted))[0, :, :2])
-        warp = prepare_warp(there, alignment, width, height, share)
+        warp = prepare_warp(there, alignment, width, height, self.settings, share)
         if warp is None:
             return frame
         left, top, right, bottom = warp.box
@@ -147,16 +133,18 @@ class LipSync:
         else:
             base_layer = warp_image(warp, self.bank.mouths[skin].picture, self.bank.mouths[skin].points)
         lips, inside = warp.to_native(warp.lips[0]), warp.to_native(warp.lips[1])
-        layers = [base_layer]
+        layers, wanted_opening = [base_layer], lower_opening(plan.lower[step])
         for number in plan.mouths[step].tolist():
             mouth = self.bank.mouths[number]
-            layer = match_colour(warp_image(warp, mouth.picture, mouth.points), base_layer, lips)
+            layer = match_colour(warp_image(warp, mouth.picture, mouth.points), base_layer, lips, self.settings)
             layers.append(
-                darken_inner_mouth(layer, inside, _opening(self.bank.lower[number]), _opening(plan.lower[step]))
+                darken_inner_mouth(layer, inside, lower_opening(self.bank.lower[number]), wanted_opening, self.settings)
             )
         made = self._refine(warp, layers, plan.sound[step])
         mask = warp.to_native(warp.face)
-        made = match_grain(made, frame[top:bottom, left:right], (mask > 0.9) & (lips < 0.1), (source, step))
+        made = match_grain(
+            made, frame[top:bottom, left:right], (mask > 0.9) & (lips < 0.1), (source, step), self.settings
+        )
         mask *= weight
         if source in plan.occluders.masks and skin is None:
             front = plan.occluders.in_front(source, into_view(here, alignment), WARP_VIEW.height, WARP_VIEW.width)
@@ -170,11 +158,12 @@ class LipSync:
 
     def _own(self, source: int) -> Float32[np.ndarray, "468 3"]:
         """The frame's own canonical mesh, without the detector's jitter."""
-        near = np.arange(max(0, source - NEAR), min(len(self.video), source + NEAR + 1))
+        reach = self.settings.steady_frames
+        near = np.arange(max(0, source - reach), min(len(self.video), source + reach + 1))
         near = near[self.video.track.visible[near]]
         window, middle = self.video.canonical(near), int(np.flatnonzero(near == source)[0])
         usual = np.median(window[:, RIGID], axis=0)
-        if float(np.linalg.norm((window[middle, RIGID] - usual)[:, :2].mean(axis=0))) > SLIP:
+        if float(np.linalg.norm((window[middle, RIGID] - usual)[:, :2].mean(axis=0))) > self.settings.outlier:
             window[middle] = np.median(window, axis=0)
         return settle(window, middle)
 
@@ -183,56 +172,44 @@ class LipSync:
         columns = slice(LOWER_VIEW.left - WARP_VIEW.left, LOWER_VIEW.right - WARP_VIEW.left)
         small = np.stack([warp.to_lower_view(layer) for layer in layers])
         pictures = torch.from_numpy(small).to(self.device).permute(0, 3, 1, 2)[None].float() / 127.5 - 1
-        masks = torch.from_numpy(warp.lips[None, :, rows, columns].copy()).to(self.device)
+        masks = [
+            torch.from_numpy(mask[None].copy()).to(self.device)
+            for mask in (
+                warp.lips[:, rows, columns],
+                warp.face[None, rows, columns],
+                painted_region(warp.spoken[rows, columns])[None],
+            )
+        ]
         with autocast(self.device, self.precision):
-            weights, residual = self.model.refiner(pictures, masks, torch.from_numpy(sound)[None].to(self.device))
-        share = weights[0].permute(1, 2, 0).float().cpu().numpy()
-        extra = (residual[0].permute(1, 2, 0).float().cpu().numpy() * 127.5) * warp.face[rows, columns, None]
-        grey = extra.mean(axis=2, keepdims=True)
-        extra = grey + PAINTED_COLOUR * (extra - grey)
-        # outside the refined view the frame's own skin stands alone
-        full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, share.shape[2] + 3), np.float32)
+            painted = self.model(pictures, *masks, torch.from_numpy(sound)[None].to(self.device))
+        # beyond the refiner's view the base layer stands alone
+        full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, len(layers) + 3), np.float32)
         full[..., 0] = 1
-        fade = (_fade(LOWER_VIEW.height, LOWER_VIEW.width) * warp.spoken[rows, columns])[..., None]
-        full[rows, columns, : share.shape[2]] = share * fade + full[rows, columns, : share.shape[2]] * (1 - fade)
-        full[rows, columns, share.shape[2] :] = extra * fade
+        full[rows, columns] = torch.cat([painted.weights, painted.residual * 127.5], dim=1)[0].permute(1, 2, 0).cpu()
         native = warp.to_native(full)
-        shares = native[..., : share.shape[2]]
+        shares, residual = native[..., : len(layers)], native[..., len(layers) :]
         shares = shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-6)
-        return (
-            blend_layers(layers, shares, FINE / (warp.scale * max(warp.scale, LARGE))) + native[..., share.shape[2] :]
-        )
+        fine = self.settings.detail / (warp.scale * max(warp.scale, self.settings.detail_scale))
+        return blend_layers(layers, shares, fine, self.settings) + residual
 
     def _motion(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
         motion = self.model.motion
-        places = np.unique(np.linspace(0, len(self.bank) - 1, ATTENDED).astype(int))
+        places = np.unique(np.linspace(0, len(self.bank) - 1, self.settings.attended).astype(int))
         crops = np.stack([self.bank.mouths[i].crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns] for i in places])
         mouths = torch.from_numpy(crops).to(self.device).float() / 127.5 - 1
-        embeddings = torch.cat([motion.video_encoder(stack_frames(part)) for part in mouths.split(32)])
+        embeddings = torch.cat([motion.embed_mouths(part) for part in mouths.split(32)])
         offsets = torch.from_numpy(self.bank.lower[places] - self.rest).to(self.device)
         shapes = motion.components(offsets)
         present = torch.ones(1, len(places), dtype=torch.bool, device=self.device)
         frames = len(features) // STEPS_PER_FRAME
         components, tokens = [], []
-        for start in range(0, frames, CHUNK):
-            low, high = max(0, start - OVERLAP), min(frames, start + CHUNK + OVERLAP)
+        chunk, overlap = self.settings.chunk, self.settings.overlap
+        for start in range(0, frames, chunk):
+            low, high = max(0, start - overlap), min(frames, start + chunk + overlap)
             part = torch.from_numpy(features[low * STEPS_PER_FRAME : high * STEPS_PER_FRAME])[None].to(self.device)
-            made, token = motion(part, embeddings[None].float(), shapes[None].float(), present)
-            kept = slice(start - low, min(start + CHUNK, frames) - low)
+            made, token = motion(part, embeddings[None], shapes[None].float(), present)
+            kept = slice(start - low, min(start + chunk, frames) - low)
             components.append(made[0, kept].float().cpu().numpy())
             tokens.append(token[0, kept].float().cpu().numpy())
         return np.concatenate(components), np.concatenate(tokens)
-
-
-def _opening(lower: Float32[np.ndarray, "m 3"]) -> float:
-    """How far the inner lips are apart, in canonical units."""
-    top, bottom = np.searchsorted(lower_points(), [INNER_TOP, INNER_BOTTOM])
-    return float(lower[bottom, 1] - lower[top, 1])
-
-
-def _fade(height: int, width: int, border: int = 6) -> Float32[np.ndarray, "h w"]:
-    """1 inside, falling to 0 over the outermost pixels."""
-    y = np.minimum(np.arange(height), np.arange(height)[::-1])
-    x = np.minimum(np.arange(width), np.arange(width)[::-1])
-    return np.clip(np.minimum(y[:, None], x[None]) / border, 0, 1).astype(np.float32)

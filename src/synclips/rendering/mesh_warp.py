@@ -7,11 +7,13 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
+from synclips.config import RenderConfig
 from synclips.features.alignment import LOWER_VIEW, WARP_VIEW, View, invert
 from synclips.features.face_mesh import (
     INNER_LIPS,
     LIPS,
     MOUTH_CENTRE,
+    lower_points,
     lower_weight,
     smoothstep,
     template,
@@ -20,26 +22,27 @@ from synclips.features.face_mesh import (
 from synclips.features.mesh_raster import RING, Raster, extended_triangles, face_mask, lip_masks, rasterise
 
 MIDDLE, SIDE = 30.0, 52.0
-"""Canonical units beside the mouth's middle up to which all moves, and from which nothing does. At the sides lies the
-outline against the background: nothing that speech moves, and everything that a warp could tear."""
+"""Canonical units beside the mouth's middle up to which points move fully, and from which they do not move. At the
+sides lies the outline against the background, which speech does not move and a warp could tear (EXPERIMENTS.md,
+2026-11-24, "Stage 2, joint with the discriminator")."""
 EDGE_ON, FACING = 0.1, 0.5
 """Cosines, seen from above, of the angle between the skin and the viewer: below the first nothing moves."""
 NEAR_LIPS = 16.0
 """Canonical units from the lips within which the way the skin faces matters less and less: lips always move."""
-AROUND_LIPS = 28.0
-"""Canonical units from the lips beyond which nothing is painted and no mouth of the bank is shown."""
 LEAST_AREA = 0.01
 """Share of its area in the frame that a triangle keeps."""
 STEPS = 60
 """Times that corners are pushed at most."""
 
 
-def moving_share(rotation: Float64[np.ndarray, "3 3"]) -> Float32[np.ndarray, " v"]:
-    """How far each point of the extended mesh takes part in speech when the head is turned so, in [0, 1]."""
+def moving_share(rotation: Float64[np.ndarray, "3 3"], render: RenderConfig) -> Float32[np.ndarray, " v"]:
+    """How far each point of the extended mesh moves with speech when the head is turned so, in [0, 1]."""
     normals = _normals() @ rotation.T
     across = -normals[:, 2] / np.maximum(np.hypot(normals[:, 0], normals[:, 2]), 1e-6)
     facing = smoothstep(((across - EDGE_ON) / (FACING - EDGE_ON)).astype(np.float32))
     share = _frontal() * np.maximum(facing, near_lips())
+    if render.moving == "lips":
+        share = np.where(np.isin(np.arange(len(share)), LIPS), share, 0)
     return np.concatenate([share, np.zeros(RING)]).astype(np.float32)
 
 
@@ -97,9 +100,10 @@ def near_lips(reach: float = NEAR_LIPS) -> Float32[np.ndarray, " 468"]:
 
 
 @cache
-def around_lips() -> Float32[np.ndarray, " v"]:
-    """For each point of the extended mesh how far what speaks is made there: 1 about the lips, 0 at the outline."""
-    share = smoothstep(2 * near_lips(AROUND_LIPS))
+def around_lips(reach: float) -> Float32[np.ndarray, " v"]:
+    """For each point of the extended mesh how far mouths and residual may show there: 1 about the lips, 0 at `reach`
+    canonical units from them."""
+    share = smoothstep(2 * near_lips(reach))
     return np.concatenate([share, np.zeros(RING, np.float32)])
 
 
@@ -125,21 +129,65 @@ SMALLEST_GAP = 0.25
 
 
 @dataclass(frozen=True)
-class Warp:
-    """Everything one frame's warps share.
+class Layout:
+    """Where the parts of a wanted mesh lie in a view of the face crop, pixel by pixel.
 
-    raster:  of the wanted mesh over WARP_VIEW
-    lips:    widened lip region and inner mouth over WARP_VIEW
-    face:    where the made face replaces the frame, over WARP_VIEW
-    spoken:  around the lips, where mouths and paint may show, over WARP_VIEW; beyond is the frame's own skin
-    box:     left, top, right, bottom in the frame
-    inward:  affine map from the box's pixels to the crop's
+    raster:  of the mesh
+    lips:    widened lip region and inner mouth, in [0, 1]
+    face:    where the generated face replaces the frame, in [0, 1]
+    spoken:  around the lips, where mouths and residual may show, in [0, 1]; beyond it the base layer stands alone
     """
 
     raster: Raster
     lips: Float32[np.ndarray, "2 h w"]
     face: Float32[np.ndarray, "h w"]
     spoken: Float32[np.ndarray, "h w"]
+
+
+def lay_out(
+    points: Float32[np.ndarray, "v 2"],
+    view: View,
+    render: RenderConfig,
+    share: Float32[np.ndarray, " v"] | None = None,
+) -> Layout:
+    """The layout of a wanted mesh, `points` in the view's pixels, for training and for rendering.
+
+    `share`: how far each point moves with speech (see `moving_share`). Where a triangle lies turned over the frame is
+    kept.
+    """
+    raster = rasterise(points, view.height, view.width)
+    face = face_mask(raster, share) * _soft(~raster.turned)
+    face = np.maximum(face - UNSEEN, 0) / (1 - UNSEEN)
+    spoken = raster.interpolate(around_lips(render.spoken_reach)[:, None])[..., 0]
+    return Layout(raster, lip_masks(points, view.height, view.width), face, spoken)
+
+
+def painted_region(spoken: Float32[np.ndarray, "h w"], border: int = 6) -> Float32[np.ndarray, "h w"]:
+    """Where mouths and residual may show in the refiner's view: `spoken`, falling to 0 over the view's outermost
+    pixels."""
+    height, width = spoken.shape
+    y = np.minimum(np.arange(height), np.arange(height)[::-1])
+    x = np.minimum(np.arange(width), np.arange(width)[::-1])
+    return np.clip(np.minimum(y[:, None], x[None]) / border, 0, 1).astype(np.float32) * spoken
+
+
+def wanted_mesh(
+    own: Float32[np.ndarray, "468 3"], lower: Float32[np.ndarray, "m 3"], share: Float32[np.ndarray, " v"]
+) -> Float32[np.ndarray, "468 3"]:
+    """A frame's own canonical mesh with its lower face brought towards `lower`, each point as far as it moves."""
+    wanted, index = own.copy(), lower_points()
+    wanted[index] += share[index, None] * (lower - own[index])
+    return wanted
+
+
+@dataclass(frozen=True)
+class Warp(Layout):
+    """Everything one frame's warps share: the layout over WARP_VIEW, and where that lies in the frame.
+
+    box:     left, top, right, bottom in the frame
+    inward:  affine map from the box's pixels to the crop's
+    """
+
     box: tuple[int, int, int, int]
     inward: Float64[np.ndarray, "2 3"]
 
@@ -175,19 +223,17 @@ def prepare_warp(
     alignment: Float64[np.ndarray, "2 3"],
     width: int,
     height: int,
+    render: RenderConfig,
     share: Float32[np.ndarray, " v"] | None = None,
 ) -> Warp | None:
     """Raster and masks for the wanted mesh `points` (pixels of the frame); None if the face lies outside the frame.
 
-    `share`: how far each point takes part (see moving.moving_share). Where a triangle lies turned over the frame stays.
+    `share`: as `lay_out`.
     """
     view = WARP_VIEW
     origin = np.array([view.left, view.top])
-    seen = into_view(points, alignment)
-    raster = rasterise(seen, view.height, view.width)
-    lips = lip_masks(seen, view.height, view.width)
-    face = face_mask(raster, share) * _soft(~raster.turned)
-    face = np.maximum(face - UNSEEN, 0) / (1 - UNSEEN)
+    layout = lay_out(into_view(points, alignment), view, render, share)
+    face = layout.face
     face[[0, -1]] = 0
     face[:, [0, -1]] = 0
     outward = invert(alignment[None])[0]
@@ -200,8 +246,9 @@ def prepare_warp(
         return None
     inward = alignment.copy()
     inward[:, 2] += alignment[:, :2] @ low
-    spoken = raster.interpolate(around_lips()[:, None])[..., 0]
-    return Warp(raster, lips, face, spoken, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), inward)
+    return Warp(
+        layout.raster, layout.lips, face, layout.spoken, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), inward
+    )
 
 
 def into_view(points: Float32[np.ndarray, "v 2"], alignment: Float64[np.ndarray, "2 3"]) -> Float32[np.ndarray, "v 2"]:

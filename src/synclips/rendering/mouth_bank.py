@@ -6,25 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
+from synclips.config import RenderConfig
 from synclips.errors import NoFaceError
 from synclips.features.alignment import CROP, WARP_VIEW, crop_face, invert, transform
 from synclips.features.face_mesh import LIPS, lower_points
 from synclips.features.mesh_raster import extend
 from synclips.media.video import frames_in_order
 from synclips.tracking.tracked_video import TrackedVideo
-
-MOST = 240
-"""Mouths a bank holds at most."""
-BANK_BYTES = 400 << 20
-"""Memory its pictures may take; fewer mouths are kept of large faces."""
-TURN_PRICE = 120.0
-"""Price of a squared radian of difference in head pose, against squared canonical units of lip distance."""
-JUMP_PRICE = 0.75
-"""Price of going on with another mouth than the same or the next one."""
-OCCLUDED_PRICE = 1000.0
-"""Price of a mouth that something stands before."""
-REPEAT_PRICE = 30.0
-"""Price of the second mouth's being the first again, or one of its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +30,37 @@ class Mouth:
 
 
 @dataclass(frozen=True)
-class MouthBank:
-    """Mouths in the order of their frames. lower: canonical lower faces; turn: head rotation vectors in radians."""
+class MouthShapes:
+    """What mouths are chosen by, in the order of their frames.
 
-    mouths: tuple[Mouth, ...]
+    lower:  canonical lower faces
+    turn:   head rotation vectors in radians
+    """
+
     frames: Int64[np.ndarray, " n"]
     lower: Float32[np.ndarray, "n m 3"]
     turn: Float64[np.ndarray, "n 3"]
 
     def __len__(self) -> int:
-        return len(self.mouths)
+        return len(self.frames)
+
+
+@dataclass(frozen=True)
+class MouthBank(MouthShapes):
+    """The mouths of a video, and what they are chosen by."""
+
+    mouths: tuple[Mouth, ...]
 
     def without(self, frames: range) -> "MouthBank":
         """The bank less the mouths of some frames (so that a frame to be measured does not lend its own)."""
         kept = np.array([int(f) not in frames for f in self.frames])
         mouths = tuple(m for m, k in zip(self.mouths, kept, strict=True) if k)
-        return MouthBank(mouths, self.frames[kept], self.lower[kept], self.turn[kept])
+        return MouthBank(self.frames[kept], self.lower[kept], self.turn[kept], mouths)
 
 
-def build_bank(video: TrackedVideo, *, most: int = MOST) -> MouthBank:
-    """Take the usable mouths of a tracked video, evenly over its length if there are too many.
+def build_bank(video: TrackedVideo, render: RenderConfig) -> MouthBank:
+    """Take the usable mouths of a tracked video, evenly over its length if there are too many. Of large faces fewer are
+    kept, as memory allows.
 
     Raises:
         NoFaceError: no frame shows a usable face.
@@ -71,7 +70,7 @@ def build_bank(video: TrackedVideo, *, most: int = MOST) -> MouthBank:
         raise NoFaceError(f"no usable face in {video.path}; use a video that shows one from the front")
     boxes = _boxes(video)
     size = np.median(np.prod(boxes[usable, 2:] - boxes[usable, :2], axis=1)) * 3 + 5 * CROP * CROP * 3
-    count = int(min(most, max(2, BANK_BYTES // max(size, 1)), len(usable)))
+    count = int(min(render.bank, max(2, render.bank_bytes // max(size, 1)), len(usable)))
     # runs of neighbours, so that the choice can follow real speech: every k-th run of eight frames
     chosen = usable if count == len(usable) else usable[_runs(len(usable), count)]
     mouths, kept = [], []
@@ -81,39 +80,45 @@ def build_bank(video: TrackedVideo, *, most: int = MOST) -> MouthBank:
         mouths.append(Mouth(picture, image.astype(np.float32), crops))
         kept.append(number)
     index = np.array(kept)
-    return MouthBank(tuple(mouths), index, video.canonical(index)[:, lower_points()], turns(video.pose.rotation[index]))
+    return MouthBank(index, video.canonical(index)[:, lower_points()], turns(video.pose.rotation[index]), tuple(mouths))
 
 
 def choose_mouths(
-    bank: MouthBank,
+    bank: MouthShapes,
     shapes: Float32[np.ndarray, "n m 3"],
     turn: Float64[np.ndarray, "n 3"],
     count: int,
+    render: RenderConfig,
     occluded: Bool[np.ndarray, " b"] | None = None,
 ) -> Int64[np.ndarray, "n count"]:
     """For each frame, `count` mouths whose lips come near the wanted canonical shape and whose head is turned alike.
 
-    Each is a cheapest path (Viterbi, 1967) through the bank: it follows runs of real speech, and jumps at a price.
-    `occluded` mouths are chosen only where there is no other.
+    Each is a cheapest path (Viterbi, "Error bounds for convolutional codes", 1967) through the bank: it follows runs of
+    real speech, and jumps at a cost. `occluded` mouths are chosen only where there is no other. See
+    `RenderConfig.choice` for the other ways.
     """
+    if render.choice == "middle":
+        return np.full((len(shapes), count), len(bank) // 2)
     index = np.searchsorted(lower_points(), LIPS)
     wanted, own = shapes[:, index, :2].reshape(len(shapes), -1), bank.lower[:, index, :2].reshape(len(bank), -1)
     distance = ((wanted**2).sum(1)[:, None] + (own**2).sum(1)[None] - 2 * wanted @ own.T) / len(index)
-    cost = distance + TURN_PRICE * ((turn[:, None] - bank.turn[None]) ** 2).sum(axis=2)
+    cost = distance + render.turn_cost * ((turn[:, None] - bank.turn[None]) ** 2).sum(axis=2)
     if occluded is not None:
-        cost = cost + OCCLUDED_PRICE * occluded
+        cost = cost + render.occluded_cost * occluded
     follows = np.diff(bank.frames, prepend=-9) == 1
     paths = []
     for _ in range(count):
-        path = cheapest_path(cost, follows)
+        path = cheapest_path(cost, follows, render.jump_cost) if render.choice == "path" else cost.argmin(axis=1)
         paths.append(path)
         near = np.abs(np.arange(len(bank))[None] - path[:, None]) <= 2
-        cost = cost + REPEAT_PRICE * near
+        cost = cost + render.repeat_cost * near
     return np.stack(paths, axis=1)
 
 
-def cheapest_path(cost: Float64[np.ndarray, "n b"], follows: np.ndarray) -> Int64[np.ndarray, " n"]:
-    """The path of least total cost: staying or going to the next mouth is free, any other move costs JUMP_PRICE.
+def cheapest_path(
+    cost: Float64[np.ndarray, "n b"], follows: Bool[np.ndarray, " b"], jump_cost: float
+) -> Int64[np.ndarray, " n"]:
+    """The path of least total cost: staying or going to the next mouth is free, any other move has `jump_cost`.
 
     `follows[j]`: mouth j is the frame right after mouth j - 1.
     """
@@ -126,7 +131,7 @@ def cheapest_path(cost: Float64[np.ndarray, "n b"], follows: np.ndarray) -> Int6
         after = np.where(follows, np.roll(total, 1), np.inf)
         take = after < value
         value[take], source[take] = after[take], every[take] - 1
-        jump = total[best] + JUMP_PRICE
+        jump = total[best] + jump_cost
         take = jump < value
         value[take], source[take] = jump, best
         back[t] = source

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from synclips.config import ModelConfig, RecipeConfig, from_dict
+from synclips.config import RecipeConfig, from_dict
 from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points
 from synclips.features.mfcc import N_FEATURES
@@ -58,10 +58,10 @@ def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Model, di
     with model_path(checkpoint) as path:
         metadata = read_metadata(path)
         try:
-            config = from_dict(RecipeConfig, metadata["recipe"], str(path)).model
+            recipe = from_dict(RecipeConfig, metadata["recipe"], str(path))
         except KeyError as error:
             raise CheckpointError(f"{path} does not say what model it holds; name a checkpoint of SyncLips") from error
-        return load_into(path, build_model(config)).to(device).eval(), metadata
+        return load_into(path, build_model(recipe)).to(device).eval(), metadata
 
 
 @contextmanager
@@ -74,9 +74,11 @@ def model_path(checkpoint: Path | None) -> Iterator[Path]:
         yield path
 
 
-def build_model(config: ModelConfig) -> Model:
-    """An untrained generator of a preset."""
-    return Generator(N_FEATURES, len(lower_points()), config) if config.preset == "base" else BlueprintModel()
+def build_model(recipe: RecipeConfig) -> Model:
+    """An untrained generator of the recipe's preset."""
+    if recipe.model.preset == "blueprint":
+        return BlueprintModel()
+    return Generator(N_FEATURES, len(lower_points()), recipe)
 
 
 def build_renderer(model: Model, video: TrackedVideo) -> Renderer:

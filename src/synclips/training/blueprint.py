@@ -14,8 +14,9 @@ from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import BLUEPRINT_VIEW
 from synclips.models.blueprint import WINDOW, BlueprintEncoders, BlueprintModel, Discriminator
+from synclips.models.losses import weighted_sum
 from synclips.runtime import autocast
-from synclips.training.loop import GanStage
+from synclips.training.loop import GanStage, Means
 
 LENGTH = 10
 """Frames painted of each clip a step."""
@@ -47,28 +48,29 @@ class BlueprintFinetuneStage(GanStage):
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_d.zero_grad(set_to_none=True)
-        figures: dict[str, float] = {}
+        figures = Means()
         for _ in range(self.config.accumulate):
             keys = self.sampler.draw(rng, max(1, self.config.batch // self.config.accumulate))
             made, real = self._make(self.model, keys, rng)
             self.discriminator.requires_grad_(True)
             features_target, features_generated = self.discriminator(real), self.discriminator(made.detach())
-            judge = F.binary_cross_entropy_with_logits(features_target, torch.ones_like(features_target))
-            judge = judge + F.binary_cross_entropy_with_logits(features_generated, torch.zeros_like(features_generated))
-            (judge / self.config.accumulate).backward()
+            loss_d = F.binary_cross_entropy_with_logits(features_target, torch.ones_like(features_target))
+            loss_d = loss_d + F.binary_cross_entropy_with_logits(
+                features_generated, torch.zeros_like(features_generated)
+            )
+            (loss_d / self.config.accumulate).backward()
             self.discriminator.requires_grad_(False)
             judged = self.discriminator(made)
             losses = {
                 "pixel": F.l1_loss(made, real),
                 "adversarial": F.binary_cross_entropy_with_logits(judged, torch.ones_like(judged)),
             }
-            total = self.recipe.loss.pixel * losses["pixel"] + self.recipe.loss.adversarial * losses["adversarial"]
-            (total / self.config.accumulate).backward()
-            figures = {name: value.item() for name, value in losses.items()} | {"discriminator": judge.item()}
+            (weighted_sum(losses, self.recipe.loss) / self.config.accumulate).backward()
+            figures.add({name: value.item() for name, value in losses.items()} | {"discriminator": loss_d.item()})
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         self.optimizer_d.step()
-        return figures
+        return figures.values()
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """PSNR of the painted pictures on held-out clips."""

@@ -8,18 +8,24 @@ from torch import Tensor, nn
 from synclips.config import RecipeConfig
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW
-from synclips.models.discriminator import Discriminator, feature_matching, hinge_discriminator, hinge_generator
+from synclips.models.discriminator import Discriminator
 from synclips.models.encoders import sound_windows
 from synclips.models.generator import Generator
+from synclips.models.losses import (
+    Losses,
+    adversarial_loss,
+    discriminator_loss,
+    matching_loss,
+    sync_loss,
+    weighted_sum,
+)
 from synclips.models.syncnet import SyncNet
 from synclips.runtime import autocast
-from synclips.training.loop import GanStage
-from synclips.training.motion import MotionLosses
-from synclips.training.window_batches import Batch, WindowBatches, picture_losses
-from synclips.training.windows import LENGTH, Generated
-
-DISCRIMINATOR_START = 0.08
-"""Share of the steps before the discriminator's losses count."""
+from synclips.training.loop import GanStage, Means
+from synclips.training.motion import motion_losses
+from synclips.training.window_batches import Batch, WindowBatches, frame_losses
+from synclips.training.window_frames import Generated
+from synclips.training.windows import LENGTH
 
 _TOP, _LEFT = MOUTH_VIEW.top - LOWER_VIEW.top, MOUTH_VIEW.left - LOWER_VIEW.left
 MOUTH_ROWS = slice(_TOP, _TOP + MOUTH_VIEW.height)
@@ -39,11 +45,13 @@ class FinetuneStage(GanStage):
         self.config, self.recipe, self.store, self.device = recipe.finetune, recipe, store, device
         self.model, self.expert = generator.to(device), expert.to(device).eval().requires_grad_(False)
         self.discriminator = Discriminator().to(device)
-        self.batches = WindowBatches(store, self.model, recipe.augment, device)
-        self.losses = MotionLosses(self.model.motion, recipe.loss)
+        self.batches = WindowBatches(store, self.model, recipe, device)
+        self.losses = motion_losses(self.model.motion)
         motion, refiner = self.model.motion.parameters(), self.model.refiner.parameters()
-        # motion has been trained already: it is only bent; the discriminator learns faster than what it judges
-        groups = [{"params": list(motion), "factor": 0.25}, {"params": list(refiner), "factor": 1.0}]
+        groups = [
+            {"params": list(motion), "factor": recipe.sampling.motion_rate},
+            {"params": list(refiner), "factor": 1.0},
+        ]
         self.optimizer = torch.optim.AdamW(groups, betas=(0.5, 0.99), weight_decay=self.config.weight_decay)
         self.optimizer_d = torch.optim.AdamW(
             [{"params": list(self.discriminator.parameters()), "factor": 1.0}], betas=(0.0, 0.99), weight_decay=0.0
@@ -57,44 +65,30 @@ class FinetuneStage(GanStage):
         rng = self.sampler.rng(step)
         self.model.train()
         self.discriminator.train()
-        weights, figures = self.recipe.loss, {}
-        adversarial = step >= DISCRIMINATOR_START * self.config.steps
+        adversarial = step >= self.recipe.sampling.discriminator_start * self.config.steps
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_d.zero_grad(set_to_none=True)
+        figures = Means()
         for _ in range(self.config.accumulate):
-            keys = self.sampler.draw(rng, self.config.batch // self.config.accumulate)
-            batch = self.batches.draw(keys, rng)
-            predicted = torch.arange(len(keys)) % 2 == 1
+            batch = self.batches.draw(self.sampler.draw(rng, self.config.batch // self.config.accumulate), rng)
+            predicted = torch.arange(len(batch.windows)) % 2 == 1
             with autocast(self.device, self.recipe.precision):
                 components, generated = self.batches.make(self.model, batch, predicted, rng)
             losses = self.losses(components, batch.true)
-            losses |= picture_losses(generated, predicted)
-            losses["sync"] = self._sync_loss(generated, batch)
+            losses |= frame_losses(generated, predicted, self.recipe.sampling)
+            losses["sync"] = sync_loss(*self._sync(generated.pictures, batch))
             if adversarial:
-                pictures = torch.cat([generated.pictures, generated.masks[:, :1] * 2 - 1], dim=1)
-                truth = torch.cat([generated.target, generated.masks[:, :1] * 2 - 1], dim=1)
-                self.discriminator.requires_grad_(True)
-                with autocast(self.device, self.recipe.precision):
-                    features_target, features_generated = (
-                        self.discriminator(truth),
-                        self.discriminator(pictures.detach()),
-                    )
-                judge = hinge_discriminator(features_target[-1].float(), features_generated[-1].float())
-                (judge / self.config.accumulate).backward()
-                self.discriminator.requires_grad_(False)
-                with autocast(self.device, self.recipe.precision):
-                    judged = self.discriminator(pictures)
-                losses["adversarial"] = hinge_generator(judged[-1].float())
-                losses["matching"] = feature_matching([f.float() for f in features_target], [f.float() for f in judged])
-                figures["discriminator"] = judge.item()
-            total = torch.stack([getattr(weights, name) * value for name, value in losses.items()]).sum()
-            (total / self.config.accumulate).backward()
-            figures |= {name: value.item() for name, value in losses.items()}
+                against, loss_d = self._against_discriminator(generated)
+                (loss_d / self.config.accumulate).backward()
+                losses |= against
+                figures.add({"discriminator": loss_d.item()})
+            (weighted_sum(losses, self.recipe.loss) / self.config.accumulate).backward()
+            figures.add({name: value.item() for name, value in losses.items()})
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         if adversarial:
             self.optimizer_d.step()
-        return figures
+        return figures.values()
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """PSNR in the mouth box beside a copied frame's, sync similarity beside the real video's, on held-out clips."""
@@ -118,9 +112,22 @@ class FinetuneStage(GanStage):
         canvas = torch.cat(rows, dim=1).permute(1, 2, 0).float().cpu().numpy()
         return ((canvas + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 
-    def _sync_loss(self, generated: Generated, batch: Batch) -> Tensor:
-        lips, sound = self._sync(generated.pictures, batch)
-        return (1 - (lips * sound).sum(dim=1)).mean()
+    def _against_discriminator(self, generated: Generated) -> tuple[Losses, Tensor]:
+        """The generator's losses against the discriminator, and the discriminator's own."""
+        mask = generated.masks[:, :1] * 2 - 1
+        made, target = (torch.cat([pictures, mask], dim=1) for pictures in (generated.pictures, generated.target))
+        self.discriminator.requires_grad_(True)
+        with autocast(self.device, self.recipe.precision):
+            real, fake = self.discriminator(target), self.discriminator(made.detach())
+        loss_d = discriminator_loss(real[-1].float(), fake[-1].float())
+        self.discriminator.requires_grad_(False)
+        with autocast(self.device, self.recipe.precision):
+            judged = [features.float() for features in self.discriminator(made)]
+        losses = {
+            "adversarial": adversarial_loss(judged[-1]),
+            "matching": matching_loss([features.float() for features in real], judged),
+        }
+        return losses, loss_d
 
     def _sync(self, pictures: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         mouths = pictures[:, :, MOUTH_ROWS, MOUTH_COLUMNS].unflatten(0, (len(batch.windows), LENGTH)).flatten(1, 2)

@@ -1,18 +1,19 @@
 """The mechanics of training, the same for every stage: schedule, averaging, validation, log, checkpoints, resume.
 
-A stage leaves in its folder: `last.pt` (all that a resumed run needs; a resumed run equals an uninterrupted one),
-`best.safetensors` (averaged weights of the best validation), `log.jsonl` (one line a start, step or validation), and
-pictures.
+`run_stage` trains for a number of steps and leaves in a folder: `last.pt` (all that a resumed run needs; a resumed run
+equals an uninterrupted one), `best.safetensors` (averaged weights of the best validation), `log.jsonl` (one line a
+start, step or validation), and pictures. `run_in_memory` trains for a budget of time or steps, writes nothing, and
+keeps the best network of those validated, the one that it began with included.
 """
 
 import json
 import math
 import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -92,6 +93,57 @@ class GanStage(OneNetwork):
         return super().optimizers() | {"discriminator": self.optimizer_d}
 
 
+class Means:
+    """Means of named figures over the parts of a step."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, figures: Mapping[str, float]) -> None:
+        """Count in one part's figures."""
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def values(self) -> dict[str, float]:
+        """Each figure's mean over the parts that had it."""
+        return {name: total / self._counts[name] for name, total in self._sums.items()}
+
+
+@runtime_checkable
+class Budget(Protocol):
+    """How long a stage is trained."""
+
+    def spent(self, step: int) -> float:
+        """Share of the budget that is spent before `step`; at 1 training ends."""
+
+    def validates(self, step: int) -> bool:
+        """Whether to validate now that `step` steps are done."""
+
+    def progress(self, step: int) -> tuple[int, int]:
+        """What is done and what is to be done, to be shown."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """`config.steps` steps, validated every `config.validate`."""
+
+    config: StageConfig
+
+    def spent(self, step: int) -> float:
+        """See `Budget`."""
+        return step / max(1, self.config.steps)
+
+    def validates(self, step: int) -> bool:
+        """See `Budget`."""
+        return step % self.config.validate == 0 or step == self.config.steps
+
+    def progress(self, step: int) -> tuple[int, int]:
+        """Steps."""
+        return step, self.config.steps
+
+
 def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: Progress = silent) -> Path:
     """Train `stage` to its end, going on from `folder`/last.pt if that is there. Returns the best checkpoint's path.
 
@@ -100,27 +152,19 @@ def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: 
     """
     folder.mkdir(parents=True, exist_ok=True)
     best_path = folder / "best.safetensors"
-    state = _State(stage, recipe)
+    state, budget = _State(stage, recipe), Steps(stage.config)
     if (folder / "last.pt").is_file():
         state.load(folder / "last.pt")
-    config = stage.config
     started = time.monotonic()
     with (folder / "log.jsonl").open("a") as log:
-        if state.step < config.steps:
+        if budget.spent(state.step) < 1:
             _log_start(log, stage, recipe, state.step)
-        while state.step < config.steps:
-            torch.manual_seed(_seed(recipe, stage, state.step))
-            _set_rates(stage, state.step)
-            figures = stage.step(state.step)
-            _average(state.average, stage.averaged(), min(config.ema, (1 + state.step) / (10 + state.step)))
-            state.step += 1
-            on_progress(stage.name, state.step, config.steps)
+        for figures in _train(state, recipe, budget, on_progress):
             if state.step % LOG_EVERY == 0 or state.step == 1:
                 _log(log, "train", state.step, started, figures)
-            if state.step % config.validate == 0 or state.step == config.steps:
-                state.average.eval()
+            if budget.validates(state.step):
+                result = state.validate()
                 with torch.no_grad():
-                    result = stage.validate(state.average)
                     picture = stage.picture(state.average)
                 _log(log, "validate", state.step, started, result)
                 if picture is not None:
@@ -133,6 +177,42 @@ def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: 
     return best_path
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best network of a run in memory, with its figures, and those of the network that it began with."""
+
+    network: nn.Module
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+def run_in_memory(stage: Stage, recipe: RecipeConfig, budget: Budget, *, on_progress: Progress = silent) -> Best:
+    """Train `stage` for `budget`. The network that it began with is validated too, and kept if none did better."""
+    state = _State(stage, recipe)
+    before = after = state.validate()
+    best = deepcopy(state.average)
+    with torch.random.fork_rng(devices=[]):
+        for _ in _train(state, recipe, budget, on_progress):
+            if budget.validates(state.step):
+                result = state.validate()
+                if result["score"] > after["score"]:
+                    after, best = result, deepcopy(state.average)
+    return Best(best.eval(), before, after)
+
+
+def _train(state: "_State", recipe: RecipeConfig, budget: Budget, on_progress: Progress) -> Iterator[dict[str, float]]:
+    """Take steps until the budget is spent; yields each one's figures."""
+    stage = state.stage
+    while (spent := budget.spent(state.step)) < 1:
+        torch.manual_seed(_seed(recipe, stage, state.step))
+        _set_rates(stage, state.step, spent)
+        figures = stage.step(state.step)
+        _average(state.average, stage.averaged(), min(stage.config.ema, (1 + state.step) / (10 + state.step)))
+        state.step += 1
+        on_progress(stage.name, *budget.progress(state.step))
+        yield figures
+
+
 class _State:
     """Everything a resumed run needs."""
 
@@ -140,6 +220,12 @@ class _State:
         self.stage, self.digest = stage, recipe.digest()
         self.average = deepcopy(stage.averaged())
         self.step, self.best = 0, -math.inf
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Figures of the averaged network."""
+        self.average.eval()
+        return self.stage.validate(self.average)
 
     def save(self, path: Path) -> None:
         value = {
@@ -178,10 +264,14 @@ def from_seed(recipe: RecipeConfig) -> Iterator[None]:
         yield
 
 
-def rate_at(step: int, config: StageConfig) -> float:
-    """Learning rate of a step: a linear rise over `warmup` steps, then half a cosine down to a hundredth."""
+def rate_at(step: int, config: StageConfig, spent: float | None = None) -> float:
+    """Learning rate of a step: a linear rise over `warmup` steps, times half a cosine down to a hundredth.
+
+    `spent`: share of the training that is over; by default that of `config.steps`.
+    """
+    spent = Steps(config).spent(step) if spent is None else spent
     rise = min(1.0, (step + 1) / max(1, config.warmup))
-    fall = 0.5 * (1 + math.cos(math.pi * step / max(1, config.steps)))
+    fall = 0.5 * (1 + math.cos(math.pi * spent))
     return config.rate * rise * (0.01 + 0.99 * fall)
 
 
@@ -189,8 +279,8 @@ def _seed(recipe: RecipeConfig, stage: Stage, step: int) -> int:
     return int(np.random.SeedSequence([recipe.seed, *stage.name.encode(), step]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _set_rates(stage: Stage, step: int) -> None:
-    rate = rate_at(step, stage.config)
+def _set_rates(stage: Stage, step: int, spent: float) -> None:
+    rate = rate_at(step, stage.config, spent)
     for optimizer in stage.optimizers().values():
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("factor", 1.0)

@@ -2,27 +2,21 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from jaxtyping import UInt8
+from torch import nn
 
-from synclips.config import LossConfig, RecipeConfig
+from synclips.config import AugmentConfig, RecipeConfig
 from synclips.data.dataset import BalancedSampler, ClipStore, by_speaker
+from synclips.data.grid import speaker_of
 from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
 from synclips.features.mfcc import N_FEATURES
 from synclips.metrics.lip_shape import correlation, largest_lip_error, opening_of
 from synclips.models.encoders import BaseEncoders
+from synclips.models.losses import MotionLosses, weighted_sum
 from synclips.models.motion import MotionModel
 from synclips.runtime import autocast
 from synclips.training.loop import OneNetwork
 from synclips.training.motion_data import MotionData, Style, draw_windows, fit_population
-
-WINDOW = 48
-"""Frames learned at a time."""
-BANK = 48
-"""Places of the mouth bank in training, as many as rendering attends to."""
-STYLE, STYLE_DETAIL = 0.1, 0.05
-"""Spread of the logarithm of how much more or less than in truth a clip's speaker is made to move: of the whole motion,
-and of each component. The bank moves alike, so the model must read from it how much this person moves."""
 
 
 def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
@@ -44,10 +38,10 @@ class MotionStage(OneNetwork):
         parts = store.split()
         self.model = build_motion(recipe, encoders).to(device)
         self.model.set_basis(*fit_population(store, parts["train"], recipe.model.motion.components))
-        self.data = MotionData(store, self.model, recipe.augment, recipe.seed)
+        self.data = MotionData(store, self.model, recipe)
         self.speakers = by_speaker(parts["train"])
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
-        self.losses = MotionLosses(self.model, recipe.loss)
+        self.losses = motion_losses(self.model)
         trained = [p for name, p in self.model.named_parameters() if not name.startswith("video_encoder.")]
         self.optimizer = torch.optim.AdamW(trained, weight_decay=self.config.weight_decay)
         self.held_out = {"seen": parts["seen"][:30] or parts["train"][:10], "unseen": parts["unseen"][:12]}
@@ -58,14 +52,15 @@ class MotionStage(OneNetwork):
         self.model.train()
         self.model.video_encoder.eval()
         keys = self.sampler.draw(rng, self.config.batch)
+        sampling = self.recipe.sampling
         batch = draw_windows(
-            self.data, self.speakers, keys, rng, self.device, window=WINDOW, bank=BANK,
-            style=lambda rng: draw_style(self.model, rng),
+            self.data, self.speakers, keys, rng, self.device, window=sampling.motion_window, bank=sampling.motion_bank,
+            style=lambda rng: draw_style(self.model, self.recipe.augment, rng),
         )  # fmt: skip
         with autocast(self.device, self.recipe.precision):
             made, _ = self.model(batch.features, *batch.bank)
         losses = self.losses(made.float(), batch.true)
-        loss = torch.stack([getattr(self.recipe.loss, name) * value for name, value in losses.items()]).sum()
+        loss = weighted_sum(losses, self.recipe.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
@@ -93,16 +88,16 @@ class MotionStage(OneNetwork):
 
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Generated and true displacements (n, m, 3) of a clip, with a bank of another moment of the same speaker."""
-        speaker = key.split(".")[0]
+        speaker = speaker_of(key)
         others = [k for k in by_speaker(self.store.entries)[speaker] if k != key] or [key]
         plain, other = self.data.plain(key), others[0]
-        take = np.linspace(0, len(self.data.plain(other).components) - 1, BANK).astype(int)
+        take = np.linspace(0, len(self.data.plain(other).components) - 1, self.recipe.sampling.motion_bank).astype(int)
         bank = [
             torch.from_numpy(part)[None].to(self.device)
             for part in (
                 self.data.embeddings(other)[take],
                 self.data.plain(other).components[take],
-                np.ones(BANK, bool),
+                np.ones(len(take), bool),
             )
         ]
         made, _ = model(torch.from_numpy(plain.features)[None].to(self.device), *bank)
@@ -119,43 +114,21 @@ class MotionStage(OneNetwork):
         return np.concatenate(rows)
 
 
-def draw_style(model: MotionModel, rng: np.random.Generator) -> Style:
+def draw_style(model: MotionModel, augment: AugmentConfig, rng: np.random.Generator) -> Style:
     """A random person's style: more or less of each component, measured from rest."""
     rest = model.components(torch.zeros_like(model.mean)).cpu().numpy()
-    gain = np.exp(rng.normal(0, STYLE) + rng.normal(0, STYLE_DETAIL, len(rest))).astype(np.float32)
+    detail = rng.normal(0, augment.style_detail, len(rest))
+    gain = np.exp(rng.normal(0, augment.style) + detail).astype(np.float32)
     return lambda components: rest + gain * (components - rest)
 
 
-class MotionLosses:
-    """The mesh losses, by the names of LossConfig."""
-
-    def __init__(self, model: MotionModel, weights: LossConfig) -> None:
-        points = {int(p): i for i, p in enumerate(lower_points())}
-        self.model, self.weights = model, weights
-        self.lips = torch.tensor([points[int(p)] for p in LIPS])
-        half = len(INNER_LIPS) // 2
-        self.upper = torch.tensor([points[int(p)] for p in INNER_LIPS[2 : half - 1]])
-        self.lower = torch.tensor([points[int(p)] for p in INNER_LIPS[: half + 1 : -1][: len(self.upper)]])
-
-    def __call__(self, made: Float[Tensor, "b t k"], true: Float[Tensor, "b t k"]) -> dict[str, Tensor]:
-        """Losses of made against true components."""
-        weight = self.model.spread / self.model.spread[0]
-        error = (made - true) * weight
-        speed = error[:, 1:] - error[:, :-1]
-        shape, wanted = self.model.displacement(made), self.model.displacement(true)
-        lips = (shape[..., self.lips, :2] - wanted[..., self.lips, :2]).norm(dim=-1)
-        gap, wanted_gap = self.gap(shape), self.gap(wanted)
-        return {
-            "motion": error.abs().mean() * 4,
-            "velocity": speed.abs().mean() * 4,
-            "lips": lips.mean() / 4 + lips.amax(dim=-1).mean() / 8,
-            # a closed mouth that opens a little is seen at once; a wide one that opens wider is not
-            "opening": ((gap - wanted_gap).abs() / (wanted_gap.clamp_min(0) + 1.5)).mean(),
-        }
-
-    def gap(self, displacement: Float[Tensor, "b t m 3"]) -> Float[Tensor, "b t p"]:
-        """How far the inner lips moved apart, pair by pair, from rest."""
-        return displacement[..., self.lower, 1] - displacement[..., self.upper, 1]
+def motion_losses(model: MotionModel) -> MotionLosses:
+    """The losses of a motion model, with the places of the lips among the lower face's points."""
+    places = {int(p): i for i, p in enumerate(lower_points())}
+    half = len(INNER_LIPS) // 2
+    upper = INNER_LIPS[2 : half - 1]
+    lower = INNER_LIPS[: half + 1 : -1][: len(upper)]
+    return MotionLosses(model, *(torch.tensor([places[int(p)] for p in points]) for points in (LIPS, upper, lower)))
 
 
 def _traces(true: np.ndarray, made: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

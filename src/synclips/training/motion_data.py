@@ -9,20 +9,18 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 
-from synclips.config import AugmentConfig
+from synclips.config import RecipeConfig
 from synclips.data.augmentation import SoundChange, draw_sound_change
 from synclips.data.dataset import Clips, by_speaker
+from synclips.data.grid import speaker_of
 from synclips.data.shards import Clip
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.features.face_mesh import lower_points, mirror_points
 from synclips.media.timebase import STEPS_PER_FRAME
-from synclips.models.encoders import stack_frames
 from synclips.models.motion import MotionModel, fit_basis
-from synclips.models.syncnet import FRAMES, VideoEncoder
+from synclips.models.syncnet import FRAMES, VideoEncoder, stack_frames
 from synclips.runtime import device_of
 
-VARIANTS = 6
-"""Differently bent copies of each clip, half of them mirrored."""
 NEAREST = 5
 """Frames between what is being learned or made and any frame that lends a mouth or pixels, so that the answer is not
 among them."""
@@ -72,8 +70,8 @@ def fit_population(
 class MotionData:
     """Variants and banks of clips, made when first asked for and kept."""
 
-    def __init__(self, store: Clips, model: MotionModel, augment: AugmentConfig, seed: int) -> None:
-        self.store, self.augment, self.seed = store, augment, seed
+    def __init__(self, store: Clips, model: MotionModel, recipe: RecipeConfig) -> None:
+        self.store, self.augment, self.sampling, self.seed = store, recipe.augment, recipe.sampling, recipe.seed
         self._model = model
         self.variant = lru_cache(maxsize=20_000)(self._variant)
         self.plain = lru_cache(maxsize=4_000)(self._plain)
@@ -120,13 +118,13 @@ class MotionData:
         mirror: bool,
     ) -> Bank:
         """Up to `size` mouths of the speaker, from the clip itself away from `window`, or from another clip."""
-        other = speaker_keys[int(rng.integers(len(speaker_keys)))] if rng.random() < 0.5 else key
+        other = speaker_keys[int(rng.integers(len(speaker_keys)))] if rng.random() < self.sampling.other_clip else key
         shapes = self.variant(other, 1 if mirror else 0).components if mirror else self.plain(other).components
         embeddings = self.embeddings(other)
         usable = np.arange(min(len(shapes), len(embeddings)))
         if other == key:
             usable = usable[(usable < window[0] - NEAREST) | (usable >= window[1] + NEAREST)]
-        count = int(rng.integers(0, size + 1)) if rng.random() < 0.4 else size
+        count = int(rng.integers(0, size + 1)) if rng.random() < self.sampling.partial_bank else size
         chosen = rng.permutation(usable)[:count]
         bank = Bank(
             np.zeros((size, embeddings.shape[1]), np.float32),
@@ -161,13 +159,13 @@ def draw_windows(
     """One window of `window` frames of each clip, with a bank of `bank` places; `style` draws how it is restyled."""
     features, true, banks = [], [], []
     for key in keys:
-        number = int(rng.integers(VARIANTS))
+        number = int(rng.integers(data.sampling.variants))
         variant = data.variant(key, number)
         start = int(rng.integers(max(1, len(variant.components) - window + 1)))
         index = np.minimum(np.arange(start, start + window), len(variant.components) - 1)
         steps = (STEPS_PER_FRAME * index[:, None] + np.arange(STEPS_PER_FRAME)).ravel()
         span = (start, start + window)
-        mouths = data.bank(speakers[key.split(".")[0]], key, span, bank, rng, mirror=number % 2 == 1)
+        mouths = data.bank(speakers[speaker_of(key)], key, span, bank, rng, mirror=number % 2 == 1)
         restyle = style(rng) if style else _as_it_is
         features.append(variant.features[steps])
         true.append(restyle(variant.components[index]))

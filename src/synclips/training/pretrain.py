@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
 
-from synclips.config import AugmentConfig, RecipeConfig
+from synclips.config import AugmentConfig, RecipeConfig, SamplingConfig
 from synclips.data.augmentation import PictureChange, SoundChange, draw_picture_change, draw_sound_change
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
@@ -21,14 +21,10 @@ from synclips.features.alignment import BLUEPRINT_VIEW, MOUTH_VIEW, View
 from synclips.features.mfcc import N_FEATURES
 from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.encoders import BaseEncoders, build_encoders
-from synclips.models.syncnet import contrastive_loss
+from synclips.models.losses import contrastive_loss
 from synclips.runtime import autocast
 from synclips.training.loop import OneNetwork
 
-MOMENTS = 10
-"""Moments taken from one clip."""
-APART = 3
-"""Frames that two of them lie apart at least."""
 STUCK_AFTER, STUCK_SHARE = 300, 0.97
 """From this step on, a loss above this share of chance is reported as stuck."""
 
@@ -51,18 +47,19 @@ def draw_moments(
     store: ClipStore,
     keys: Sequence[str],
     rng: np.random.Generator,
+    sampling: SamplingConfig,
     augment: AugmentConfig | None,
     window: int,
     view: View,
 ) -> Moments:
-    """`MOMENTS` moments of each clip, bent by `augment` (None: as they are)."""
+    """`sampling.moments` moments of each clip, changed by `augment` (None: as they are)."""
     pictures, features, indices = [], [], []
     for key in keys:
         clip = store[key]
         sound = draw_sound_change(augment, rng) if augment else SoundChange()
         picture = draw_picture_change(augment, rng) if augment else PictureChange()
         count = CLIP_FRAMES  # shorter clips end in silence, longer ones are cut
-        index = _moments(rng, count, window)
+        index = _moments(rng, count, window, sampling)
         offset = store.offset(key)
         shown = np.round((index[:, None] + np.arange(window) - window // 2) * sound.speed).astype(int) - offset
         shown = shown.clip(0, len(clip) - 1)
@@ -92,8 +89,10 @@ class PretrainStage(OneNetwork):
         """Symmetric InfoNCE over all moments of the step."""
         rng = self.sampler.rng(step)
         self.model.train()
-        keys = self.sampler.draw(rng, max(2, self.config.batch // MOMENTS))
-        batch = draw_moments(self.store, keys, rng, self.recipe.augment, self.model.window, self.view)
+        keys = self.sampler.draw(rng, max(2, self.config.batch // self.recipe.sampling.moments))
+        batch = draw_moments(
+            self.store, keys, rng, self.recipe.sampling, self.recipe.augment, self.model.window, self.view
+        )
         with autocast(self.device, self.recipe.precision):
             pairs = self.model.pairs(*batch.tensors(self.device))
         results = [contrastive_loss(*pair) for pair in pairs]
@@ -105,7 +104,7 @@ class PretrainStage(OneNetwork):
         figures = {"sync": results[0][0].item(), "top1": results[0][1].item()}
         if len(results) > 1:
             figures |= {"context_sync": results[1][0].item(), "context_top1": results[1][1].item()}
-        chance = math.log(len(keys) * MOMENTS)
+        chance = math.log(len(keys) * self.recipe.sampling.moments)
         if step >= STUCK_AFTER and figures["sync"] > STUCK_SHARE * chance:
             figures["stuck_at_chance"] = 1.0
         return figures
@@ -117,7 +116,7 @@ class PretrainStage(OneNetwork):
         losses, hits = [], []
         for start in range(0, min(len(self.held_out), 40), 10):
             keys = self.held_out[start : start + 10]
-            batch = draw_moments(self.store, keys, rng, None, model.window, self.view)
+            batch = draw_moments(self.store, keys, rng, self.recipe.sampling, None, model.window, self.view)
             loss, hit = contrastive_loss(*model.pairs(*batch.tensors(self.device))[0])
             losses.append(loss.item())
             hits.append(hit.item())
@@ -127,13 +126,17 @@ class PretrainStage(OneNetwork):
         """One augmented batch, to see what the networks see."""
         rng = self.sampler.rng(0)
         keys = self.sampler.draw(rng, 4)
-        batch = draw_moments(self.store, keys, rng, self.recipe.augment, self.model.window, self.view)
+        batch = draw_moments(
+            self.store, keys, rng, self.recipe.sampling, self.recipe.augment, self.model.window, self.view
+        )
         return np.concatenate(
             [np.concatenate([np.concatenate(list(m), axis=1) for m in clip[:4]]) for clip in batch.pictures]
         )
 
 
-def _moments(rng: np.random.Generator, frames: int, window: int) -> np.ndarray:
+def _moments(rng: np.random.Generator, frames: int, window: int, sampling: SamplingConfig) -> Int64[np.ndarray, " m"]:
+    """Middle frames of a clip's moments, in order."""
+    count, distance = sampling.moments, sampling.moment_distance
     first, last = window // 2, frames - (window - window // 2)
-    room = last - first - (MOMENTS - 1) * APART
-    return np.sort(rng.choice(room + 1, MOMENTS, replace=True)) + np.arange(MOMENTS) * APART + first
+    room = last - first - (count - 1) * distance
+    return np.sort(rng.choice(room + 1, count, replace=True)) + np.arange(count) * distance + first

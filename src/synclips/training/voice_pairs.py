@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from synclips.data.grid import is_utterance_name, sentence_of
 from synclips.media.audio import Waveform, read_audio
 from synclips.progress import Progress, silent
 from synclips.speech.conversion.world import ORDER, Frames, analyse, cepstral_warp
@@ -34,7 +35,6 @@ _LEAST_CLIPS: Final = 5
 _LONGEST_LINE, _LONGEST_REFERENCE = 140, 400
 _DISGUISED_SHARE: Final = 1 / 3
 _PRIOR: Final = 50
-_DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,13 @@ def record(waveform: Waveform) -> Recording:
 
 
 def grid_text(utterance: str) -> str | None:
-    """What the name of a GRID clip says (`bbaf2n` -> bin blue at f two now); None for another name."""
-    choices = (
-        {"b": "bin", "l": "lay", "p": "place", "s": "set"},
-        {"b": "blue", "g": "green", "r": "red", "w": "white"},
-        {"a": "at", "b": "by", "i": "in", "w": "with"},
-        {letter: "eigh" if letter == "a" else letter for letter in "abcdefghijklmnopqrstuvxyz"},
-        dict(zip("z123456789", _DIGITS, strict=True)),
-        {"a": "again", "n": "now", "p": "please", "s": "soon"},
-    )
-    if len(utterance) != 6 or any(letter not in words for letter, words in zip(utterance, choices, strict=True)):
+    """What the name of a GRID clip says (`bbaf2n` -> bin blue at f two now); None for another name.
+
+    The letter a is written as the engines pronounce it right.
+    """
+    if not is_utterance_name(utterance):
         return None
-    return " ".join(words[letter] for letter, words in zip(utterance, choices, strict=True))
+    return " ".join("eigh" if word == "a" else word for word in sentence_of(utterance))
 
 
 @dataclass(frozen=True)

@@ -4,24 +4,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
-from synclips.config import AugmentConfig
+from synclips.config import RecipeConfig, SamplingConfig
 from synclips.data.augmentation import SoundChange, draw_sound_change
 from synclips.data.dataset import Clips
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import MOUTH_VIEW
-from synclips.models.encoders import stack_frames
 from synclips.models.generator import Generator
-from synclips.models.losses import gradient_loss, pixel_loss, structure_loss
+from synclips.models.losses import Losses, picture_losses
 from synclips.training.motion_data import displacement_of
-from synclips.training.windows import LENGTH, Generated, Window, draw_augmentation, draw_window, make_frames, window_at
-
-BANK = 8
-"""Places of the mouth bank; small, since the video encoder is trained through them."""
-PREDICTED_WEIGHT = 0.3
-"""Weight of the pixel losses where the shape was predicted from sound: the lips are not exactly where the
-target's are, and full weight would teach blur."""
+from synclips.training.window_frames import Generated, draw_augmentation, make_frames
+from synclips.training.windows import LENGTH, Window, draw_window, window_at
 
 
 @dataclass(frozen=True)
@@ -37,22 +32,25 @@ class Batch:
 
 
 class WindowBatches:
-    """Draws batches of `clips` for `model`, and makes their frames."""
+    """Draws batches of `clips` for `model`, and renders their frames."""
 
-    def __init__(self, clips: Clips, model: Generator, augment: AugmentConfig, device: torch.device) -> None:
-        self.clips, self.model, self.augment, self.device = clips, model, augment, device
+    def __init__(self, clips: Clips, model: Generator, recipe: RecipeConfig, device: torch.device) -> None:
+        self.clips, self.model, self.device = clips, model, device
+        self.augment, self.sampling = recipe.augment, recipe.sampling
 
     def draw(self, keys: list[str], rng: np.random.Generator) -> Batch:
         windows: list[Window] = []
         features, true, mouths, shapes = (list[Tensor]() for _ in range(4))
         for key in keys:
-            window = draw_window(self.clips, key, rng)
+            window = draw_window(self.clips, key, self.sampling, rng)
             sound = replace(draw_sound_change(self.augment, rng), speed=1.0)
-            parts = self._arrays(window, sound, rng.permutation(window.donors)[:BANK])
+            parts = self._arrays(window, sound, rng.permutation(window.donors)[: self.sampling.refiner_bank])
             for group, part in zip((features, true, mouths, shapes), parts, strict=True):
                 group.append(part)
             windows.append(window)
-        present = torch.from_numpy(rng.random((len(keys), BANK)) < rng.uniform(0.3, 1.0, (len(keys), 1)))
+        present = torch.from_numpy(
+            rng.random((len(keys), self.sampling.refiner_bank)) < rng.uniform(0.3, 1.0, (len(keys), 1))
+        )
         return Batch(
             windows,
             torch.stack(features),
@@ -70,7 +68,7 @@ class WindowBatches:
         features = sound.features(clip.waveform, CLIP_FRAMES + abs(offset))
         # features on the pictures' clock: picture i is heard at i + offset
         steps = (4 * (frames + offset)[:, None] + np.arange(4)).ravel().clip(0, len(features) - 1)
-        bank = np.resize(bank, BANK)
+        bank = np.resize(bank, self.sampling.refiner_bank)
         displacement = torch.from_numpy(displacement_of(self.clips, clip)).to(self.device)
         true = motion.components(displacement)
         around = (bank[:, None] + np.arange(5) - 2).clip(0, len(clip) - 1)
@@ -88,8 +86,7 @@ class WindowBatches:
     ) -> tuple[Tensor, Generated]:
         """Motion components of the whole clips, and the windows' frames, their shapes predicted or true."""
         motion = model.motion
-        stacked = stack_frames(batch.mouths.flatten(0, 1))
-        bank = motion.video_encoder(stacked).unflatten(0, batch.mouths.shape[:2]).float()
+        bank = motion.embed_mouths(batch.mouths.flatten(0, 1)).unflatten(0, batch.mouths.shape[:2])
         components, tokens = motion(batch.features, bank, batch.shapes, batch.present)
         components = components.float()
         rows = torch.arange(len(batch.windows))[:, None]
@@ -99,9 +96,11 @@ class WindowBatches:
         shapes = (motion.displacement(chosen) + rest[:, None]).flatten(0, 1)
         if rng is not None:  # the network must not trust a true shape blindly
             true_frames = (~predicted).to(self.device).repeat_interleave(LENGTH)[:, None, None]
-            shapes = shapes + true_frames * 0.15 * torch.randn_like(shapes[:, :1])
+            shapes = shapes + true_frames * self.augment.shape_noise * torch.randn_like(shapes[:, :1])
         augmentation = (
-            draw_augmentation(len(batch.windows), model.refiner.layers, rng, self.device) if rng is not None else None
+            draw_augmentation(self.augment, len(batch.windows), model.refiner.layers, rng, self.device)
+            if rng is not None
+            else None
         )
         generated = make_frames(
             model, batch.windows, shapes, tokens[rows, index].flatten(0, 1).float(), self.device, augmentation
@@ -111,21 +110,17 @@ class WindowBatches:
     def reconstruct(self, model: Generator, key: str, start: int) -> tuple[Batch, Generated]:
         rng = np.random.default_rng(0)
         window = window_at(self.clips, key, min(start, len(self.clips[key]) - LENGTH), rng)
-        parts = self._arrays(window, SoundChange(), window.donors[:: max(1, len(window.donors) // BANK)][:BANK])
+        size = self.sampling.refiner_bank
+        parts = self._arrays(window, SoundChange(), window.donors[:: max(1, len(window.donors) // size)][:size])
         features, true, mouths, shapes = (part[None] for part in parts)
         batch = Batch(
-            [window], features, true, mouths, shapes, torch.ones(1, BANK, dtype=torch.bool, device=self.device)
+            [window], features, true, mouths, shapes, torch.ones(1, size, dtype=torch.bool, device=self.device)
         )
         return batch, self.make(model, batch, torch.ones(1, dtype=torch.bool), None)[1]
 
 
-def picture_losses(generated: Generated, predicted: Tensor) -> dict[str, Tensor]:
-    """The losses against the target frames, by the names of LossConfig; `predicted` (b): shapes that were."""
-    share = torch.where(predicted, PREDICTED_WEIGHT, 1.0).to(generated.pictures.device)
+def frame_losses(generated: Generated, predicted: Bool[Tensor, " b"], sampling: SamplingConfig) -> Losses:
+    """The picture losses of rendered windows; `predicted`: windows whose shape was predicted from sound."""
+    share = torch.where(predicted, sampling.predicted_weight, 1.0).to(generated.pictures.device)
     weight = generated.face * (1 + 4 * generated.masks[:, :1]) * share.repeat_interleave(LENGTH)[:, None, None, None]
-    return {
-        "pixel": pixel_loss(generated.pictures, generated.target, weight),
-        "gradient": gradient_loss(generated.pictures, generated.target, weight),
-        "structure": structure_loss(generated.pictures, generated.target, weight),
-        "residual": generated.residual.abs().mean(),
-    }
+    return picture_losses(generated.pictures, generated.target, generated.residual, weight)
