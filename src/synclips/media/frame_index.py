@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from synclips.errors import MediaError
+from synclips.media.deinterlace import stored_as
 from synclips.media.video_colour import RgbConverter
 from synclips.media.video_decode import NO_FRAMES, Clock, VideoSource
 
@@ -35,7 +36,8 @@ class FrameIndex:
     stamps: tuple[int, ...] | None
     """The container's time stamps; None where they do not name the frames one by one."""
     key_sums: dict[int, int] | None
-    """Time stamp of each key frame -> checksum of its pixels; None where the container's seeking can be trusted."""
+    """Time stamp of each frame that reading can begin with -> checksum of its pixels; None where the container's
+    seeking can be trusted."""
 
 
 def frame_times(path: Path) -> Float64[np.ndarray, " n"]:
@@ -118,7 +120,7 @@ def _index_by_decoding(source: VideoSource, clock: Clock) -> FrameIndex:
         times.append(moment.time)
         if frame.pts is not None:
             stamps.append(frame.pts)
-            if frame.key_frame:
+            if frame.key_frame or stored_as(frame).interlaced:
                 sums[frame.pts] = checksum(frame)
     if not times:
         raise MediaError(f"{source.path} {NO_FRAMES}")

@@ -13,6 +13,7 @@ import av
 from av.stream import Disposition
 
 from synclips.errors import MediaError
+from synclips.media.deinterlace import Stored, deinterlaced, stored_as
 
 MAX_RATE: Final = 1000
 """Frames a second above which a container's rate is its clock, not its rate."""
@@ -53,6 +54,7 @@ class VideoSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._ratio: Fraction | None = None
         if not path.exists():
             raise MediaError(f"no such file: {path}")
         if path.is_dir():
@@ -159,7 +161,11 @@ class VideoSource:
         return None if start is None or end is None else _Span(start, end, count)
 
     def pictures(self) -> Iterator[av.VideoFrame]:
-        """Frames from the present position, in order of display; damaged packets are passed over."""
+        """Frames from the present position, in order of display, interlaced ones made progressive."""
+        return deinterlaced(self._stored(), self.stream.time_base or Fraction(1, 90_000))
+
+    def _stored(self) -> Iterator[av.VideoFrame]:
+        """Frames as they are stored; damaged packets are passed over."""
         packets = self.container.demux(self.stream)
         restamp = Restamper() if self.in_decoding_order else None
         flushed = False
@@ -177,19 +183,29 @@ class VideoSource:
                 frames = packet.decode()
             except av.FFmpegError:
                 continue
-            yield from map(restamp.frame, frames) if restamp else frames
+            yield from map(restamp.frame, self._marked(frames)) if restamp else self._marked(frames)
         if not flushed:
             try:
                 frames = self.stream.decode(None)
             except av.FFmpegError:
                 return
-            yield from map(restamp.frame, frames) if restamp else frames
+            yield from map(restamp.frame, self._marked(frames)) if restamp else self._marked(frames)
+
+    def _marked(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
+        """`frames`, just decoded, those whose pixels have another shape than the first frame's marked so."""
+        ratio = self.stream.codec_context.sample_aspect_ratio or Fraction(1)
+        self._ratio = self._ratio or ratio
+        if frames and ratio != self._ratio:
+            for frame in frames:
+                frame.opaque = Stored(stretch=ratio / self._ratio)
+        return frames
 
     def pictures_from(self, target: int) -> Iterator[av.VideoFrame]:
         """Frames from a key frame at or before the time stamp `target`, exactly as decoding from the start gives them.
 
-        Frames shown before that key frame may lack what they refer to, so they are left out. Where seeking finds no
-        such key frame, the file is read from its very beginning.
+        Frames shown before that key frame may lack what they refer to, so they are left out; so is the key frame itself
+        if it is interlaced, since it then depends on the frame before. Where seeking finds no such key frame, the file
+        is read from its very beginning.
         """
         second = int(1 / (self.stream.time_base or Fraction(1, 90_000)))
         for back in SEEK_BACK:
@@ -202,9 +218,12 @@ class VideoSource:
                 if frame.pts is None or frame.pts > target:
                     break
                 if frame.key_frame:
-                    yield frame
-                    key = frame.pts
-                    yield from (later for later in frames if later.pts is None or later.pts >= key)
+                    first = next(frames, None) if stored_as(frame).interlaced else frame
+                    if first is None or first.pts is None or first.pts > target:
+                        break
+                    yield first
+                    begin = first.pts
+                    yield from (later for later in frames if later.pts is None or later.pts >= begin)
                     return
         self.reopen()
         yield from self.pictures()
