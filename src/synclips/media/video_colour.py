@@ -7,16 +7,18 @@ YUV matrix (ITU-R BT.601, BT.709, BT.2020) and in the range of the numbers (limi
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import av
 import cv2
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from jaxtyping import UInt8
 
 from synclips.media.deinterlace import stored_as
+from synclips.media.tone_map import is_hdr, to_sdr
 
 FLAGS: Final = (
     Interpolation.BICUBIC
@@ -37,6 +39,8 @@ _MATRICES: Final = {
     10: Colorspace.BT2020,
 }
 """The matrix for each `AVColorSpace` (ITU-T H.273, table 4)."""
+BT2020: Final = 9
+"""`AVColorSpace` with non-constant luminance."""
 LIMITED: Final = 1
 FULL: Final = 2
 UNSPECIFIED: Final = 2
@@ -112,25 +116,33 @@ class RgbConverter:
 
     def _rgb(self, frame: av.VideoFrame, width: int, height: int) -> UInt8[np.ndarray, "h w 3"]:
         """The stored picture in another size. Through planar RGB, which swscale is several times faster at."""
+        hdr = is_hdr(frame.color_trc)
+        plain = frame.format.is_rgb and not hdr
+        matrix = matrix_of(BT2020 if hdr and frame.colorspace == UNSPECIFIED else frame.colorspace, frame.height)
         made = self._reformatter.reformat(
             frame,
             width=width,
             height=height,
-            format="rgb24" if frame.format.is_rgb else "gbrp",
-            src_colorspace=matrix_of(frame.colorspace, frame.height),
-            dst_colorspace=matrix_of(frame.colorspace, frame.height),
+            format="gbrp10le" if hdr else "rgb24" if plain else "gbrp",
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
             src_color_range=range_of(frame.color_range, frame.format.name),
             dst_color_range=ColorRange.JPEG,
             interpolation=FLAGS,
         )
-        if frame.format.is_rgb:
+        if plain:
             return made.to_ndarray()
-        green, blue, red = (
-            np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-            for plane in made.planes
-        )
+        if hdr:
+            green, blue, red = (_numbers(plane, np.uint16) for plane in made.planes)
+            return to_sdr(red, green, blue, frame.color_trc, frame.color_primaries)
+        green, blue, red = (_numbers(plane, np.uint8) for plane in made.planes)
         merged: UInt8[np.ndarray, "h w 3"] = cv2.merge([red, green, blue])
         return merged
+
+
+def _numbers(plane: VideoPlane, kind: type[np.unsignedinteger[Any]]) -> np.ndarray:
+    rows = np.frombuffer(memoryview(plane), kind)
+    return rows.reshape(plane.height, plane.line_size // rows.itemsize)[:, : plane.width]
 
 
 def fitted(width: Fraction, height: Fraction, largest_width: int, largest_height: int) -> tuple[int, int]:
