@@ -464,7 +464,7 @@ def test_times_of_a_variable_rate_come_back(tmp_path: Path) -> None:
         {"colorspace": 1, "color_range": 1, "color_primaries": 1, "color_trc": 1},
         {"colorspace": 5, "color_range": 1, "color_primaries": 5, "color_trc": 6},
         {"colorspace": 6, "color_range": 2, "color_primaries": 6, "color_trc": 6},
-        {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 16},
+        {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 14},
         {},
     ],
 )

@@ -88,7 +88,7 @@ def faces(
     video = Path(video)
     with open_source(video) as source:
         info = source.info
-        kept = default_cache() if cache and not source.is_photograph else None
+        kept = default_cache() if cache and not source.is_temporary else None
         detections = detect_video(info, cache=kept, on_progress=on_progress)
         boxes = boxes_of(detections)
         found = link_faces(detections, boxes)

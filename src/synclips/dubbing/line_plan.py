@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import BANK_SECONDS, PreparedVideo, SourceVideo
 from synclips.dubbing.report import FaceReport, SpeechReport, report_line
 from synclips.media.audio import Waveform, loudness, read_audio
+from synclips.media.frame_index import build_index
 from synclips.media.timebase import SAMPLE_RATE
+from synclips.media.video import VideoInfo
 from synclips.progress import Progress
 from synclips.rendering.chunked import BlockPlan
 from synclips.rendering.timeline import Timeline, plan_timeline
@@ -20,6 +22,7 @@ from synclips.speech.synthesis import speak
 
 LEAD, TAIL = 0.2, 0.5
 """Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
+_EPSILON: Final = 1e-3
 _TOO_QUIET: Final = -60.0
 """LUFS of a recording that moves no lips."""
 
@@ -64,13 +67,8 @@ def plan_line(
     chosen = video.choose(options.face_choice, on_progress)
     face = video.face(chosen.face, on_progress)
     times = face.tracked.times
-    timeline = plan_timeline(
-        times,
-        float(times[-1]) + 1 / float(source.info.fps),
-        sound.duration,
-        options.sync_mode,
-        keep_length=options.keep_length,
-    )
+    end = _shown_until(source.info, times, sound.duration, options)
+    timeline = plan_timeline(times, end, sound.duration, options.sync_mode, keep_length=options.keep_length)
     plan = BlockPlan(face.renderer, sound, timeline)
     unseen = np.flatnonzero(~face.tracked.track.visible[timeline.source])
     report = FaceReport(chosen.face.number, len(chosen.faces), notes=(*chosen.notes, *face.notes))
@@ -102,6 +100,16 @@ def _sound(
     if options.at_most is not None:
         samples = samples[: round(options.at_most * SAMPLE_RATE)]
     return Waveform(samples, SAMPLE_RATE), report_line(line, LEAD)
+
+
+def _shown_until(info: VideoInfo, times: Float64[np.ndarray, " n"], speech: float, options: DubOptions) -> float:
+    """Seconds at which the last frame that was looked at stops being shown; a video's last may stand for long."""
+    end = float(times[-1]) + 1 / float(info.fps)
+    enough = speech <= end and not options.keep_length and options.sync_mode not in ("silence", "remap")
+    if enough or info.duration <= end + _EPSILON:
+        return end
+    index = build_index(info.path)
+    return index.end if len(index.times) == len(times) else end
 
 
 def _reach(speech: float, options: DubOptions) -> float | None:

@@ -98,7 +98,7 @@ def dub(
             plan = plan_line(source, looked_at, text, audio, options, on_progress)
         timeline = plan.timeline
         origin = Origin(audio is None, __version__, now(), model_digest(options.checkpoint))
-        tags = result_tags(origin, {} if source.is_photograph else tags_of(source.named))
+        tags = result_tags(origin, {} if source.is_temporary else tags_of(source.named))
         pictures = PictureFormat(like.width, like.height, like.fps, like, options.codec, options.quality)
         beside = Beside(plan.sound, timeline.duration, tags, source.info.path if options.keep_streams else None)
         identity = run_identity(source.named, plan.sound, timeline, options, options.checkpoint)

@@ -11,7 +11,8 @@ from synclips.dubbing.options import DubOptions
 from synclips.errors import InputError
 from synclips.files import cache_folder
 from synclips.media.audio import Waveform, read_audio
-from synclips.media.photo_video import still_as_video
+from synclips.media.image import is_animation
+from synclips.media.photo_video import picture_as_video
 from synclips.media.video import VideoInfo, is_image, probe
 from synclips.progress import Progress, silent
 from synclips.rendering.renderer import Model, Renderer, build_renderer, load_model
@@ -33,19 +34,21 @@ PREPARED_BY: Final = ("checkpoint", "device", "cache", "fit")
 
 @dataclass(frozen=True)
 class SourceVideo:
-    """The video that is dubbed; of a photograph, the gently moving temporary video that is made of it.
+    """The video that is dubbed; of a photograph or an animated picture, the temporary video that is made of it.
 
     named: the file that the user named
     info:  of the video whose frames are read
+    is_photograph: `named` is one, and the video moves it gently
     """
 
     named: Path
     info: VideoInfo
+    is_photograph: bool = False
     _references: dict[Path, Waveform] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def is_photograph(self) -> bool:
-        """Whether `named` is a photograph."""
+    def is_temporary(self) -> bool:
+        """Whether the frames are read from a temporary video."""
         return self.info.path != self.named
 
     def voice_reference(self, options: DubOptions) -> Waveform | None:
@@ -119,7 +122,7 @@ class PreparedVideo:
             tracked = follow(self.source.info, self.detections, identity.rows)
             network, notes = self.model.network, tuple[str, ...]()
             if self.options.fit is not None:
-                keep = self.options.cache and not self.source.is_photograph
+                keep = self.options.cache and not self.source.is_temporary
                 folder = cache_folder() / "fits" if keep else None
                 network, fit = fitted(network, tracked, self.options.fit, folder, on_progress=on_progress)
                 notes = (fit.said,)
@@ -172,30 +175,31 @@ def prepare_source(
     source: SourceVideo, model: LoadedModel, options: DubOptions, seconds: float | None, on_progress: Progress
 ) -> PreparedVideo:
     """Find every face in the first `seconds` (None: all) of an opened video."""
-    cache = default_cache() if options.cache and not source.is_photograph else None
+    cache = default_cache() if options.cache and not source.is_temporary else None
     detections = detect_video(source.info, stop=seconds, cache=cache, on_progress=on_progress)
     return PreparedVideo(source, detections, model, options)
 
 
 @contextmanager
 def open_source(path: Path) -> Iterator[SourceVideo]:
-    """The video at `path`; of a photograph a temporary video, removed afterwards.
+    """The video at `path`; of a photograph or an animated picture a temporary video, removed afterwards.
 
     Raises:
         MediaError: it cannot be read.
     """
     with ExitStack() as stack:
-        video = stack.enter_context(still_as_video(path)) if is_image(path) else path
-        yield SourceVideo(path, probe(video))
+        still = is_image(path)
+        video = stack.enter_context(picture_as_video(path)) if still or is_animation(path) else path
+        yield SourceVideo(path, probe(video), still)
 
 
 @contextmanager
 def errors_name_the_file(source: SourceVideo) -> Iterator[None]:
-    """Within it errors name the user's file, not the temporary video that is made of a photograph."""
+    """Within it errors name the user's file, not the temporary video that is made of a picture."""
     try:
         yield
     except InputError as error:
         said = str(error)
-        if source.is_photograph and str(source.info.path) in said:
+        if source.is_temporary and str(source.info.path) in said:
             raise type(error)(said.replace(str(source.info.path), str(source.named))) from error
         raise

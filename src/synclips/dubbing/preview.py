@@ -7,9 +7,8 @@ from typing import Final
 
 from synclips.dubbing.contact_sheet import write_strip
 from synclips.dubbing.pipeline import DubOptions, DubReport, dub
+from synclips.dubbing.prepared_video import open_source
 from synclips.errors import InputError
-from synclips.media.photo_video import still_as_video
-from synclips.media.video import is_image
 from synclips.progress import Progress, silent
 from synclips.speech.script import read_script
 
@@ -64,11 +63,8 @@ def make_preview(
         video, clip, text=text, audio=audio, compare=compare, options=quick, overwrite=True, on_progress=on_progress
     ).report
     strip = clip.with_suffix(".png")
-    if is_image(video):
-        with still_as_video(video) as source:
-            write_strip(strip, source, clip)
-    else:
-        write_strip(strip, video, clip)
+    with open_source(video) as source:
+        write_strip(strip, source.info.path, clip)
     return Preview(clip, strip, report, round(time.monotonic() - started, 2))
 
 

@@ -14,7 +14,7 @@ from synclips.dubbing.prepared_video import BANK_SECONDS, REFERENCE_SECONDS, Pre
 from synclips.dubbing.report import FaceReport, LineReport, SpeechReport, report_line
 from synclips.errors import CheckpointError, InputError, MediaError
 from synclips.media.audio import Waveform, read_audio
-from synclips.media.frame_index import frame_times
+from synclips.media.frame_index import build_index
 from synclips.media.timebase import OUTPUT_SAMPLE_RATE, SAMPLE_RATE
 from synclips.media.video import VideoInfo
 from synclips.progress import Progress
@@ -59,7 +59,8 @@ def plan_script(
         SyncLipsError: as `dub`.
     """
     info = source.info
-    end = script.lines[-1].end + TAIL if source.is_photograph else info.duration
+    index = None if source.is_photograph else build_index(info.path)
+    end = script.lines[-1].end + TAIL if index is None else index.end
     for line in script.lines:
         if line.end > end + _LATE:
             raise script.fault(line, f"it ends at {line.end:g} s, after the video, which ends at {end:.2f} s")
@@ -71,12 +72,11 @@ def plan_script(
     fitted, reports = _speak(script, faces, voices, end, options, on_progress)
     notes += [line.note for line in fitted if line.note]
     notes += [note for report in reports for note in report.notes]
-    if source.is_photograph:
+    if index is None:
         length = float(video.detections.times[-1]) + 1 / float(info.fps)
         timeline = plan_timeline(video.detections.times, length, end, None)
     else:
-        times = frame_times(info.path)
-        timeline = Timeline(np.arange(len(times)), times, max(info.duration, float(times[-1])))
+        timeline = Timeline(np.arange(len(index.times)), index.times, index.end)
     plan, unseen = ScenePlan(timeline), np.zeros(len(timeline), bool)
     for identity in cast.values():
         face = video.face(identity, on_progress)

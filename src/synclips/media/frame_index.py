@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from synclips.errors import MediaError
+from synclips.media.deinterlace import stored_as
 from synclips.media.video_colour import RgbConverter
 from synclips.media.video_decode import NO_FRAMES, Clock, VideoSource
 
@@ -30,10 +31,13 @@ class FrameIndex:
 
     times: Float64[np.ndarray, " n"]
     """Seconds from the first frame, rising."""
+    end: float
+    """Seconds from the first frame to the end of the last one's display."""
     stamps: tuple[int, ...] | None
     """The container's time stamps; None where they do not name the frames one by one."""
     key_sums: dict[int, int] | None
-    """Time stamp of each key frame -> checksum of its pixels; None where the container's seeking can be trusted."""
+    """Time stamp of each frame that reading can begin with -> checksum of its pixels; None where the container's
+    seeking can be trusted."""
 
 
 def frame_times(path: Path) -> Float64[np.ndarray, " n"]:
@@ -57,19 +61,23 @@ def build_index(path: Path) -> FrameIndex:
         stamps = _stamps_of_packets(source)
         if stamps is not None:
             clock = source.clock()
-            times = [clock.place(stamp, 0).time for stamp in stamps]
-            return FrameIndex(np.array(times, np.float64), stamps, None)
+            shown = [clock.place(stamp, length) for stamp, length in stamps.items()]
+            times = np.array([moment.time for moment in shown], np.float64)
+            return FrameIndex(times, shown[-1].time + shown[-1].duration, tuple(stamps), None)
         source.reopen()
         return _index_by_decoding(source, source.clock())
 
 
-def _stamps_of_packets(source: VideoSource) -> tuple[int, ...] | None:
-    """Time stamps in order of display, or None where packets and shown frames may differ."""
+def _stamps_of_packets(source: VideoSource) -> dict[int, int] | None:
+    """Time stamps in order of display, each with its frame's duration (0: unknown), in units of the time base.
+
+    None where packets and shown frames may differ.
+    """
     if not source.seekable_exactly or source.stream.codec_context.codec.canonical_name not in SIMPLE_CODECS:
         return None
-    stamps: list[int] = []
+    lengths: dict[int, int] = {}
     key = None
-    count = 0
+    count = shown = 0
     try:
         for packet in source.container.demux(source.stream):
             if packet.size == 0:
@@ -80,16 +88,19 @@ def _stamps_of_packets(source: VideoSource) -> tuple[int, ...] | None:
             if packet.is_keyframe and key is None:
                 key = packet.pts
             if not packet.is_discard:
-                stamps.append(packet.pts)
+                shown += 1
+                lengths[packet.pts] = packet.duration or 0
     except av.FFmpegError:
         return None
-    stamps.sort()
+    stamps = sorted(lengths)
     complete = not source.stream.frames or source.stream.frames == count
-    if not stamps or not complete or len(set(stamps)) < len(stamps) or key is None or stamps[0] < key:
+    if not stamps or not complete or len(stamps) < shown or key is None or stamps[0] < key:
         return None
     source.reopen()
     first = next(source.pictures(), None)
-    return tuple(stamps) if first is not None and first.pts == stamps[0] and _ends_whole(source, stamps) else None
+    if first is None or first.pts != stamps[0] or not _ends_whole(source, stamps):
+        return None
+    return {stamp: lengths[stamp] for stamp in stamps}
 
 
 def _ends_whole(source: VideoSource, stamps: list[int]) -> bool:
@@ -105,15 +116,17 @@ def _index_by_decoding(source: VideoSource, clock: Clock) -> FrameIndex:
     stamps: list[int] = []
     sums: dict[int, int] = {}
     for frame in source.pictures():
-        times.append(clock.place(frame.pts, frame.duration).time)
+        moment = clock.place(frame.pts, frame.duration)
+        times.append(moment.time)
         if frame.pts is not None:
             stamps.append(frame.pts)
-            if frame.key_frame:
+            if frame.key_frame or stored_as(frame).interlaced:
                 sums[frame.pts] = checksum(frame)
     if not times:
         raise MediaError(f"{source.path} {NO_FRAMES}")
     rising = len(stamps) == len(times) and all(a < b for a, b in pairwise(stamps))
-    return FrameIndex(np.array(times, np.float64), tuple(stamps) if rising else None, sums)
+    end = moment.time + moment.duration
+    return FrameIndex(np.array(times, np.float64), end, tuple(stamps) if rising else None, sums)
 
 
 def checksum(frame: av.VideoFrame) -> int:

@@ -1,4 +1,4 @@
-"""A photograph as a video: gently moving, in a temporary file, so that the rest of the path sees a video."""
+"""A photograph, gently moving, or an animated picture as a temporary video, so that the rest sees only videos."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclips.errors import InputError
+from synclips.media.image import is_animation, read_animation
 from synclips.media.timebase import FPS
 from synclips.media.video import VideoWriter, read_image
 
@@ -61,28 +62,52 @@ LARGEST = 1920
 
 
 @contextmanager
-def still_as_video(path: Path) -> Iterator[Path]:
-    """A temporary lossless video of the photograph at `path`, removed afterwards.
+def picture_as_video(path: Path) -> Iterator[Path]:
+    """A temporary lossless video of the photograph or animated picture at `path`, removed afterwards.
 
-    What goes wrong with that video in the meantime is said of the photograph.
+    An animation is shown once, at its own times. What goes wrong with that video in the meantime is said of `path`.
 
     Raises:
         MediaError: not a readable picture.
     """
-    import cv2
-
-    image = read_image(path)
-    scale = LARGEST / max(image.shape[:2])
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     with tempfile.TemporaryDirectory(prefix="synclips-") as folder:
         target = Path(folder) / f"{path.stem}.mkv"
-        frames = still_to_video(image, SECONDS)
-        first = next(frames)
-        with VideoWriter(target, first.shape[1], first.shape[0], Fraction(FPS), codec="ffv1") as writer:
-            for frame in chain([first], frames):
-                writer.write(frame)
+        if is_animation(path):
+            _write_animation(target, path)
+        else:
+            _write_still(target, path)
         try:
             yield target
         except InputError as error:
             raise type(error)(str(error).replace(str(target), str(path))) from error
+
+
+def _write_still(target: Path, path: Path) -> None:
+    import cv2
+
+    image = read_image(path, LARGEST)
+    scale = LARGEST / max(image.shape[:2])
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    frames = still_to_video(image, SECONDS)
+    first = next(frames)
+    with VideoWriter(target, first.shape[1], first.shape[0], Fraction(FPS), codec="ffv1") as writer:
+        for frame in chain([first], frames):
+            writer.write(frame)
+
+
+def _write_animation(target: Path, path: Path) -> None:
+    times = [(time, duration) for time, duration, _ in read_animation(path)]
+    length = sum(duration for _, duration in times)
+    shortest = min(duration for _, duration in times)
+    shown = read_animation(path)
+    time, last, image = next(shown)
+    height, width = image.shape[:2]
+    rate = Fraction(len(times) / length).limit_denominator(1000)
+    with VideoWriter(target, width, height, rate, codec="ffv1") as writer:
+        writer.write(image, 0.0)
+        for time, last, image in shown:  # noqa: B007 - the last ones are needed
+            writer.write(image, time)
+        step = max(shortest, 1 / FPS)
+        for again in range(1, round(last / step)):  # the last frame stands as long as it should
+            writer.write(image, time + again * step)

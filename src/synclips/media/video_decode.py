@@ -1,7 +1,6 @@
 """An open video file: its picture track, decoded in order of display, each frame with a time that rises."""
 
 import contextlib
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import av
 from av.stream import Disposition
 
 from synclips.errors import MediaError
+from synclips.media.deinterlace import Stored, deinterlaced, stored_as
 
 MAX_RATE: Final = 1000
 """Frames a second above which a container's rate is its clock, not its rate."""
@@ -21,10 +21,19 @@ SEEK_BACK: Final = (0, 1, 4, 16)
 """Seconds before a wanted frame to look for a key frame at: some containers land too late."""
 RESET: Final = 1.0
 """Seconds that a clock must fall back to count as started anew (joined files) instead of uneven."""
-_DURATION: Final = re.compile(r"(\d+):(\d+):(\d+(?:\.\d*)?)")
-"""Matroska's tag for the length of one track."""
+LAST: Final = 2**62
+"""A time stamp after any frame."""
 NO_FRAMES: Final = "has a video track without a single readable frame; export it again"
 NOT_A_VIDEO: Final = ("not a video that can be read", "give an mp4, mov, mkv, webm, avi or mpg file")
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Time stamps of some packets, from the first frame's display to the end of the last one's, and their number."""
+
+    start: int
+    end: int
+    packets: int
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,7 @@ class VideoSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._ratio: Fraction | None = None
         if not path.exists():
             raise MediaError(f"no such file: {path}")
         if path.is_dir():
@@ -102,33 +112,62 @@ class VideoSource:
         """The container has an index of key frames and a time on each frame, so that seeking loses nothing."""
         return bool({"mp4", "matroska"} & set(self.container.format.name.split(",")))
 
+    @property
+    def in_decoding_order(self) -> bool:
+        """The container's times are those of decoding: see `Restamper`."""
+        return self.container.format.name == "avi"
+
     def duration(self) -> float:
-        """Seconds of the picture track: as the headers say, or by its last packet (then rewinds the file)."""
+        """Seconds from the first frame to the end of the last one's display, by the packets (then rewinds the file).
+
+        Headers count only where no packet says anything: of videos with an uneven rate they are often wrong. Where the
+        container has an index, only the packets behind its last key frame are read.
+        """
         base = self.stream.time_base or Fraction(1, 90_000)
-        guessed = bool({"mpeg", "mpegts"} & set(self.container.format.name.split(",")))  # from a few late packets
-        if self.stream.duration and not guessed:
-            return float(self.stream.duration * base)
-        tag = _DURATION.fullmatch(self.stream.metadata.get("DURATION", ""))
-        if tag:
-            return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) - float((self.stream.start_time or 0) * base)
-        if self.container.duration and not guessed:
-            return self.container.duration / av.time_base
         self.reopen()
-        first, end, count = None, 0, 0
+        first = self._span(1)
+        last: _Span | None = None
+        if first is not None and self.seekable_exactly:
+            with contextlib.suppress(av.FFmpegError):
+                self.container.seek(LAST, stream=self.stream, backward=True)
+                last = self._span()
+        if first is not None and (last is None or last.end <= first.end):
+            self.reopen()
+            first = last = self._span()
+        self.reopen()
+        if first is None or last is None:
+            return float((self.stream.duration or 0) * base)
+        length = (last.end - first.start) * base
+        if {"mpeg", "mpegts"} & set(self.container.format.name.split(",")):  # there, not each packet has its time
+            length = max(length, last.packets / self.rate)
+        return float(length)
+
+    def _span(self, most: int | None = None) -> "_Span | None":
+        """The time stamps of the next `most` shown packets (None: of all that follow)."""
+        start = end = None
+        count = 0
+        length = round(1 / self.rate / (self.stream.time_base or Fraction(1, 90_000)))
         with contextlib.suppress(av.FFmpegError):
             for packet in self.container.demux(self.stream):
-                count += bool(packet.size)
-                if packet.pts is not None:
-                    first = packet.pts if first is None else min(first, packet.pts)
-                    end = max(end, packet.pts + (packet.duration or round(1 / self.rate / base)))
-        self.reopen()
-        by_times = (end - (first or 0)) * base
-        return float(max(by_times, count / self.rate) if guessed else by_times)  # there, not each packet has its time
+                stamp = packet.dts if packet.pts is None or self.in_decoding_order else packet.pts
+                if not packet.size or packet.is_discard or stamp is None:
+                    count += bool(packet.size)
+                    continue
+                count += 1
+                start = stamp if start is None else min(start, stamp)
+                end = max(stamp + (packet.duration or length), stamp if end is None else end)
+                if most is not None and count >= most:
+                    break
+        return None if start is None or end is None else _Span(start, end, count)
 
     def pictures(self) -> Iterator[av.VideoFrame]:
-        """Frames from the present position, in order of display; damaged packets are passed over."""
+        """Frames from the present position, in order of display, interlaced ones made progressive."""
+        return deinterlaced(self._stored(), self.stream.time_base or Fraction(1, 90_000))
+
+    def _stored(self) -> Iterator[av.VideoFrame]:
+        """Frames as they are stored; damaged packets are passed over."""
         packets = self.container.demux(self.stream)
-        restamp = Restamper() if self.container.format.name == "avi" else None
+        restamp = Restamper() if self.in_decoding_order else None
         flushed = False
         while True:
             try:
@@ -144,19 +183,29 @@ class VideoSource:
                 frames = packet.decode()
             except av.FFmpegError:
                 continue
-            yield from map(restamp.frame, frames) if restamp else frames
+            yield from map(restamp.frame, self._marked(frames)) if restamp else self._marked(frames)
         if not flushed:
             try:
                 frames = self.stream.decode(None)
             except av.FFmpegError:
                 return
-            yield from map(restamp.frame, frames) if restamp else frames
+            yield from map(restamp.frame, self._marked(frames)) if restamp else self._marked(frames)
+
+    def _marked(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
+        """`frames`, just decoded, those whose pixels have another shape than the first frame's marked so."""
+        ratio = self.stream.codec_context.sample_aspect_ratio or Fraction(1)
+        self._ratio = self._ratio or ratio
+        if frames and ratio != self._ratio:
+            for frame in frames:
+                frame.opaque = Stored(stretch=ratio / self._ratio)
+        return frames
 
     def pictures_from(self, target: int) -> Iterator[av.VideoFrame]:
         """Frames from a key frame at or before the time stamp `target`, exactly as decoding from the start gives them.
 
-        Frames shown before that key frame may lack what they refer to, so they are left out. Where seeking finds no
-        such key frame, the file is read from its very beginning.
+        Frames shown before that key frame may lack what they refer to, so they are left out; so is the key frame itself
+        if it is interlaced, since it then depends on the frame before. Where seeking finds no such key frame, the file
+        is read from its very beginning.
         """
         second = int(1 / (self.stream.time_base or Fraction(1, 90_000)))
         for back in SEEK_BACK:
@@ -169,9 +218,12 @@ class VideoSource:
                 if frame.pts is None or frame.pts > target:
                     break
                 if frame.key_frame:
-                    yield frame
-                    key = frame.pts
-                    yield from (later for later in frames if later.pts is None or later.pts >= key)
+                    first = next(frames, None) if stored_as(frame).interlaced else frame
+                    if first is None or first.pts is None or first.pts > target:
+                        break
+                    yield first
+                    begin = first.pts
+                    yield from (later for later in frames if later.pts is None or later.pts >= begin)
                     return
         self.reopen()
         yield from self.pictures()

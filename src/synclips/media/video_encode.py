@@ -13,6 +13,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from jaxtyping import UInt8
 
 from synclips.errors import ConfigError, OutputError
+from synclips.media.tone_map import is_hdr
 from synclips.media.video_colour import FLAGS, FULL, LIMITED, UNSPECIFIED, matrix_of, range_of
 from synclips.media.video_read import VideoInfo
 
@@ -54,11 +55,17 @@ class ColorTags:
     def like(cls, info: VideoInfo) -> "ColorTags":
         """As the source has them, what it leaves open stays open, so that a player guesses the same for both.
 
-        A matrix that 8-bit YUV cannot be made of here (RGB, YCgCo, constant luminance) becomes BT.709 or BT.601.
+        A matrix that 8-bit YUV cannot be made of here (RGB, YCgCo, constant luminance) becomes BT.709 or BT.601; HDR,
+        which the readers tone-map, becomes BT.709.
         """
+        if is_hdr(info.color_transfer):
+            return cls(LIMITED, _BT709, _BT709, _BT709)
         full = range_of(info.color_range, info.pixel_format) == ColorRange.JPEG
         if info.colorspace not in _KEPT_MATRICES:
-            return cls.of_size(info.height)
+            usual = cls.of_size(info.height)
+            primaries = usual.primaries if info.color_primaries == UNSPECIFIED else info.color_primaries
+            transfer = usual.transfer if info.color_transfer == UNSPECIFIED else info.color_transfer
+            return cls(LIMITED, usual.colorspace, primaries, transfer)
         color_range = FULL if full else info.color_range
         return cls(color_range, info.colorspace, info.color_primaries, info.color_transfer)
 
@@ -123,7 +130,8 @@ class PictureEncoder:
         if codec == "hevc":
             context.codec_tag = "hvc1"
         if codec == "ffv1":
-            self._tags = ColorTags(FULL, UNSPECIFIED, UNSPECIFIED, UNSPECIFIED)
+            primaries, transfer = (self._tags.primaries, self._tags.transfer) if like else (UNSPECIFIED, UNSPECIFIED)
+            self._tags = ColorTags(FULL, UNSPECIFIED, primaries, transfer)
         context.color_range, context.colorspace = self._tags.color_range, self._tags.colorspace
         context.color_primaries, context.color_trc = self._tags.primaries, self._tags.transfer
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclips.errors import MediaError
+from synclips.media.deinterlace import stored_as
 from synclips.media.timebase import FPS
 from synclips.media.video_colour import RgbConverter, orientation_of
 from synclips.media.video_decode import NO_FRAMES, DecodedFrame, VideoSource
@@ -48,6 +49,8 @@ class VideoInfo:
     has_audio: bool
     start_time: float
     """Seconds from the container's clock to the first frame."""
+    interlaced: bool = False
+    """The first frame is stored as two fields. Readers make such frames progressive already."""
 
     def __post_init__(self) -> None:
         if self.rotation not in (0, 90, 180, 270):
@@ -99,6 +102,7 @@ def probe(path: Path) -> VideoInfo:
             color_transfer=int(frame.color_trc),
             has_audio=bool(source.container.streams.audio),
             start_time=float((frame.pts or 0) * stream.time_base) if stream.time_base else 0.0,
+            interlaced=stored_as(frame).interlaced,
         )
 
 
