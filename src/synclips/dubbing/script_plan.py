@@ -166,7 +166,7 @@ def _speak(
         try:
             spoken = speak(
                 line.text, voices[face], synthesizer=options.voice, convert=options.convert_voice,
-                strength=options.strength, speed=options.speed, background="none",
+                strength=options.strength, speed=options.speed, background="none", language=options.language,
             )  # fmt: skip
         except InputError as error:
             raise script.fault(line, str(error)) from error
