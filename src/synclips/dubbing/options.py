@@ -23,6 +23,7 @@ class DubOptions:
     provenance:   sign the result, where the libraries for it are installed and its format allows it
     certificate, private_key:  PEM files to sign with; None: a self-made certificate
     label:        words written on every frame
+    strict:       a line of a script that cannot be used as it is written is an error, not a note
     language:     whose way of writing numbers and dates a text follows: auto, en-US, en-GB, de, ... (`LANGUAGES`)
 
     Raises:
@@ -50,6 +51,7 @@ class DubOptions:
     certificate: Path | None = None
     private_key: Path | None = None
     label: str | None = None
+    strict: bool = False
     language: str = "auto"
 
     def __post_init__(self) -> None:

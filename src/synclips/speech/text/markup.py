@@ -19,7 +19,9 @@ _INLINE: Final = frozenset({
 })  # fmt: skip
 _NAMES: Final = "|".join(sorted((re.escape(name) for name in _BREAKING | _INLINE), key=len, reverse=True))
 _ATTRIBUTES: Final = r"(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))*"
-_VALUES: Final = re.compile(r"<(v|lang|c)(?:\.[^\s<>]*)?(?:\s[^<>]*)?>|</(?:v|lang|c)>", re.IGNORECASE)
+_VALUES: Final = re.compile(
+    r"<(?:v|lang)(?:\.[^\s<>]*)?(?:\s[^<>]*)?>|<c(?:\.[^\s<>]*)?>|</(?:v|lang|c)>", re.IGNORECASE
+)
 """Tags of WebVTT whose value stands without a name: `<v Anna>`."""
 _TAG: Final = re.compile(
     rf"<(?P<end>/?)(?P<name>(?:amazon:[\w-]+|mstts:[\w-]+|{_NAMES}))(?P<class>\.[\w.-]*)?(?P<more>{_ATTRIBUTES})\s*(?P<empty>/?)>",
@@ -29,7 +31,7 @@ _COMMENT: Final = re.compile(r"<!--.*?-->|<!\[CDATA\[|\]\]>|<[?!][A-Za-z][^<>]*>
 _TIME: Final = re.compile(r"<(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}>")
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _OVERRIDE: Final = re.compile(r"\{[^{}]*\\[^{}]*\}")
-_HIDDEN: Final = re.compile(r"<(script|style|metadata)\b[^<>]*>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_HIDDEN: Final = re.compile(r"<(script|style|metadata|rt|rp)\b[^<>]*>.*?</\1>", re.DOTALL | re.IGNORECASE)
 
 
 def without_tags(text: str, *, captions: bool = False) -> str:
