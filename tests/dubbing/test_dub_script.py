@@ -1,6 +1,6 @@
 """A script over a whole scene: lines in their slots, and everything else as it was."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def test_lines_that_cannot_be_said_are_named(
     face = ",7" if "no face" in words else ","
     script.write_text(f"start,end,text,face\n{rows}{face}\n")
     with pytest.raises((TextError, NoFaceError), match=words):
-        dub(scene, tmp_path / "out.mkv", script=script, options=options)
+        dub(scene, tmp_path / "out.mkv", script=script, options=replace(options, strict=True))
     assert not (tmp_path / "out.mkv").exists()
 
 
@@ -119,7 +119,35 @@ def test_two_names_of_one_face_do_not_speak_at_once(scene: Path, options: DubOpt
     script = tmp_path / "lines.csv"
     script.write_text("start,end,text,face\n0.2,1.2,One,left\n0.8,2.0,Two,right\n")
     with pytest.raises(TextError, match="line 3: it overlaps the one in line 2, and both are the same face's"):
+        dub(scene, tmp_path / "out.mkv", script=script, options=replace(options, strict=True))
+
+
+def test_bad_lines_do_not_stop_a_scene(scene: Path, options: DubOptions, tmp_path: Path) -> None:
+    script = tmp_path / "lines.csv"
+    long = "These are many more words than anybody in the world could ever say in so short a time"
+    script.write_text(
+        "start,end,text,face\n0.2,0.6,Hi.,left\n0.5,0.9,Ho.,right\n"
+        f"1.0,1.3,{long},\n1.4,1.7,Nobody,7\n1.8,9.0,Late,\n9.1,9.9,Later,\n"
+    )
+    report = dub(scene, tmp_path / "out.mkv", script=script, options=options).report
+    assert [(line.line, line.text) for line in report.speech.lines] == [(2, "Hi."), (3, "Ho."), (6, "Late")]
+    for words in (
+        "line 3: it overlaps",
+        "line 4: it takes",
+        "line 5: there is no face 7",
+        "line 6: it ends at 9 s, after the video, which ends at 2.4",
+        "line 7: it ends at 9.9 s",
+    ):
+        assert any(words in note for note in report.all_notes), words
+    assert report.duration == pytest.approx(SECONDS, abs=0.05)
+
+
+def test_no_line_that_can_be_spoken_is_said_to_be_so(scene: Path, options: DubOptions, tmp_path: Path) -> None:
+    script = tmp_path / "lines.csv"
+    script.write_text("start,end,text\n8.0,9.0,Later\n")
+    with pytest.raises(TextError, match="no line of it can be spoken; line 2: it ends at 9 s"):
         dub(scene, tmp_path / "out.mkv", script=script, options=options)
+    assert not (tmp_path / "out.mkv").exists()
 
 
 def test_a_script_goes_with_no_other_length_and_no_other_text(scene: Path, tmp_path: Path) -> None:

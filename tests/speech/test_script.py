@@ -95,7 +95,7 @@ def test_lines_are_sorted_and_keep_their_numbers(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_said_in_one_line_with_its_place(tmp_path: Path, name: str, text: str, words: str) -> None:
     with pytest.raises(TextError) as caught:
-        read_script(write(tmp_path, name, text))
+        read_script(write(tmp_path, name, text), strict=True)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -110,4 +110,4 @@ def test_a_file_that_is_not_there_or_not_utf8_is_said_to_be_so(tmp_path: Path) -
         read_script(tmp_path / "a.srt")
     (tmp_path / "b.srt").write_bytes("1\n0:01 --> 0:02\nÄ\n".encode("latin-1"))
     with pytest.raises(TextError, match="UTF-8"):
-        read_script(tmp_path / "b.srt")
+        read_script(tmp_path / "b.srt", strict=True)

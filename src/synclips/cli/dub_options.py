@@ -34,8 +34,11 @@ def dub_arguments(parser: argparse.ArgumentParser) -> None:
         "--script",
         metavar="S",
         type=Path,
-        help="a whole scene (.srt, .vtt, or .csv with the columns start, end, text, face): each line is fitted to its "
-        "slot, sound and picture stay elsewhere",
+        help="a whole scene (.srt, .vtt, .sbv, .ass, or .csv with the columns start, end, text, face): each line is "
+        "fitted to its slot, sound and picture stay elsewhere; notes say what was skipped, trimmed or joined",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="with --script: a line that cannot be used as it is written is an error"
     )
     output = parser.add_mutually_exclusive_group(required=True)
     output.add_argument("--output", metavar="OUT.mp4", type=Path, help="the dubbed video (.mp4, .mov, .mkv or .webm)")

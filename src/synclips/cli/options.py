@@ -129,6 +129,13 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         help="a voice of `synclips voices`; default auto, the best that works; list prints them and ends",
     )
     group.add_argument(
+        "--language",
+        metavar="L",
+        default="auto",
+        help="whose way of writing numbers and dates the text follows: en-US, en-GB, de, fr, ... (3/4 is in March or "
+        "in April, 1.234 a decimal number or a thousand); default auto, a guess by the text itself",
+    )
+    group.add_argument(
         "--voice-reference",
         "--like",
         metavar="F",

@@ -32,7 +32,7 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
     if args.line is not None:
         args.text = args.line
     text = text_of(args) or ""
-    spoken_sentences(text)
+    spoken_sentences(text, args.language)
     reference = read_audio(args.voice_reference) if args.voice_reference else None
     line = speak(
         text,
@@ -42,6 +42,7 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
         strength=args.strength,
         speed=args.speed,
         background=args.background,
+        language=args.language,
         on_progress=terminal.progress,
     )
     write_wav(args.output, line.waveform, overwrite=args.overwrite)

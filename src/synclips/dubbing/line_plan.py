@@ -93,6 +93,7 @@ def _sound(
         strength=options.strength,
         speed=options.speed,
         background=options.background,
+        language=options.language,
         on_progress=on_progress,
     )
     silence = [np.zeros(round(seconds * SAMPLE_RATE), np.float32) for seconds in (LEAD, TAIL)]

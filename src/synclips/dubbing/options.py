@@ -7,6 +7,7 @@ from synclips.media.video_encode import Codec
 from synclips.rendering.timeline import SyncMode
 from synclips.speech.conversion.converter import STRENGTH
 from synclips.speech.synthesis import Background
+from synclips.speech.text.conventions import check_language
 from synclips.tracking.selection import FaceChoice, parse_choice
 
 
@@ -22,9 +23,11 @@ class DubOptions:
     provenance:   sign the result, where the libraries for it are installed and its format allows it
     certificate, private_key:  PEM files to sign with; None: a self-made certificate
     label:        words written on every frame
+    strict:       a line of a script that cannot be used as it is written is an error, not a note
+    language:     whose way of writing numbers and dates a text follows: auto, en-US, en-GB, de, ... (`LANGUAGES`)
 
     Raises:
-        ConfigError: `face` is none of these.
+        ConfigError: `face` is none of these, or the language is not known.
     """
 
     sync_mode: SyncMode | None = None
@@ -48,9 +51,12 @@ class DubOptions:
     certificate: Path | None = None
     private_key: Path | None = None
     label: str | None = None
+    strict: bool = False
+    language: str = "auto"
 
     def __post_init__(self) -> None:
         parse_choice(self.face)
+        check_language(self.language)
 
     @property
     def face_choice(self) -> FaceChoice:

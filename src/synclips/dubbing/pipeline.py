@@ -77,7 +77,7 @@ def dub(
     if prepared:
         prepared.check(options)
     if text is not None:
-        spoken_sentences(text)
+        spoken_sentences(text, options.language)
     lines = check_script(script, options) if script is not None else None
     signing = Signing.prepared(options.certificate, options.private_key) if options.provenance else Signing()
     with ExitStack() as stack:

@@ -50,7 +50,7 @@ def make_preview(
     if script is not None:
         if text is not None or audio is not None:
             raise InputError("give either a text, an audio file or a script")
-        line = read_script(script).lines[0]
+        line = read_script(script, strict=options.strict, language=options.language).lines[0]
         text, options = line.text, replace(options, face=line.face or options.face)
     if text is not None:
         text = shortened(text)

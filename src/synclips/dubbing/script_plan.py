@@ -12,7 +12,7 @@ from synclips.dubbing.line_plan import TAIL, DubPlan
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import BANK_SECONDS, REFERENCE_SECONDS, PreparedVideo, SourceVideo
 from synclips.dubbing.report import FaceReport, LineReport, SpeechReport, report_line
-from synclips.errors import CheckpointError, InputError, MediaError
+from synclips.errors import CheckpointError, InputError, MediaError, TextError
 from synclips.media.audio import Waveform, read_audio
 from synclips.media.frame_index import build_index
 from synclips.media.timebase import OUTPUT_SAMPLE_RATE, SAMPLE_RATE
@@ -21,8 +21,10 @@ from synclips.progress import Progress
 from synclips.rendering.multi_line import Part, ScenePlan
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.runtime import choose_device
+from synclips.speech.cue_times import SHORTEST, ScriptLine, without_overlaps
 from synclips.speech.reference_voice import LEAST_SPEECH, analyse_reference
-from synclips.speech.script import Script, ScriptLine, read_script
+from synclips.speech.script import Script, read_script
+from synclips.speech.script_faults import LineError, ScriptFaults
 from synclips.speech.script_timing import FittedLine, fit_line, free_until, lay_over
 from synclips.speech.synthesis import speak
 from synclips.speech.tts.synthesizer import Speech
@@ -41,7 +43,7 @@ def check_script(path: Path, options: DubOptions) -> Script:
     """
     if options.sync_mode is not None or options.keep_length:
         raise InputError("with a script the video keeps its length; leave out --sync-mode and --keep-length")
-    return read_script(path)
+    return read_script(path, strict=options.strict, language=options.language)
 
 
 def plan_script(
@@ -60,16 +62,16 @@ def plan_script(
     """
     info = source.info
     index = None if source.is_photograph else build_index(info.path)
-    end = script.lines[-1].end + TAIL if index is None else index.end
-    for line in script.lines:
-        if line.end > end + _LATE:
-            raise script.fault(line, f"it ends at {line.end:g} s, after the video, which ends at {end:.2f} s")
-    reach = max(script.lines[-1].end + 2, BANK_SECONDS)
+    last = max(line.end for line in script.lines)
+    end = last + TAIL if index is None else index.end
+    script = _within(script, end, options)
+    reach = max(max(line.end for line in script.lines) + 2, BANK_SECONDS)
     video = looked_at(None if _by_number(script, options) else reach)
-    faces, notes = _cast(video, script, options, on_progress)
+    faces, script, notes = _cast(video, script, options, on_progress)
     cast = {face.number: face for face in faces.values()}
     voices = _voices(video, list(cast.values()), options, notes, on_progress)
-    fitted, reports = _speak(script, faces, voices, end, options, on_progress)
+    fitted, reports, left_out = _speak(script, faces, voices, end, options, on_progress)
+    notes += [*script.notes, *left_out]
     notes += [line.note for line in fitted if line.note]
     notes += [note for report in reports for note in report.notes]
     if index is None:
@@ -79,9 +81,11 @@ def plan_script(
         timeline = Timeline(np.arange(len(index.times)), index.times, index.end)
     plan, unseen = ScenePlan(timeline), np.zeros(len(timeline), bool)
     for identity in cast.values():
+        said = [f for f in fitted if faces[_of(f.line, options)].number == identity.number]
+        if not said:
+            continue
         face = video.face(identity, on_progress)
         notes += face.notes
-        said = [f for f in fitted if faces[_of(f.line, options)].number == identity.number]
         parts = [Part(f.line.start, f.end, f.speech.waveform) for f in said]
         for part in parts:
             steps = np.flatnonzero((timeline.times >= part.start) & (timeline.times < part.end))
@@ -100,6 +104,40 @@ def _of(line: ScriptLine, options: DubOptions) -> str:
     return line.face or options.face
 
 
+def _within(script: Script, end: float, options: DubOptions) -> Script:
+    """The lines that lie in the video, which ends at `end` seconds; what reaches beyond is trimmed or left out.
+
+    Raises:
+        TextError: no line does; `options.strict`: one does not.
+    """
+    faults = ScriptFaults(options.strict)
+    kept = []
+    for line in script.lines:
+        if line.end > end + _LATE:
+            words = f"it ends at {line.end:g} s, after the video, which ends at {end:.2f} s"
+            room = end - line.start
+            try:
+                faults.found(line.number, words, "trimmed" if room >= SHORTEST else "skipped")
+            except LineError as fault:
+                raise script.fault(line, fault.words) from fault
+            if room < SHORTEST:
+                continue
+            line = replace(line, end=end)
+        kept.append(line)
+    return _of_lines(script, kept, faults.notes)
+
+
+def _of_lines(script: Script, lines: list[ScriptLine], notes: tuple[str, ...]) -> Script:
+    """The script with these lines only.
+
+    Raises:
+        TextError: there are none.
+    """
+    if not lines:
+        raise TextError(f"{script.path}: no line of it can be spoken; {notes[0]}")
+    return replace(script, lines=tuple(lines), notes=script.notes + notes)
+
+
 def _by_number(script: Script, options: DubOptions) -> bool:
     """Whether faces are named by numbers, which are those of the whole video."""
     return any(parse_choice(_of(line, options)).kind == "number" for line in script.lines)
@@ -107,25 +145,39 @@ def _by_number(script: Script, options: DubOptions) -> bool:
 
 def _cast(
     video: PreparedVideo, script: Script, options: DubOptions, on_progress: Progress
-) -> tuple[dict[str, Identity], list[str]]:
-    """The face of every choice that the script makes, and what a person should know of it."""
+) -> tuple[dict[str, Identity], Script, list[str]]:
+    """The face of every choice that the script makes, the lines that have one, and what a person should know of it.
+
+    Raises:
+        InputError: no line has a face; `options.strict`: one has none, or says two things at a time.
+    """
     faces: dict[str, Identity] = {}
     notes: list[str] = []
+    faults = ScriptFaults(options.strict)
+    kept: list[ScriptLine] = []
+    first: InputError | None = None
     for line in script.lines:
         choice = _of(line, options)
-        if choice in faces:
-            continue
         try:
-            chosen = video.choose(parse_choice(choice), on_progress)
+            if choice not in faces:
+                chosen = video.choose(parse_choice(choice), on_progress)
+                faces[choice] = chosen.face
+                notes += chosen.notes
         except InputError as error:
-            raise type(error)(str(script.fault(line, str(error)))) from error
-        faces[choice] = chosen.face
-        notes += chosen.notes
-    for index, line in enumerate(script.lines):
-        for other in script.lines[index + 1 :]:
-            if line.overlaps(other) and faces[_of(line, options)].number == faces[_of(other, options)].number:
-                raise script.fault(other, f"it overlaps the one in line {line.number}, and both are the same face's")
-    return faces, notes
+            first = first or type(error)(str(script.fault(line, str(error))))
+            if options.strict or choice == options.face:
+                raise first from error
+            faults.found(line.number, str(error), "skipped")
+            continue
+        kept.append(line)
+    if first is not None and not kept:
+        raise first
+    try:
+        kept = without_overlaps(kept, lambda line: faces[_of(line, options)].number, faults)
+    except LineError as fault:
+        words = fault.words.replace("; one face says one thing at a time", ", and both are the same face's")
+        raise TextError(f"{script.path}, line {fault.number}: {words}") from fault
+    return faces, _of_lines(script, kept, faults.notes), notes
 
 
 def _voices(
@@ -157,25 +209,33 @@ def _voices(
 def _speak(
     script: Script, faces: dict[str, Identity], voices: dict[int, Waveform | None], end: float, options: DubOptions,
     on_progress: Progress,
-) -> tuple[list[FittedLine], list[LineReport]]:  # fmt: skip
-    """Every line in its slot, and what is to be said of it."""
+) -> tuple[list[FittedLine], list[LineReport], tuple[str, ...]]:  # fmt: skip
+    """Every line in its slot, what is to be said of it, and which lines are left out and why.
+
+    Raises:
+        TextError: no line can be spoken in its slot; `options.strict`: one cannot.
+    """
     fitted, reports = [], []
+    faults = ScriptFaults(options.strict)
     for number, line in enumerate(script.lines):
         on_progress("speak the script", number, len(script.lines))
         face = faces[_of(line, options)].number
         try:
             spoken = speak(
                 line.text, voices[face], synthesizer=options.voice, convert=options.convert_voice,
-                strength=options.strength, speed=options.speed, background="none",
+                strength=options.strength, speed=options.speed, background="none", language=options.language,
             )  # fmt: skip
-        except InputError as error:
-            raise script.fault(line, str(error)) from error
+        except TextError as error:
+            _left_out(script, line, str(error), faults)
+            continue
         speech = Speech(spoken.waveform.resampled(SAMPLE_RATE), spoken.words)
         until = free_until(line, script.lines, end)
         placed = fit_line(line, speech, until)
         if placed is None:
             room = max(line.end, until) - line.start
-            raise script.fault(line, f"it takes {speech.waveform.duration:.1f} s and has {room:.1f} s; shorten it")
+            words = f"it takes {speech.waveform.duration:.1f} s and has {room:.1f} s; shorten it"
+            _left_out(script, line, words, faults)
+            continue
         fitted.append(placed)
         paced = replace(spoken, words=placed.speech.words, duration=placed.speech.waveform.duration)
         reports.append(
@@ -190,7 +250,16 @@ def _speak(
             )
         )
     on_progress("speak the script", len(script.lines), len(script.lines))
-    return fitted, reports
+    if not fitted:
+        raise TextError(f"{script.path}: no line of it can be spoken; {faults.notes[0]}")
+    return fitted, reports, faults.notes
+
+
+def _left_out(script: Script, line: ScriptLine, words: str, faults: ScriptFaults) -> None:
+    try:
+        faults.found(line.number, words, "skipped")
+    except LineError as fault:
+        raise script.fault(line, words) from fault
 
 
 def _mixed(info: VideoInfo, fitted: list[FittedLine], end: float, options: DubOptions) -> Waveform:

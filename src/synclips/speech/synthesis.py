@@ -14,7 +14,7 @@ from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness, with_background
 from synclips.speech.reference_voice import Reference, analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
-from synclips.speech.text.normalise import Sentence, spoken_sentences
+from synclips.speech.text.normalise import Sentence, read_text
 from synclips.speech.time_stretch import FASTEST, SLOWEST, at_speed
 from synclips.speech.tts.engines import choose_synthesizer
 from synclips.speech.tts.synthesizer import Speech, Synthesizer, WordTime
@@ -61,6 +61,7 @@ def speak(
     speed: float = 1.0,
     duration: float | None = None,
     background: Background = "keep",
+    language: str = "auto",
     on_progress: Progress = silent,
 ) -> SpokenLine:
     """Speak `text` in the voice heard in `reference`.
@@ -74,6 +75,7 @@ def speak(
         speed: 1 is the engine's own pace, 2 twice as fast; the pitch stays.
         duration: seconds that the line is to fill; overrides `speed`.
         background: `keep` puts the reference's own background noise under the speech, `none` leaves it clean.
+        language: whose way of writing numbers and dates the text follows, as `conventions` takes it.
 
     Raises:
         TextError: nothing can be spoken, too much, or not within `duration`.
@@ -81,10 +83,10 @@ def speak(
         BackendError: no engine works.
     """
     _check(strength, speed, duration, background)
-    sentences = spoken_sentences(text)
+    reading = read_text(text, language)
     heard = analyse_reference(reference) if reference is not None else None
     engine, note = choose_synthesizer(synthesizer, on_progress)
-    notes = [note, *(heard.notes if heard else ())]
+    notes = [note, *reading.notes, *(heard.notes if heard else ())]
     voice = heard if heard and heard.usable and convert else None
     cloned = engine.in_voice_of(voice.speech) if voice else None
     if cloned is not None:
@@ -93,7 +95,7 @@ def speak(
         engine = nearest_voice(engine, voice)
     if voice and cloned is None:
         engine = pitched_like(engine, voice.speech)
-    speech = _paced(speak_sentences(engine, sentences, on_progress), speed, duration)
+    speech = _paced(speak_sentences(engine, reading.sentences, on_progress), speed, duration)
     sound, used = speech.waveform, None
     if voice and cloned is None:
         on_progress("convert the voice", 0, 1)

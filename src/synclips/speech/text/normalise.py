@@ -1,7 +1,7 @@
 """What is written to what is spoken: one text for every engine, in plain words and sentences.
 
 Engines read `$5`, `Baker St.` or `3/4/2026` each in their own way, and often wrongly; here such things are put into
-words before any engine sees them. Month comes before day (3/4 is the fourth of March), as in American English.
+words before any engine sees them. What is spoken is English; the `language` decides how numbers and dates are written.
 """
 
 import re
@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from synclips.errors import TextError
+from synclips.speech.text.characters import greek_names, nearest_latin, plain_characters, without_note_signs
+from synclips.speech.text.conventions import Conventions, conventions
 from synclips.speech.text.forms import in_words
+from synclips.speech.text.markup import without_tags
+from synclips.speech.text.signs import without_smileys, wordless
 
 LONGEST_TEXT: Final = 20_000
 """Characters: some twenty minutes of speech."""
@@ -18,16 +22,8 @@ SENTENCE_PAUSE: Final = 0.35
 PARAGRAPH_PAUSE: Final = 0.7
 _LONGEST_SENTENCE: Final = 300
 _LONGEST_WORD: Final = 50
-_LETTERS: Final = str.maketrans(
-    {"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d"}
-    | {"Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i", "µ": "μ"}
-)
-_PUNCTUATION: Final = str.maketrans(
-    {"‘": "'", "’": "'", "‚": "'", "′": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "″": '"'}
-    | {"–": "–", "—": ", ", "―": ", ", "‒": "–", "−": "-", "‐": "-", "‑": "-", "…": "... ", "•": ", ", "·": " "}
-    | {"。": ". ", "，": ", ", "¿": "", "¡": "", "\u2028": "\n", "\u2029": "\n\n"}
-)
-_FRACTIONS: Final = re.compile(r"(\d?)([¼½¾⅓⅔⅛⅜⅝⅞])")
+_LONGEST_TOKEN: Final = 400
+"""Characters without a space: addresses on networks may be that long."""
 _GRID: Final = re.compile(
     r"\b((?:bin|lay|place|set) (?:blue|green|red|white) (?:at|by|in|with)) a "
     r"(?=(?:zero|one|two|three|four|five|six|seven|eight|nine)\b)",
@@ -43,38 +39,65 @@ class Sentence:
     pause: float
 
 
-def spoken_sentences(text: str) -> tuple[Sentence, ...]:
-    """What is to be spoken of `text`, sentence by sentence.
+@dataclass(frozen=True)
+class Reading:
+    """What is to be spoken, and what a person should know of it."""
+
+    sentences: tuple[Sentence, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_text(text: str, language: str = "auto") -> Reading:
+    """What is to be spoken of `text`, sentence by sentence; signs that have no word are named in a note.
 
     Raises:
         TextError: nothing in it can be spoken, it is in a script that no engine here speaks, or it is too long.
+        ConfigError: the language is not known.
     """
+    known = conventions(language, text)
     if len(text) > LONGEST_TEXT:
         raise TextError(
             f"the text has {len(text):,} characters, and at most {LONGEST_TEXT:,} can be spoken at once: split it"
         )
     sentences: list[Sentence] = []
-    for paragraph in re.split(r"\n\s*\n", _without_markup(text)):
-        spoken = _parts(normalise(paragraph))
+    unspoken: dict[str, None] = {}
+    for paragraph in re.split(r"\n\s*\n", without_tags(text).replace("\r\n", "\n").replace("\r", "\n")):
+        words, without = _spoken(paragraph, known)
+        unspoken |= dict.fromkeys(without)
+        spoken = _parts(words)
         sentences += [Sentence(part, SENTENCE_PAUSE) for part in spoken[:-1]]
         sentences += [Sentence(part, PARAGRAPH_PAUSE) for part in spoken[-1:]]
     if not sentences:
         raise TextError("there is nothing to speak in the text: type at least one word")
     sentences[-1] = Sentence(sentences[-1].text, 0.0)
-    return tuple(sentences)
+    notes = (f"not spoken, for it has no word: {' '.join(unspoken)}",) if unspoken else ()
+    return Reading(tuple(sentences), notes)
 
 
-def normalise(text: str) -> str:
+def spoken_sentences(text: str, language: str = "auto") -> tuple[Sentence, ...]:
+    """The sentences of `read_text`, which says what it raises."""
+    return read_text(text, language).sentences
+
+
+def normalise(text: str, language: str = "auto") -> str:
     """Written to spoken English: ASCII letters and `,;:.!?'` only, numbers and signs in words, single spaces.
 
     Raises:
         TextError: a word is in a script other than Latin.
+        ConfigError: the language is not known.
     """
-    text = _FRACTIONS.sub(lambda found: f"{found[1]} {_plain_fraction(found[2])} ".lstrip(), text)
-    text = unicodedata.normalize("NFKC", text.translate(_PUNCTUATION)).translate(_LETTERS)
-    text = "".join(character if unicodedata.category(character)[0] != "C" else " " for character in text)
-    text = in_words(" ".join(text.split()))
-    text = _latin(text)
+    return _spoken(text, conventions(language, text))[0]
+
+
+def _spoken(text: str, known: Conventions) -> tuple[str, list[str]]:
+    """The words, and the signs without a word."""
+    text, notes = without_note_signs(text)
+    text = " ".join(_split_word(word, _LONGEST_TOKEN) for word in plain_characters(text).split())
+    text, smileys = without_smileys(text)
+    unspoken = notes + smileys
+    text = greek_names(in_words(text, known))
+    text, signs = _latin(text)
+    unspoken += signs
     text = _GRID.sub(r"\1 eigh ", text)
     text = re.sub(r"[^A-Za-z,;:.!?']+", " ", text)
     text = re.sub(r"(?<![A-Za-z])'|'(?![A-Za-z])", " ", text)
@@ -83,41 +106,47 @@ def normalise(text: str) -> str:
     text = re.sub(r"([,;:])[,;:]+", r"\1", text)
     text = re.sub(r"([,;:.!?])(?=[A-Za-z])", r"\1 ", text)
     text = " ".join(_split_word(word) for word in text.split())
-    return text.lstrip(",;:.!? ").strip()
+    return text.lstrip(",;:.!? ").strip(), unspoken
 
 
-def _plain_fraction(sign: str) -> str:
-    return unicodedata.normalize("NFKC", sign).replace("⁄", "/")
+def _latin(text: str) -> tuple[str, list[str]]:
+    """ASCII, and the signs that were left out; accents are dropped, other Latin letters become the nearest ones.
 
-
-def _without_markup(text: str) -> str:
-    """Tags (SSML, HTML) are not read out."""
-    text = re.sub(r"<!--.*?-->|</?[A-Za-z][^<>]*>|<[?!][^<>]*>", " ", text, flags=re.DOTALL)
-    for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&nbsp;", " ")):
-        text = text.replace(entity, sign)
-    return text.replace("&amp;", "&")
-
-
-def _latin(text: str) -> str:
-    """Accents are dropped; a letter that is not Latin is an error, any other sign becomes a space."""
+    Raises:
+        TextError: a letter is not Latin.
+    """
     plain: list[str] = []
-    for character in unicodedata.normalize("NFKD", text):
+    unspoken: list[str] = []
+    for character in unicodedata.normalize("NFD", text):
         category = unicodedata.category(character)
         if category == "Mn":
             continue
-        if category[0] == "L" and not character.isascii():
-            script = unicodedata.name(character, "unknown").split()[0].capitalize()
-            word = next((word for word in text.split() if character in unicodedata.normalize("NFKD", word)), character)
-            raise TextError(
-                f"the voices here speak English, and cannot read {word[:20]!r} ({script}): "
-                "write it in Latin letters, or bring a recording with --audio"
-            )
-        plain.append(character if character.isascii() else " ")
-    return "".join(plain)
+        if character.isascii():
+            plain.append(character)
+        elif category[0] == "L":
+            letters = nearest_latin(character)
+            if letters is None:
+                raise _not_latin(character, text)
+            plain.append(letters)
+            continue
+        else:
+            plain.append(" ")
+        if wordless(character) and character not in ",;:.!?":
+            unspoken.append(character)
+    return "".join(plain), unspoken
 
 
-def _split_word(word: str) -> str:
-    return " ".join(word[start : start + _LONGEST_WORD] for start in range(0, len(word), _LONGEST_WORD))
+def _not_latin(character: str, text: str) -> TextError:
+    script = unicodedata.name(character, "unknown").split()[0].capitalize()
+    word = next((word for word in text.split() if character in unicodedata.normalize("NFKD", word)), character)
+    return TextError(
+        f"the voices here speak English, and cannot read {word[:20]!r} ({script}): "
+        "write it in Latin letters, or bring a recording with --audio"
+    )
+
+
+def _split_word(word: str, longest: int = _LONGEST_WORD) -> str:
+    return " ".join(word[start : start + longest] for start in range(0, len(word), longest))
 
 
 def _parts(text: str) -> list[str]:

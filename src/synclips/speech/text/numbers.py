@@ -94,8 +94,13 @@ def number_words(text: str) -> str:
     text = text.replace(",", "")
     sign = "minus " if text.startswith("-") else ""
     whole, dot, fraction = text.lstrip("+-").partition(".")
-    spoken = digits(whole) if len(whole) > 1 and whole.startswith("0") else cardinal(int(whole or "0"))
+    spoken = digits(whole) if len(whole) > 1 and whole.startswith("0") else whole_number(whole)
     return sign + spoken + (f" point {digits(fraction)}" if dot and fraction else "")
+
+
+def whole_number(text: str) -> str:
+    """`cardinal` of digits, however many."""
+    return digits(text) if len(text) > len(str(LARGEST)) else cardinal(int(text or "0"))
 
 
 def plural(words: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from synclips.speech.text.numbers import cardinal, ordinal
+from synclips.speech.text.numbers import cardinal, ordinal, year
 
 _RULERS: Final = (
     "Albert|Alexander|Alfonso|Alphonse|Artaxerxes|Baldwin|Basil|Benedict|Boniface|Carlos|Casimir|Catherine|Celestine|"
@@ -45,8 +45,15 @@ def _ruler(found: re.Match[str]) -> str:
     return f"{found[1]} the {ordinal(roman(found[2])).capitalize()}"
 
 
+def _century(found: re.Match[str]) -> str:
+    return ordinal(roman(found[1])) + found[2]
+
+
 Form = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 ROMAN_FORMS: Final[tuple[Form, ...]] = (
+    (re.compile(rf"\b({_NUMBER})(?:th|st|nd|rd)?( [Cc]entur(?:y|ies))\b"), _century),
+    (re.compile(rf"\b({_NUMBER})(?<=[IVXLCDM]{{2}})(?:th|st|nd|rd)()\b"), _century),
+    (re.compile(rf"\b(?=M[IVXLCDM]{{3}})({_NUMBER})\b"), lambda found: year(roman(found[1]))),
     (re.compile(rf"\b(World War) ({_NUMBER}){_END}"), _counted),
     (re.compile(rf"\b({_COUNTED}) ((?!I\b){_NUMBER}|I{_AFTER_I}){_END}"), _counted),
     (re.compile(rf"\b({_RULERS}) ({_SMALL}|[VX]|I{_AFTER_I}){_END}"), _ruler),
