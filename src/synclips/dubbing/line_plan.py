@@ -10,7 +10,8 @@ from jaxtyping import Float32, Int64, UInt8
 
 from synclips.dubbing.active_speaker import Chosen, choose
 from synclips.dubbing.options import DubOptions
-from synclips.media.audio import Waveform, loudness, read_audio
+from synclips.media.audio import Sound, Waveform, loudness, read_sound
+from synclips.media.sound_tracks import silent_reason
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.media.video import VideoInfo
 from synclips.progress import Progress
@@ -39,14 +40,14 @@ _TOO_QUIET: Final = -60.0
 class DubPlan:
     """A dubbed video before its frames are made.
 
-    sound:    what is heard
+    sound:    what is heard, with all of its channels
     render:   output frame `step`, made on the source's frame that the timeline names
     visibility:     for each output frame made so far, how far the mouth could be made there, in [0, 1]
     unseen:   output frames in whose source no face is seen
     speech, face:  what is to be said of them (ready for JSON)
     """
 
-    sound: Waveform
+    sound: Sound
     timeline: Timeline
     render: Callable[[UInt8[np.ndarray, "h w 3"], int], UInt8[np.ndarray, "h w 3"]]
     visibility: Callable[[], Float32[np.ndarray, " n"]]
@@ -71,14 +72,14 @@ def plan_line(
         SyncLipsError: as `dub`.
     """
     choice = parse_choice(options.face)
-    sound, speech = _sound(info, text, audio, options, on_progress)
+    sound, said, speech = _sound(info, text, audio, options, on_progress)
     tracked, chosen = _track(info, sound.duration, choice, options, on_progress, keep=keep)
     duration = float(tracked.times[-1]) + 1 / float(info.fps)
     timeline = plan_timeline(
         tracked.times, duration, sound.duration, options.sync_mode, keep_length=options.keep_length
     )
     model, fit_notes = fit_model(model, tracked, options, on_progress, keep=keep)
-    plan = BlockPlan(build_renderer(model, tracked), sound, timeline)
+    plan = BlockPlan(build_renderer(model, tracked), said, timeline)
     unseen = np.flatnonzero(~tracked.track.visible[timeline.source])
     face = {"number": chosen.face.number, "of": len(chosen.faces), "notes": [*chosen.notes, *fit_notes]}
     return DubPlan(sound, timeline, plan.render, lambda: plan.visibility, unseen, speech, face)
@@ -106,27 +107,49 @@ def report_line(line: SpokenLine, start: float = 0.0) -> dict[str, Any]:
     return said
 
 
+def read_reference(info: VideoInfo, options: DubOptions, rate: int = SAMPLE_RATE) -> tuple[Sound | None, list[str]]:
+    """The sound that the voice is taken from, None where there is none, and what a person should know of it."""
+    if options.voice_reference is not None:
+        sound = read_sound(options.voice_reference, rate, stop=REFERENCE_SECONDS)
+    elif info.has_audio:
+        sound = read_sound(info.path, rate, stop=REFERENCE_SECONDS, track=info.audio_track)
+    else:
+        return None, silent_notes(info)
+    return sound, list(sound.notes)
+
+
+def silent_notes(info: VideoInfo) -> list[str]:
+    """Why a video with sound tracks is treated as silent, where it is."""
+    reason = None if info.has_audio else silent_reason(info.path)
+    return [reason] if reason else []
+
+
 def _sound(
     info: VideoInfo, text: str | None, audio: Path | None, options: DubOptions, on_progress: Progress
-) -> tuple[Waveform, dict[str, Any]]:
-    """What will be heard, at 16 kHz, and what is to be said of it."""
+) -> tuple[Sound, Waveform, dict[str, Any]]:
+    """What will be heard, its mono mix at 16 kHz, and what is to be said of it."""
     if audio is not None:
-        waveform = read_audio(audio, stop=options.at_most)
-        level = loudness(waveform)
-        notes = [f"{audio} is all but silent: the lips will hardly move"] if level < _TOO_QUIET else []
-        return waveform, {"loudness": round(level, 2), "duration": round(waveform.duration, 3), "notes": notes}
+        sound = read_sound(audio, stop=options.at_most, track=options.audio_track)
+        said = sound.mono(SAMPLE_RATE)
+        level = loudness(said)
+        notes = [*sound.notes]
+        if level < _TOO_QUIET:
+            notes.append(f"{audio} is all but silent: the lips will hardly move")
+        return sound, said, {"loudness": round(level, 2), "duration": round(sound.duration, 3), "notes": notes}
     assert text is not None
-    heard = options.voice_reference or (info.path if info.has_audio else None)
-    reference = read_audio(heard, stop=REFERENCE_SECONDS) if heard else None
+    reference, notes = read_reference(info, options)
     line = speak(
-        text, reference, synthesizer=options.voice, convert=options.convert_voice, strength=options.strength,
-        speed=options.speed, background=options.background, on_progress=on_progress,
+        text, reference.mono() if reference else None, synthesizer=options.voice, convert=options.convert_voice,
+        strength=options.strength, speed=options.speed, background=options.background, on_progress=on_progress,
     )  # fmt: skip
-    silence = [np.zeros(round(seconds * SAMPLE_RATE), np.float32) for seconds in (LEAD, TAIL)]
-    samples = np.concatenate([silence[0], line.waveform.resampled(SAMPLE_RATE).samples, silence[1]])
+    rate = line.waveform.sample_rate
+    silence = [np.zeros(round(seconds * rate), np.float32) for seconds in (LEAD, TAIL)]
+    samples = np.concatenate([silence[0], line.waveform.samples, silence[1]])
     if options.at_most is not None:
-        samples = samples[: round(options.at_most * SAMPLE_RATE)]
-    return Waveform(samples, SAMPLE_RATE), report_line(line, LEAD)
+        samples = samples[: round(options.at_most * rate)]
+    sound = Sound.of(Waveform(samples, rate))
+    report = report_line(line, LEAD)
+    return sound, sound.mono(SAMPLE_RATE), report | {"notes": [*notes, *report["notes"]]}
 
 
 def _track(

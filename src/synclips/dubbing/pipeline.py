@@ -19,6 +19,7 @@ from synclips.media.muxer import Beside
 from synclips.media.overlay import Label, write_side_by_side
 from synclips.media.photo_video import still_as_video
 from synclips.media.resumable_writer import PictureFormat, open_writer
+from synclips.media.sound_tracks import find_track
 from synclips.media.video import VideoInfo, frames_in_order, is_image, probe, read_frames
 from synclips.media.video_encode import check_format
 from synclips.progress import Progress, silent
@@ -73,6 +74,9 @@ def dub(
     with ExitStack() as stack:
         source = stack.enter_context(still_as_video(video)) if is_image(video) else video
         info = probe(source)
+        if options.audio_track is not None:
+            find_track(audio or source, options.audio_track)
+            info = replace(info, audio_track=None if audio else options.audio_track)
         like = replace(info, path=video)
         check_format(output, options.codec, options.quality, like)
         label = Label(options.label, info.width, info.height) if options.label else None
@@ -87,7 +91,7 @@ def dub(
         origin = Origin(audio is None, __version__, now(), model_digest(options.checkpoint))
         tags = result_tags(origin, tags_of(video) if keep else {})
         pictures = PictureFormat(info.width, info.height, info.fps, like, options.codec, options.quality)
-        beside = Beside(plan.sound, timeline.duration, tags, source if options.keep_streams else None)
+        beside = Beside(plan.sound, timeline.duration, tags, source if options.keep_streams else None, info.audio_track)
         identity = run_identity(video, plan.sound, timeline, options, options.checkpoint)
         with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
             frames = frames_in_order(source, timeline.source[writer.done :].tolist())

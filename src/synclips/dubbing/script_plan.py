@@ -8,21 +8,30 @@ import numpy as np
 import torch
 
 from synclips.dubbing.active_speaker import choose, find_speaking
-from synclips.dubbing.line_plan import BANK_SECONDS, REFERENCE_SECONDS, TAIL, DubPlan, fit_model, report_line
+from synclips.dubbing.line_plan import (
+    BANK_SECONDS,
+    REFERENCE_SECONDS,
+    TAIL,
+    DubPlan,
+    fit_model,
+    read_reference,
+    report_line,
+    silent_notes,
+)
 from synclips.dubbing.options import DubOptions
 from synclips.errors import CheckpointError, InputError, MediaError
-from synclips.media.audio import Waveform, read_audio
+from synclips.media.audio import Sound, Waveform, read_sound
 from synclips.media.frame_index import frame_times
-from synclips.media.timebase import OUTPUT_SAMPLE_RATE, SAMPLE_RATE
+from synclips.media.timebase import SAMPLE_RATE
 from synclips.media.video import VideoInfo
 from synclips.progress import Progress
 from synclips.rendering.multi_line import Part, ScenePlan
 from synclips.rendering.renderer import Model, build_renderer
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.runtime import choose_device
-from synclips.speech.reference_voice import LEAST_SPEECH, analyse_reference
+from synclips.speech.reference_voice import LEAST_SPEECH, background_of
 from synclips.speech.script import Script, ScriptLine, read_script
-from synclips.speech.script_timing import FittedLine, fit_line, free_until, lay_over
+from synclips.speech.script_timing import EDGE, FittedLine, fit_line, free_until, lay_over
 from synclips.speech.synthesis import speak
 from synclips.speech.tts.synthesizer import Speech
 from synclips.tracking.detection_cache import default_cache, detect_video
@@ -92,9 +101,9 @@ def plan_script(
             plan.add(build_renderer(own, tracked), parts, tracked.cuts)
         else:
             plan.add_throughout(build_renderer(own, tracked), parts)
-    speech = {"lines": reports, "notes": list(dict.fromkeys(notes))}
     chosen = {"numbers": {choice: face.number for choice, face in faces.items()}, "notes": []}
     sound = _mixed(info, fitted, end, options)
+    speech = {"lines": reports, "notes": list(dict.fromkeys([*notes, *sound.notes]))}
     return DubPlan(sound, timeline, plan.render, plan.visibility, np.flatnonzero(unseen), speech, chosen)
 
 
@@ -136,8 +145,9 @@ def _voices(
     notes: list[str], on_progress: Progress,
 ) -> dict[int, Waveform | None]:  # fmt: skip
     """By the number of a face, the sound to take its voice from; of several people each one's own, where it speaks."""
-    heard = options.voice_reference or (info.path if info.has_audio else None)
-    whole = read_audio(heard, stop=REFERENCE_SECONDS) if heard else None
+    sound, reference_notes = read_reference(info, options)
+    notes += reference_notes
+    whole = sound.mono() if sound is not None else None
     voices: dict[int, Waveform | None] = {face.number: whole for face in faces}
     if whole is None or options.voice_reference or len(voices) < 2:
         return voices
@@ -189,11 +199,13 @@ def _speak(
     return fitted, reports
 
 
-def _mixed(info: VideoInfo, fitted: list[FittedLine], end: float, options: DubOptions) -> Waveform:
-    """What is heard: the original sound at 48 kHz, mono, and in the slots the lines over its background."""
+def _mixed(info: VideoInfo, fitted: list[FittedLine], end: float, options: DubOptions) -> Sound:
+    """What is heard: the original sound at 48 kHz, with all of its channels, and the lines over its background."""
     if not info.has_audio:
-        return lay_over(Waveform(np.zeros(round(end * SAMPLE_RATE), np.float32), SAMPLE_RATE), fitted, None)
+        silence = Sound(np.zeros((1, round(end * SAMPLE_RATE)), np.float32), SAMPLE_RATE, notes=(*silent_notes(info),))
+        return lay_over(silence, fitted, None)
     noise = None
     if options.background == "keep":
-        noise = analyse_reference(read_audio(info.path, stop=REFERENCE_SECONDS)).noise
-    return lay_over(read_audio(info.path, OUTPUT_SAMPLE_RATE), fitted, noise)
+        noise = background_of(read_sound(info.path, SAMPLE_RATE, stop=REFERENCE_SECONDS, track=info.audio_track))
+    least = max(line.end for line in fitted) + EDGE
+    return lay_over(read_sound(info.path, at_least=least, track=info.audio_track), fitted, noise)

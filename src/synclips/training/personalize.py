@@ -249,7 +249,8 @@ def fitted(
         with contextlib.suppress(CheckpointError, KeyError, TypeError):
             lip_error, psnr = (tuple(read_metadata(path)["fit"][name]) for name in ("lip_error", "psnr"))
             return load_into(path, deepcopy(model)).eval(), Personalization(lip_error, psnr)
-    sound = normalise_loudness(read_audio(video.path, stop=float(video.times[0]) + LONGEST + 1))
+    longest = float(video.times[0]) + LONGEST + 1
+    sound = normalise_loudness(read_audio(video.path, stop=longest, track=video.info.audio_track))
     with shipped_or(None, SYNCNET) as judge:
         syncnet = load_judge(judge)
     made, fit = fit_person(model, video, sound, syncnet, seconds, on_progress=on_progress)
@@ -262,8 +263,8 @@ def fitted(
 
 
 def _name(model: Generator, video: TrackedVideo, seconds: float) -> str:
-    """A name for the model's weights, the face as it was seen, and the time."""
-    digest = hashlib.sha256(f"{FORMAT} {seconds} {len(video)} {video.info.duration}".encode())
+    """A name for the model's weights, the face as it was seen, the sound track, and the time."""
+    digest = hashlib.sha256(f"{FORMAT} {seconds} {len(video)} {video.info.duration} {video.info.audio_track}".encode())
     for value in model.state_dict().values():
         digest.update(value.detach().cpu().numpy().tobytes())
     digest.update(np.ascontiguousarray(video.track.points[:: max(1, len(video) // 20)]).tobytes())
