@@ -15,6 +15,7 @@ from jaxtyping import Float32
 from synclips.errors import MediaError
 from synclips.media.channels import Channels, channels_of
 from synclips.media.container import open_container
+from synclips.media.joined_files import parts_of
 from synclips.media.sound_clock import Placement, SoundClock, Stamped
 from synclips.media.video_decode import VideoSource
 
@@ -69,10 +70,12 @@ class SoundDecoder:
 
     def pieces(self) -> Iterator[SoundPiece]:
         """The samples from time 0 on, silence in the gaps."""
-        clock, converter = SoundClock(picture_start(self.path)), _Converter()
-        stored = stores_times(self.path)
-        frames = chain(decoded_frames(self.path, self.track, self.damage), [None])
-        for frame, following in pairwise(frames):
+        origin = picture_start(self.path)
+        parts = parts_of(self.path) if origin is None else []
+        each = [part if len(parts) > 1 else None for part in parts] or [None]
+        frames = chain.from_iterable(decoded_frames(self.path, self.track, self.damage, part) for part in each)
+        clock, converter, stored = SoundClock(origin), _Converter(), stores_times(self.path)
+        for frame, following in pairwise(chain(frames, [None])):
             assert frame is not None
             placement = clock.place(_stamped(frame, stored), _time_of(following, stored))
             self.origin = clock.origin
@@ -84,12 +87,15 @@ class SoundDecoder:
             yield from _placed(samples, frame.sample_rate, channels_of(frame.layout), placement)
 
 
-def decoded_frames(path: Path, track: int, damage: Damage | None = None) -> Iterator[av.AudioFrame]:
-    """The frames of a track as they are decoded; packets that cannot be are passed over."""
+def decoded_frames(
+    path: Path, track: int, damage: Damage | None = None, part: tuple[int, int] | None = None
+) -> Iterator[av.AudioFrame]:
+    """The frames of a track (of a part of the file) as they are decoded; packets that cannot be are passed over."""
     damage = damage if damage is not None else Damage()
-    with contextlib.suppress(av.FFmpegError), open_container(path) as container:
-        stream = container.streams[track]
-        if stream.codec_context is None:
+    with contextlib.suppress(av.FFmpegError), open_container(path, part) as container:
+        tracks = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        stream = next((stream for stream in tracks if stream.index == track), tracks[0] if part and tracks else None)
+        if stream is None:
             return
         for packet in _packets(container, stream, damage):
             try:
