@@ -187,9 +187,7 @@ def test_a_sound_of_one_channel_shares_the_waveform() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(("first", "second"), [("stereo", "stereo"), ("mono", "stereo"), ("stereo", "mono")])
-def test_joined_files_are_heard_to_their_end(
-    tmp_path: Path, suffix: str, codec: str, first: str, second: str
-) -> None:
+def test_joined_files_are_heard_to_their_end(tmp_path: Path, suffix: str, codec: str, first: str, second: str) -> None:
     rates = (RATE, RATE) if codec == "libopus" or first == second else (44_100, RATE)
     parts = [
         write_sound(tmp_path / f"{n}.{suffix}", voices(1.5, layout, rate), codec=codec, rate=rate, layout=layout)
@@ -233,9 +231,7 @@ def test_a_transport_stream_may_change_its_layout_and_rate(tmp_path: Path) -> No
 )
 @pytest.mark.parametrize("picture", [True, False])
 @pytest.mark.parametrize("gap", [0.99, 0.1])
-def test_a_gap_in_the_time_stamps_stays(
-    tmp_path: Path, suffix: str, codec: str, picture: bool, gap: float
-) -> None:
+def test_a_gap_in_the_time_stamps_stays(tmp_path: Path, suffix: str, codec: str, picture: bool, gap: float) -> None:
     path = write_sound(tmp_path / f"a.{suffix}", voices(3, "mono"), codec=codec, gaps=[(1.5, gap)], picture=picture)
     heard = read_sound(path).samples[0]
     assert displacement(heard, voice(3), 0.6) == pytest.approx(0, abs=0.03)

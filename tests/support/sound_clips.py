@@ -40,7 +40,7 @@ def write_sound(
     default: int | None = None,
     bit_rate: int | None = None,
 ) -> Path:
-    """Encode `tracks`. `gaps`: from which second on the time stamps lie how many seconds later; `default`: that flag."""
+    """Encode `tracks`. `gaps`: from which second on the time stamps lie how much later; `default`: which has that flag."""
     with av.open(str(path), "w") as container:
         streams = [container.add_stream(codec, rate=rate, layout=layout) for _ in tracks]
         for number, stream in enumerate(streams):
@@ -101,7 +101,7 @@ def damage(path: Path, start: float, stop: float, fill: bytes = b"\xff") -> int:
 def displacement(
     heard: Float32[np.ndarray, " n"], wanted: Float32[np.ndarray, " m"], at: float, around: float = 1.2
 ) -> float:
-    """Seconds by which 0.3 s of `wanted` from `at` on lie elsewhere in `heard` (48 kHz); NaN where they are not there."""
+    """Seconds by which 0.3 s of `wanted` from `at` on lie elsewhere in `heard` (48 kHz); NaN: they are not there."""
     piece = wanted[round(at * RATE) : round((at + 0.3) * RATE)].astype(np.float64)
     low = max(0, round((at - around) * RATE))
     within = heard[low : round((at + 0.3 + around) * RATE)].astype(np.float64)
