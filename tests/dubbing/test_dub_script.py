@@ -13,7 +13,7 @@ from synclips.data.synthetic import SyntheticSpeaker, draw_frames
 from synclips.data.synthetic_voice import Articulation
 from synclips.dubbing.pipeline import DubOptions, DubResult, dub
 from synclips.errors import InputError, NoFaceError, TextError
-from synclips.media.audio import Waveform, read_audio
+from synclips.media.audio import Sound, Waveform, read_audio
 from synclips.media.video import VideoWriter, read_frames
 from synclips.rendering.multi_line import Part, ScenePlan
 from synclips.rendering.timeline import Timeline
@@ -200,7 +200,7 @@ def test_lines_lie_over_the_original_without_a_click() -> None:
     lines = [
         FittedLine(ScriptLine(1, start, start + 0.5, "a"), speech(0.4), 1.0, start + 0.5) for start in (1.0, 1.5, 3.0)
     ]
-    mixed = lay_over(original, lines, None)
+    mixed = lay_over(Sound.of(original), lines, None).mono()
     assert mixed.samples is original.samples
     changed = np.flatnonzero(np.abs(mixed.samples - wanted) > 1e-4) / 48_000
     assert changed.min() >= 1.0 - EDGE - 1e-3

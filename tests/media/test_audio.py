@@ -7,7 +7,7 @@ import pyloudnorm
 import pytest
 
 from synclips.errors import MediaError
-from synclips.media import audio
+from synclips.media import audio, sample_store
 from synclips.media.audio import Waveform, loudness, loudness_gain, normalise_loudness, read_audio, write_wav
 
 
@@ -42,7 +42,7 @@ def test_long_sound_is_mapped_and_equal(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "a.wav"
     write_wav(path, speech(3))
     whole = read_audio(path)
-    monkeypatch.setattr(audio, "_IN_MEMORY", 10_000)
+    monkeypatch.setattr(sample_store, "IN_MEMORY", 10_000)
     mapped = read_audio(path)
     assert isinstance(mapped.samples, np.memmap)
     np.testing.assert_array_equal(mapped.samples, whole.samples)

@@ -201,7 +201,7 @@ def test_the_voice_in_the_centre_of_five_point_one_is_heard_whole(tmp_path: Path
     heard = read_audio(with_sound(tmp_path / f"a.{suffix}", [channels], codec, "5.1"), 48_000)
     assert abs(delay_ms(voice, heard)) < 8
     share = float(np.sqrt(np.mean(heard.samples[4800:52_800] ** 2)) / np.sqrt(np.mean(channels[2, 4800:52_800] ** 2)))
-    assert 0.25 < share < 1.1
+    assert 0.2 < share < 0.4, "1 / (1 + 2 * 0.707 + 2 * 0.5) = 0.29, less what the codec takes"
     assert float(np.abs(heard.samples).max()) <= 1
 
 

@@ -57,6 +57,13 @@ def dub_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compare", metavar="FILE", type=Path, help="write another video: source and result side by side"
     )
+    parser.add_argument(
+        "--audio-track",
+        metavar="N",
+        type=whole_number(1, 999),
+        help="which sound track is heard, from 1, of a file that has several: of A where --audio is given, else of the "
+        "video; default: the one flagged as the default, or else the first that can be decoded",
+    )
     length = parser.add_argument_group("length")
     length.add_argument(
         "--sync-mode",

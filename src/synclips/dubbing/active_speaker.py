@@ -147,7 +147,7 @@ def find_speaking(
             raise CheckpointError("no SyncNet is installed")
         syncnet = load_judge(path).to(device)
     seconds = float(detections.times[-1]) + 1 / float(info.fps)
-    waveform = normalise_loudness(read_audio(info.path, SAMPLE_RATE, stop=seconds + 1))
+    waveform = normalise_loudness(read_audio(info.path, SAMPLE_RATE, stop=seconds + 1, track=info.audio_track))
     plan = _plan(detections, faces, waveform)
     mouths = _mouths(info, detections, plan, on_progress)
     curves = [

@@ -1,7 +1,7 @@
 """The plan of a dubbed video, made before any frame is rendered: one line said by one face."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import BANK_SECONDS, PreparedVideo, SourceVideo
 from synclips.dubbing.report import FaceReport, SpeechReport, report_line
-from synclips.media.audio import Waveform, loudness, read_audio
+from synclips.media.audio import Sound, Waveform, loudness, read_sound
 from synclips.media.frame_index import build_index
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.media.video import VideoInfo
@@ -31,14 +31,14 @@ _TOO_QUIET: Final = -60.0
 class DubPlan:
     """A dubbed video before its frames are made.
 
-    sound:    what is heard
+    sound:    what is heard, with all of its channels
     render:   output frame `step`, made on the source's frame that the timeline names
     visibility:  for each output frame made so far, how far the mouth could be made there, in [0, 1]
     unseen:   output frames in whose source no face is seen
     speech, face:  what is to be reported of them
     """
 
-    sound: Waveform
+    sound: Sound
     timeline: Timeline
     render: Callable[[UInt8[np.ndarray, "h w 3"], int], UInt8[np.ndarray, "h w 3"]]
     visibility: Callable[[], Float32[np.ndarray, " n"]]
@@ -62,14 +62,14 @@ def plan_line(
     Raises:
         SyncLipsError: as `dub`.
     """
-    sound, speech = _sound(source, text, audio, options, on_progress)
+    sound, said, speech = _sound(source, text, audio, options, on_progress)
     video = looked_at(_reach(sound.duration, options))
     chosen = video.choose(options.face_choice, on_progress)
     face = video.face(chosen.face, on_progress)
     times = face.tracked.times
     end = _shown_until(source.info, times, sound.duration, options)
     timeline = plan_timeline(times, end, sound.duration, options.sync_mode, keep_length=options.keep_length)
-    plan = BlockPlan(face.renderer, sound, timeline)
+    plan = BlockPlan(face.renderer, said, timeline)
     unseen = np.flatnonzero(~face.tracked.track.visible[timeline.source])
     report = FaceReport(chosen.face.number, len(chosen.faces), notes=(*chosen.notes, *face.notes))
     return DubPlan(sound, timeline, plan.render, lambda: plan.visibility, unseen, speech, report)
@@ -77,17 +77,19 @@ def plan_line(
 
 def _sound(
     source: SourceVideo, text: str | None, audio: Path | None, options: DubOptions, on_progress: Progress
-) -> tuple[Waveform, SpeechReport]:
-    """What will be heard, at 16 kHz, and what is to be reported of it."""
+) -> tuple[Sound, Waveform, SpeechReport]:
+    """What will be heard, its mono mix at 16 kHz, and what is to be reported of it."""
     if audio is not None:
-        waveform = read_audio(audio, stop=options.at_most)
-        level = loudness(waveform)
-        notes = (f"{audio} is all but silent: the lips will hardly move",) if level < _TOO_QUIET else ()
-        return waveform, SpeechReport(round(level, 2), round(waveform.duration, 3), notes)
+        sound = read_sound(audio, stop=options.at_most, track=options.audio_track)
+        said = sound.mono(SAMPLE_RATE)
+        level = loudness(said)
+        quiet = (f"{audio} is all but silent: the lips will hardly move",) if level < _TOO_QUIET else ()
+        return sound, said, SpeechReport(round(level, 2), round(sound.duration, 3), (*sound.notes, *quiet))
     assert text is not None
+    reference = source.voice_reference(options)
     line = speak(
         text,
-        source.voice_reference(options),
+        reference.mono() if reference else None,
         synthesizer=options.voice,
         convert=options.convert_voice,
         strength=options.strength,
@@ -96,11 +98,15 @@ def _sound(
         language=options.language,
         on_progress=on_progress,
     )
-    silence = [np.zeros(round(seconds * SAMPLE_RATE), np.float32) for seconds in (LEAD, TAIL)]
-    samples = np.concatenate([silence[0], line.waveform.resampled(SAMPLE_RATE).samples, silence[1]])
+    rate = line.waveform.sample_rate
+    silence = [np.zeros(round(seconds * rate), np.float32) for seconds in (LEAD, TAIL)]
+    samples = np.concatenate([silence[0], line.waveform.samples, silence[1]])
     if options.at_most is not None:
-        samples = samples[: round(options.at_most * SAMPLE_RATE)]
-    return Waveform(samples, SAMPLE_RATE), report_line(line, LEAD)
+        samples = samples[: round(options.at_most * rate)]
+    sound = Sound.of(Waveform(samples, rate))
+    report = report_line(line, LEAD)
+    notes = (*source.voice_notes(options), *report.notes)
+    return sound, sound.mono(SAMPLE_RATE), replace(report, notes=notes)
 
 
 def _shown_until(info: VideoInfo, times: Float64[np.ndarray, " n"], speech: float, options: DubOptions) -> float:

@@ -19,6 +19,8 @@ class DubOptions:
     face:         speaker, largest, left, right, a number of `synclips faces`, or X,Y@SECONDS
     cache:        what was found in a video is kept for the next line
     fit:          seconds for which the model is fitted to the person first; None: it is not
+    audio_track:  which sound track is heard, from 1: of the recording where there is one, else of the video; None: the
+                  one flagged default, or the first that can be decoded
     at_most:      seconds of the result, for a preview; only as much of the video is looked at
     provenance:   sign the result, where the libraries for it are installed and its format allows it
     certificate, private_key:  PEM files to sign with; None: a self-made certificate
@@ -46,6 +48,7 @@ class DubOptions:
     face: str = "speaker"
     cache: bool = True
     fit: float | None = None
+    audio_track: int | None = None
     at_most: float | None = None
     provenance: bool = True
     certificate: Path | None = None

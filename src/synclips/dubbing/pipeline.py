@@ -83,6 +83,8 @@ def dub(
     with ExitStack() as stack:
         source = prepared.source if prepared else stack.enter_context(open_source(Path(video)))  # type: ignore[arg-type]
         stack.enter_context(errors_name_the_file(source))
+        if options.audio_track is not None:
+            source = source.hearing(options.audio_track, audio)
         like = replace(source.info, path=source.named)
         check_format(output, options.codec, options.quality, like)
         label = Label(options.label, like.width, like.height) if options.label else None
@@ -100,7 +102,8 @@ def dub(
         origin = Origin(audio is None, __version__, now(), model_digest(options.checkpoint))
         tags = result_tags(origin, {} if source.is_temporary else tags_of(source.named))
         pictures = PictureFormat(like.width, like.height, like.fps, like, options.codec, options.quality)
-        beside = Beside(plan.sound, timeline.duration, tags, source.info.path if options.keep_streams else None)
+        kept = source.info.path if options.keep_streams else None
+        beside = Beside(plan.sound, timeline.duration, tags, kept, source.info.audio_track)
         identity = run_identity(source.named, plan.sound, timeline, options, options.checkpoint)
         with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
             frames = frames_in_order(source.info.path, timeline.source[writer.done :].tolist())

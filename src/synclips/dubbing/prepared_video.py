@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,9 +10,11 @@ from synclips.dubbing.active_speaker import Chosen, choose
 from synclips.dubbing.options import DubOptions
 from synclips.errors import InputError
 from synclips.files import cache_folder
-from synclips.media.audio import Waveform, read_audio
+from synclips.media.audio import Sound, read_sound
 from synclips.media.image import is_animation
 from synclips.media.photo_video import picture_as_video
+from synclips.media.sound_tracks import find_track, silent_reason
+from synclips.media.timebase import SAMPLE_RATE
 from synclips.media.video import VideoInfo, is_image, probe
 from synclips.progress import Progress, silent
 from synclips.rendering.renderer import Model, Renderer, build_renderer, load_model
@@ -44,21 +46,43 @@ class SourceVideo:
     named: Path
     info: VideoInfo
     is_photograph: bool = False
-    _references: dict[Path, Waveform] = field(default_factory=dict, repr=False, compare=False)
+    _references: dict[Path, Sound] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_temporary(self) -> bool:
         """Whether the frames are read from a temporary video."""
         return self.info.path != self.named
 
-    def voice_reference(self, options: DubOptions) -> Waveform | None:
-        """The sound that the voice is taken from, 16 kHz; None where there is none. Read once."""
-        path = options.voice_reference or (self.info.path if self.info.has_audio else None)
-        if path is None:
+    def hearing(self, track: int, audio: Path | None) -> "SourceVideo":
+        """The video with another sound track chosen, unless the track is one of the recording `audio`.
+
+        Raises:
+            MediaError: there is no such track.
+        """
+        find_track(audio or self.info.path, track)
+        return self if audio else replace(self, info=replace(self.info, audio_track=track), _references={})
+
+    def voice_reference(self, options: DubOptions) -> Sound | None:
+        """The sound that the voice is taken from, at 16 kHz; None where there is none. Read once."""
+        if options.voice_reference is not None:
+            path, track = options.voice_reference, None
+        elif self.info.has_audio:
+            path, track = self.info.path, self.info.audio_track
+        else:
             return None
         if path not in self._references:
-            self._references[path] = read_audio(path, stop=REFERENCE_SECONDS)
+            self._references[path] = read_sound(path, SAMPLE_RATE, stop=REFERENCE_SECONDS, track=track)
         return self._references[path]
+
+    def voice_notes(self, options: DubOptions) -> tuple[str, ...]:
+        """What a user should know of the sound that the voice is taken from."""
+        reference = self.voice_reference(options)
+        return self.silent_notes() if reference is None else tuple(reference.notes)
+
+    def silent_notes(self) -> tuple[str, ...]:
+        """Why a video with sound tracks is treated as a silent one, where it is."""
+        reason = None if self.info.has_audio else silent_reason(self.info.path)
+        return (reason,) if reason else ()
 
 
 @dataclass(frozen=True)

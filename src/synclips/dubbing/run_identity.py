@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from synclips.data.shards import sha256_of
-from synclips.media.audio import Waveform
+from synclips.media.audio import Sound
 from synclips.rendering.renderer import model_path
 from synclips.rendering.timeline import Timeline
 from synclips.version import __version__
 
 
-def run_identity(video: Path, sound: Waveform, timeline: Timeline, options: object, checkpoint: Path | None) -> str:
+def run_identity(video: Path, sound: Sound, timeline: Timeline, options: object, checkpoint: Path | None) -> str:
     """Digest of the video (path, size, time of change), sound, timeline, `options` (by their repr), model, version."""
     stat = video.stat()
     words = repr((video.resolve(), stat.st_size, stat.st_mtime_ns, options, model_digest(checkpoint), __version__))
+    words += repr((sound.sample_rate, sound.channels))
     digest = hashlib.sha256(words.encode())
-    for values in (sound.samples, timeline.source, timeline.times):
+    for values in (*(block.T for block in sound.blocks()), timeline.source, timeline.times):
         digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 

@@ -13,19 +13,18 @@ from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import BANK_SECONDS, REFERENCE_SECONDS, PreparedVideo, SourceVideo
 from synclips.dubbing.report import FaceReport, LineReport, SpeechReport, report_line
 from synclips.errors import CheckpointError, InputError, MediaError, TextError
-from synclips.media.audio import Waveform, read_audio
+from synclips.media.audio import Sound, Waveform, read_sound
 from synclips.media.frame_index import build_index
-from synclips.media.timebase import OUTPUT_SAMPLE_RATE, SAMPLE_RATE
-from synclips.media.video import VideoInfo
+from synclips.media.timebase import SAMPLE_RATE
 from synclips.progress import Progress
 from synclips.rendering.multi_line import Part, ScenePlan
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.runtime import choose_device
 from synclips.speech.cue_times import SHORTEST, ScriptLine, without_overlaps
-from synclips.speech.reference_voice import LEAST_SPEECH, analyse_reference
+from synclips.speech.reference_voice import LEAST_SPEECH, background_of
 from synclips.speech.script import Script, read_script
 from synclips.speech.script_faults import LineError, ScriptFaults
-from synclips.speech.script_timing import FittedLine, fit_line, free_until, lay_over
+from synclips.speech.script_timing import EDGE, FittedLine, fit_line, free_until, lay_over
 from synclips.speech.synthesis import speak
 from synclips.speech.tts.synthesizer import Speech
 from synclips.tracking.identities import Identity
@@ -94,9 +93,10 @@ def plan_script(
             plan.add_throughout(face.renderer, parts)
         else:
             plan.add(face.renderer, parts, face.tracked.cuts)
-    speech = SpeechReport(lines=tuple(replace(r, notes=()) for r in reports), notes=tuple(dict.fromkeys(notes)))
     chosen = FaceReport(numbers={choice: face.number for choice, face in faces.items()})
-    sound = _mixed(info, fitted, end, options)
+    sound = _mixed(source, fitted, end, options)
+    notes = [*dict.fromkeys([*notes, *sound.notes])]
+    speech = SpeechReport(lines=tuple(replace(r, notes=()) for r in reports), notes=tuple(notes))
     return DubPlan(sound, timeline, plan.render, plan.visibility, np.flatnonzero(unseen), speech, chosen)
 
 
@@ -184,7 +184,9 @@ def _voices(
     video: PreparedVideo, faces: list[Identity], options: DubOptions, notes: list[str], on_progress: Progress
 ) -> dict[int, Waveform | None]:
     """By the number of a face, the sound to take its voice from; of several people each one's own, where it speaks."""
-    whole = video.source.voice_reference(options)
+    reference = video.source.voice_reference(options)
+    notes += video.source.voice_notes(options)
+    whole = reference.mono() if reference is not None else None
     voices: dict[int, Waveform | None] = {face.number: whole for face in faces}
     if whole is None or options.voice_reference or len(voices) < 2:
         return voices
@@ -262,11 +264,14 @@ def _left_out(script: Script, line: ScriptLine, words: str, faults: ScriptFaults
         raise script.fault(line, words) from fault
 
 
-def _mixed(info: VideoInfo, fitted: list[FittedLine], end: float, options: DubOptions) -> Waveform:
-    """What is heard: the original sound at 48 kHz, mono, and in the slots the lines over its background."""
+def _mixed(source: SourceVideo, fitted: list[FittedLine], end: float, options: DubOptions) -> Sound:
+    """What is heard: the original sound at 48 kHz, with all of its channels, and the lines over its background."""
+    info = source.info
     if not info.has_audio:
-        return lay_over(Waveform(np.zeros(round(end * SAMPLE_RATE), np.float32), SAMPLE_RATE), fitted, None)
+        silence = Sound(np.zeros((1, round(end * SAMPLE_RATE)), np.float32), SAMPLE_RATE, notes=source.silent_notes())
+        return lay_over(silence, fitted, None)
     noise = None
     if options.background == "keep":
-        noise = analyse_reference(read_audio(info.path, stop=REFERENCE_SECONDS)).noise
-    return lay_over(read_audio(info.path, OUTPUT_SAMPLE_RATE), fitted, noise)
+        noise = background_of(read_sound(info.path, SAMPLE_RATE, stop=REFERENCE_SECONDS, track=info.audio_track))
+    least = max(line.end for line in fitted) + EDGE
+    return lay_over(read_sound(info.path, at_least=least, track=info.audio_track), fitted, noise)

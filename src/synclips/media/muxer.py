@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import av
 import numpy as np
-import soxr
+from jaxtyping import Float32
 
 from synclips.errors import OutputError
 from synclips.files import atomic_path
-from synclips.media.audio import Waveform
+from synclips.media.audio import Sound, Waveform
+from synclips.media.channels import mix_matrix, written_layout
 from synclips.media.passthrough_streams import KeptStreams
+from synclips.media.sound import Resampler
 from synclips.media.timebase import OUTPUT_SAMPLE_RATE
 
 SOUND_AHEAD: Final = 0.5
@@ -34,16 +36,18 @@ _MP4_KEYS: Final = {"title", "artist", "album", "album_artist", "comment", "comp
 class Beside:
     """What goes into a video file beside its pictures.
 
-    audio: the sound; it may be longer or shorter than the pictures.
+    audio: the sound, written with all of its channels; it may be longer or shorter than the pictures.
     duration: seconds that the file is to last, where it is known: the sound is cut, or filled with silence, to it.
     metadata: the container's tags. Those that MP4 has no place for are kept under their own names.
     keep: a video whose further sound tracks, subtitles and chapters are carried over (see `KeptStreams`).
+    replaced: number of the sound track of `keep`, from 1, that `audio` replaces; None: the one usually heard.
     """
 
-    audio: Waveform | None = None
+    audio: Sound | Waveform | None = None
     duration: float | None = None
     metadata: Mapping[str, str] | None = None
     keep: Path | None = None
+    replaced: int | None = None
 
 
 class OutputFile:
@@ -88,11 +92,13 @@ class OutputFile:
         """Add the tracks that lie beside the pictures, once the picture track is there."""
         audio, keep = self._beside.audio, self._beside.keep
         with output_errors(self.path):
-            if audio is not None and len(audio.samples):
+            if audio is not None and audio.duration:
                 opus = self._suffix == ".webm"
                 self._sound = SoundTrack(self.container, audio, opus=opus, duration=self._beside.duration)
             if keep is not None:
-                self._kept = KeptStreams(self.container, keep, self._suffix, self._beside.duration)
+                self._kept = KeptStreams(
+                    self.container, keep, self._suffix, self._beside.duration, replaced=self._beside.replaced
+                )
                 self._exit.callback(self._kept.close)
                 self.left_out = self._kept.left_out
 
@@ -138,31 +144,36 @@ def output_errors(path: Path) -> Iterator[None]:
         raise OutputError(f"{path} cannot be written ({words}); {advice}") from error
 
 
-SOUND_BITS: Final = 192_000
+SOUND_BITS: Final = 160_000
+"""Bits a second for each channel: AAC and Opus then keep everything up to 20 kHz."""
+_LEAST_BITS: Final = 192_000
 _CHUNK: Final = 16_384
 
 
 class SoundTrack:
-    """Adds a mono track at 48 kHz to `container`: AAC, or Opus if `opus`. Copies no more than a piece at a time.
+    """Adds a track at 48 kHz to `container`: AAC, or Opus if `opus`. Copies no more than a piece at a time.
 
+    All channels are written, in the nearest layout that the codec has (see `written_layout`), at their own level.
     `duration`: seconds that the sound is cut, or filled with silence, to; None leaves it as long as it is.
     """
 
     def __init__(
-        self, container: "av.container.OutputContainer", audio: Waveform, *, opus: bool, duration: float | None = None
+        self,
+        container: "av.container.OutputContainer",
+        audio: Sound | Waveform,
+        *,
+        opus: bool,
+        duration: float | None = None,
     ) -> None:
-        stream = container.add_stream("libopus" if opus else "aac", rate=OUTPUT_SAMPLE_RATE, layout="mono")
+        sound, codec = Sound.of(audio), "libopus" if opus else "aac"
+        self._layout, target = written_layout(sound.channels, codec)
+        stream = container.add_stream(codec, rate=OUTPUT_SAMPLE_RATE, layout=self._layout)
         assert isinstance(stream, av.AudioStream)
-        stream.bit_rate = SOUND_BITS
-        self._stream = stream
-        self._format = "flt" if opus else "fltp"
-        self._audio = audio
-        self._total = len(audio.samples) if duration is None else round(duration * audio.sample_rate)
-        self._resampler = (
-            None
-            if audio.sample_rate == OUTPUT_SAMPLE_RATE
-            else soxr.ResampleStream(audio.sample_rate, OUTPUT_SAMPLE_RATE, 1, dtype="float32", quality="VHQ")
-        )
+        stream.bit_rate = max(_LEAST_BITS, SOUND_BITS * len(target))
+        self._stream, self._sound = stream, sound
+        self._matrix = mix_matrix(sound.channels, target)
+        self._total = round((sound.duration if duration is None else duration) * sound.sample_rate)
+        self._resampler = Resampler(sound.sample_rate, OUTPUT_SAMPLE_RATE, len(target))
         self._read = 0
         self._sent = 0
         self._flushed = False
@@ -175,22 +186,23 @@ class SoundTrack:
             self._flushed = True
             yield list(self._stream.encode(None))
 
-    def _next(self) -> np.ndarray:
+    def _next(self) -> Float32[np.ndarray, "channels n"]:
         count = min(_CHUNK, self._total - self._read)
-        samples = np.zeros(count, np.float32)
-        present = self._audio.samples[self._read : self._read + count]
-        samples[: len(present)] = present
+        samples = np.zeros((len(self._sound.channels), count), np.float32)
+        present = self._sound.samples[:, self._read : self._read + count]
+        samples[:, : present.shape[1]] = present
         self._read += count
-        if self._resampler is not None:
-            samples = self._resampler.resample_chunk(samples, last=self._read >= self._total)
-        return np.clip(samples, -1, 1).astype(np.float32)
+        made = self._resampler.next(self._matrix @ samples)
+        return made if self._read < self._total else np.concatenate([made, self._resampler.last()], axis=1)
 
-    def _encode(self, samples: np.ndarray) -> "list[av.Packet[Any]]":
-        if not len(samples):
+    def _encode(self, samples: Float32[np.ndarray, "channels n"]) -> "list[av.Packet[Any]]":
+        if not samples.shape[1]:
             return []
-        frame = av.AudioFrame.from_ndarray(samples[None], format=self._format, layout="mono")
+        # packed samples: PyAV does not write more than seven planes; the encoder's own format is made from them
+        packed = np.ascontiguousarray(samples.T).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=self._layout)
         frame.sample_rate = OUTPUT_SAMPLE_RATE
         frame.time_base = Fraction(1, OUTPUT_SAMPLE_RATE)
         frame.pts = self._sent
-        self._sent += len(samples)
+        self._sent += samples.shape[1]
         return list(self._stream.encode(frame))

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from synclips.errors import ConfigError
-from synclips.media.audio import Waveform
+from synclips.media.audio import Sound, Waveform
 from synclips.media.video_encode import Codec
 from synclips.media.video_read import VideoInfo
 from synclips.media.video_write import VideoWriter
@@ -86,7 +86,7 @@ def write_side_by_side(
     path: Path,
     pairs: Iterable[Pair],
     info: VideoInfo,
-    audio: Waveform | None,
+    audio: Sound | Waveform | None,
     duration: float,
     *,
     metadata: dict[str, str] | None = None,

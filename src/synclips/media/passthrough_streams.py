@@ -1,4 +1,4 @@
-"""What else a source holds besides its picture and first sound: carried over into the result, without loss."""
+"""What else a source holds besides its picture and the sound that is heard: carried over, without loss."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,6 +11,8 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 from synclips.errors import MediaError
+from synclips.media.container import open_container
+from synclips.media.sound_tracks import track_index
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -28,25 +30,33 @@ _MILLISECOND: Final = Fraction(1, 1000)
 class KeptStreams:
     """Adds the source's further sound tracks, subtitles and chapters to `container`; packets come as time goes on.
 
-    Sound is copied bit for bit. Text subtitles are copied, or rewritten in the form that the container takes. Times
-    stay the source's own, counted from its first picture. Tracks that the container cannot hold are named in
-    `left_out`.
+    The sound track that is heard (number `replaced`, see `find_track`) is left out; the others are copied bit for bit.
+    Text subtitles are copied, or rewritten in the form that the container takes. Times stay the source's own, counted
+    from its first picture. Tracks that the container cannot hold are named in `left_out`.
 
     Raises:
         MediaError: the source cannot be opened.
     """
 
     def __init__(
-        self, container: "av.container.OutputContainer", source: Path, suffix: str, duration: float | None = None
+        self,
+        container: "av.container.OutputContainer",
+        source: Path,
+        suffix: str,
+        duration: float | None = None,
+        *,
+        replaced: int | None = None,
     ) -> None:
         try:
-            self._source = av.open(str(source))
+            self._source = open_container(source)
         except av.FFmpegError as error:
             raise MediaError(f"the other streams of {source} cannot be read; leave out --keep-streams") from error
         self._origin = self._first_picture()
         self._tracks: dict[int, _Track] = {}
         left_out = []
-        for stream in [*self._source.streams.audio[1:], *self._source.streams.subtitles]:
+        heard = track_index(source, replaced)
+        further = [stream for stream in self._source.streams.audio if stream.index != heard]
+        for stream in [*further, *self._source.streams.subtitles]:
             try:
                 self._tracks[stream.index] = _track(container, stream, suffix)
             except (ValueError, av.FFmpegError):

@@ -71,7 +71,7 @@ def open_writer(
     return VideoWriter(
         path, pictures.width, pictures.height, pictures.fps, like=pictures.like, codec=pictures.codec,
         quality=pictures.quality, audio=beside.audio, duration=beside.duration, metadata=beside.metadata,
-        keep=beside.keep, overwrite=overwrite,
+        keep=beside.keep, replaced=beside.replaced, overwrite=overwrite,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import av
 from av.stream import Disposition
 
 from synclips.errors import MediaError
+from synclips.media.container import open_container
 from synclips.media.deinterlace import Stored, deinterlaced, stored_as
 
 MAX_RATE: Final = 1000
@@ -74,7 +75,7 @@ class VideoSource:
     def _open(self) -> tuple["av.container.InputContainer", av.VideoStream]:
         wrong, advice = NOT_A_VIDEO
         try:
-            container = av.open(str(self.path))
+            container = open_container(self.path)
         except av.FFmpegError as error:
             if _begins_as_mp4(self.path):
                 raise MediaError(f"{self.path} is damaged or breaks off before its index; copy it again") from error

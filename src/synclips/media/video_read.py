@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from synclips.errors import MediaError
 from synclips.media.deinterlace import stored_as
+from synclips.media.sound_tracks import has_sound
 from synclips.media.timebase import FPS
 from synclips.media.video_colour import RgbConverter, orientation_of
 from synclips.media.video_decode import NO_FRAMES, DecodedFrame, VideoSource
@@ -47,10 +48,13 @@ class VideoInfo:
     color_transfer: int
     """The four as FFmpeg's enumerations (ITU-T H.273 code points; range 0 unknown, 1 limited, 2 full)."""
     has_audio: bool
+    """There is a sound track that can be decoded."""
     start_time: float
     """Seconds from the container's clock to the first frame."""
     interlaced: bool = False
     """The first frame is stored as two fields. Readers make such frames progressive already."""
+    audio_track: int | None = None
+    """Number of the sound track that is heard, from 1; None: the default one (see `find_track`)."""
 
     def __post_init__(self) -> None:
         if self.rotation not in (0, 90, 180, 270):
@@ -100,7 +104,7 @@ def probe(path: Path) -> VideoInfo:
             colorspace=int(frame.colorspace),
             color_primaries=int(frame.color_primaries),
             color_transfer=int(frame.color_trc),
-            has_audio=bool(source.container.streams.audio),
+            has_audio=bool(source.container.streams.audio) and has_sound(path),
             start_time=float((frame.pts or 0) * stream.time_base) if stream.time_base else 0.0,
             interlaced=stored_as(frame).interlaced,
         )

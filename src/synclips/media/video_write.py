@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclips.errors import OutputError
-from synclips.media.audio import Waveform
+from synclips.media.audio import Sound, Waveform
 from synclips.media.muxer import Beside, OutputFile, output_errors
 from synclips.media.video_encode import Codec, PictureEncoder, check_format
 from synclips.media.video_read import VideoInfo
@@ -37,7 +37,7 @@ class VideoWriter:
             by size.
         codec: h264 (High profile), hevc, vp9, or ffv1 (RGB, without loss, .mkv only).
         quality: CRF, 0 (best) to 51; ffv1 ignores it.
-        audio, duration, metadata, keep: see `Beside`.
+        audio, duration, metadata, keep, replaced: see `Beside`.
 
     Raises:
         OutputError: the file exists (without `overwrite`), cannot be written, the disk is full, or no frame came.
@@ -54,10 +54,11 @@ class VideoWriter:
         like: VideoInfo | None = None,
         codec: Codec = "h264",
         quality: int = QUALITY,
-        audio: Waveform | None = None,
+        audio: Sound | Waveform | None = None,
         duration: float | None = None,
         metadata: Mapping[str, str] | None = None,
         keep: Path | None = None,
+        replaced: int | None = None,
         overwrite: bool = False,
     ) -> None:
         if width < 1 or height < 1 or fps <= 0:
@@ -65,7 +66,7 @@ class VideoWriter:
         check_format(path, codec, quality, like)
         self.path, self.width, self.height, self.fps = path, width, height, Fraction(fps)
         self._like, self._codec, self._quality = like, codec, quality
-        self._file = OutputFile(path, Beside(audio, duration, metadata, keep), overwrite=overwrite)
+        self._file = OutputFile(path, Beside(audio, duration, metadata, keep, replaced), overwrite=overwrite)
         self._pictures: PictureEncoder | None = None
         self._timed = False
         self._count = 0

@@ -59,7 +59,7 @@ def now() -> str:
 
 
 def tags_of(path: Path) -> dict[str, str]:
-    """The container's tags, with their names in lower case.
+    """The container's tags, with their names in lower case; U+FFFD stands for what is not UTF-8.
 
     Raises:
         MediaError: not a media file.
@@ -67,7 +67,7 @@ def tags_of(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise MediaError(f"no such file: {path}" if not path.exists() else f"{path} is a folder; name a file")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             return {name.lower(): value for name, value in container.metadata.items()}
     except av.FFmpegError as error:
         raise MediaError(f"{path} is not a media file ({(error.strerror or str(error)).lower()})") from error

@@ -56,10 +56,10 @@ def true_peak(waveform: Waveform) -> float:
     return float(max(np.abs(fine.samples).max(initial=0), np.abs(waveform.samples).max()))
 
 
-def with_background(speech: Waveform, noise: Waveform) -> Waveform:
+def with_background(speech: Waveform, noise: Waveform, seed: int = _NOISE_SEED) -> Waveform:
     """`speech` over steady noise with the spectrum and level of `noise` (the pauses of a recording at the same rate).
 
-    The noise is made anew instead of repeated, so that nothing in it recurs.
+    The noise is made anew from `seed` instead of repeated, so that nothing in it recurs.
     """
     from scipy.signal import welch
 
@@ -69,6 +69,6 @@ def with_background(speech: Waveform, noise: Waveform) -> Waveform:
     _, density = welch(noise.samples.astype(np.float64), rate, nperseg=256, detrend=False)
     bins = np.fft.rfftfreq(count, 1 / rate)
     shape = np.sqrt(np.interp(bins, np.linspace(0, rate / 2, len(density)), density))
-    white = np.random.default_rng(_NOISE_SEED).standard_normal(count)
+    white = np.random.default_rng(seed).standard_normal(count)
     made = np.fft.irfft(np.fft.rfft(white) * shape, count) * np.sqrt(rate / 2)
     return limited(Waveform((speech.samples + made).astype(np.float32), rate))

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from synclips.media.audio import Waveform, loudness
+from synclips.media.audio import Sound, Waveform, loudness
 from synclips.media.timebase import HOP, SAMPLE_RATE
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.vad import Activity, detect_speech, only_speech
@@ -120,3 +120,12 @@ def _pauses(sound: Waveform, activity: Activity) -> Waveform | None:
     keep = np.repeat(quiet, HOP)[: len(sound.samples)]
     samples = sound.samples[: len(keep)][keep]
     return Waveform(samples, SAMPLE_RATE) if len(samples) >= SAMPLE_RATE // 4 else None
+
+
+def background_of(recording: Sound) -> list[Waveform | None]:
+    """The pauses of each channel of `recording` (any rate), at 16 kHz: what lies under the speech there.
+
+    None for all channels where the recording has less than a quarter of a second of pauses.
+    """
+    activity = detect_speech(recording.mono(SAMPLE_RATE))
+    return [_pauses(recording.channel(k).mono(SAMPLE_RATE), activity) for k in range(len(recording.channels))]

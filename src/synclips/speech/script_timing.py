@@ -1,13 +1,14 @@
 """The lines of a script in their slots: spoken, fitted in time, and laid over the sound that was there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float32
 
-from synclips.media.audio import Waveform
+from synclips.media.audio import Sound, Waveform
+from synclips.media.channels import speech_gains
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.loudness import limited, with_background
 from synclips.speech.script import ScriptLine
@@ -20,6 +21,8 @@ PAUSE: Final = 0.15
 """Seconds that are left free before the next line when one runs over."""
 EDGE: Final = 0.04
 """Seconds over which the original sound gives way to a line and comes back."""
+_SAME_NOISE: Final = 0.7
+"""Correlation from which two channels carry the same noise."""
 
 
 @dataclass(frozen=True)
@@ -63,31 +66,55 @@ def free_until(line: ScriptLine, lines: tuple[ScriptLine, ...], end: float) -> f
     return min([*later, end])
 
 
-def lay_over(original: Waveform, lines: list[FittedLine], noise: Waveform | None) -> Waveform:
-    """The original sound, but in the slots the lines over `noise` (16 kHz; the recording's own pauses).
+def lay_over(original: Sound, lines: list[FittedLine], noises: Sequence[Waveform | None] | None) -> Sound:
+    """The original sound, but in the slots the lines, over the background of each channel.
+
+    The lines are heard in the centre, or in front where there is no centre channel (see `speech_gains`).
 
     The samples of `original` are changed in place: a long recording lies in a file, and is not copied.
+
+    Args:
+        noises: for each channel the recording's own pauses (16 kHz); None: nothing lies under the lines.
     """
     rate = original.sample_rate
     last = max(line.end for line in lines) + EDGE
     if original.duration < last:
         original = original.padded(round(last * rate))
+    noises = noises or [None] * len(original.channels)
+    gains, seeds = speech_gains(original.channels), _noise_seeds(noises)
     for begin, end, those in _stretches(lines):
         first = round(max(0.0, begin - EDGE) * SAMPLE_RATE)
-        made = np.zeros(round((end + EDGE) * SAMPLE_RATE) - first, np.float32)
+        said = np.zeros(round((end + EDGE) * SAMPLE_RATE) - first, np.float32)
         for fitted in those:
             samples = fitted.speech.waveform.samples
             at = round(fitted.line.start * SAMPLE_RATE) - first
-            made[at : at + len(samples)] += samples[: len(made) - at]
-        heard = limited(Waveform(made, SAMPLE_RATE))
-        if noise is not None:
-            heard = with_background(heard, noise)
-        heard = heard.resampled(rate)
-        place = slice(round(first * rate / SAMPLE_RATE), round(first * rate / SAMPLE_RATE) + len(heard.samples))
-        under = original.samples[place]
-        weight = _weight(len(under), round(EDGE * rate), opened=begin > EDGE)
-        original.samples[place] = under * (1 - weight) + heard.samples[: len(under)] * weight
+            said[at : at + len(samples)] += samples[: len(said) - at]
+        at = round(first * rate / SAMPLE_RATE)
+        for channel, gain, noise, seed in zip(original.samples, gains, noises, seeds, strict=True):
+            heard = limited(Waveform(said * gain, SAMPLE_RATE))
+            if noise is not None:
+                heard = with_background(heard, noise, seed)
+            heard = heard.resampled(rate)
+            under = channel[at : at + len(heard.samples)]
+            weight = _weight(len(under), round(EDGE * rate), opened=begin > EDGE)
+            under[:] = under * (1 - weight) + heard.samples[: len(under)] * weight
     return original
+
+
+def _noise_seeds(noises: Sequence[Waveform | None]) -> list[int]:
+    """Equal numbers for channels that carry the same noise, so that it is made the same again."""
+    seeds: list[int] = []
+    for index, noise in enumerate(noises):
+        alike = (k for k in range(index) if _alike(noises[k], noise))
+        seeds.append(seeds[next(alike, index)] if index and noise is not None else index)
+    return seeds
+
+
+def _alike(one: Waveform | None, other: Waveform | None) -> bool:
+    if one is None or other is None:
+        return False
+    first, second = (wave.samples.astype(np.float64) for wave in (one, other))
+    return abs(float(first @ second)) > _SAME_NOISE * float(np.sqrt((first @ first) * (second @ second)))
 
 
 def _stretches(lines: list[FittedLine]) -> Iterator[tuple[float, float, list[FittedLine]]]:

@@ -108,7 +108,8 @@ def fitted(
         with contextlib.suppress(CheckpointError, KeyError, TypeError):
             lip_error, psnr = (tuple(read_metadata(path)["fit"][name]) for name in ("lip_error", "psnr"))
             return load_into(path, deepcopy(model)).eval(), Personalization(lip_error, psnr)
-    sound = normalise_loudness(read_audio(video.path, stop=float(video.times[0]) + LONGEST + 1))
+    longest = float(video.times[0]) + LONGEST + 1
+    sound = normalise_loudness(read_audio(video.path, stop=longest, track=video.info.audio_track))
     with shipped_or(None, SYNCNET) as judge:
         syncnet = load_judge(judge)
     made, fit = fit_person(model, video, sound, syncnet, seconds, on_progress=on_progress)
@@ -121,8 +122,8 @@ def fitted(
 
 
 def _name(model: Generator, video: TrackedVideo, seconds: float) -> str:
-    """A name for the model's weights and recipe, the face as it was seen, and the time."""
-    settings = f"{FORMAT} {seconds} {len(video)} {video.info.duration} {model.recipe.digest()}"
+    """A name for the model's weights and recipe, the face as it was seen, the sound track, and the time."""
+    settings = f"{FORMAT} {seconds} {len(video)} {video.info.duration} {video.info.audio_track} {model.recipe.digest()}"
     digest = hashlib.sha256(settings.encode())
     for value in model.state_dict().values():
         digest.update(value.detach().cpu().numpy().tobytes())

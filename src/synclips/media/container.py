@@ -1,0 +1,30 @@
+"""Opening media files for reading: the one place that asks FFmpeg for it."""
+
+from pathlib import Path
+
+import av
+
+from synclips.errors import MediaError
+
+
+def check_file(path: Path) -> None:
+    """Raise where there is nothing to be opened.
+
+    Raises:
+        MediaError: no such file, or a folder.
+    """
+    if not path.is_file():
+        raise MediaError(f"no such file: {path}" if not path.exists() else f"{path} is a folder; name a file")
+
+
+def open_container(path: Path, part: tuple[int, int] | None = None) -> "av.container.InputContainer":
+    """Open `path`, or the bytes from `part[0]` to `part[1]` of it, as a media file.
+
+    The name is taken as a path even where it looks like a URL; tags that are not UTF-8 are read with U+FFFD in the
+    place of what cannot be read.
+
+    Raises:
+        av.FFmpegError: not a media file.
+    """
+    within = "" if part is None else f"subfile,,start,{part[0]},end,{part[1]},,:"
+    return av.open(f"{within}file:{path}", metadata_errors="replace")
