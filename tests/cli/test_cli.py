@@ -23,6 +23,10 @@ REPOSITORY = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "synclips"]
 
 
+GIVEN = ("in.mp4", "me.mp4", "me.wav", "a.wav", "lines.srt")
+"""Files that the command lines of these tests name."""
+
+
 def report_of(output: str, speech: SpeechReport) -> DubReport:
     return DubReport(
         video="me.mp4", output=output, text="Hello.", audio=None, script=None, compare=None, frames=62, duration=2.5,
@@ -49,6 +53,8 @@ def dubbed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, An
 
     monkeypatch.setattr(synclips.dubbing.pipeline, "dub", dub)
     monkeypatch.chdir(tmp_path)
+    for name in GIVEN:
+        Path(name).write_bytes(b"looked at by the real `dub` only")
     return calls
 
 
@@ -136,6 +142,8 @@ def test_dub_as_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_authors_command(dubbed: list[dict[str, Any]], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     argv = ["dub", "--video_path", "clips/me.mov", "--text", "Hello.", "--output_dir", "results"]
+    Path("clips").mkdir()
+    Path("me.mp4").rename("clips/me.mov")
     assert main(argv) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "results/me_dubbed.mp4"
     assert json.loads((tmp_path / "results" / "me_dubbed.json").read_text())["duration"] == 2.5
@@ -329,12 +337,29 @@ def test_stopped_preprocessing_leaves_nothing_half_written_and_goes_on(
         time.sleep(0.02)
     status, lines = interrupt(process, number, group=group)
     assert status == 128 + number
-    assert lines == ["synclips: stopped; run the same command again and it goes on from there"]
+    assert lines[-1] == "synclips: stopped; run the same command again and it goes on from there"
+    assert all(line.startswith("preprocess: ") for line in lines[:-1]), "progress, where it took long"
     assert not list(shards.glob(".*"))
     assert not (shards / "manifest.json").exists()
     if group:
         subprocess.run(command, check=True, capture_output=True, start_new_session=True)
         assert main(["verify", str(shards)]) == 0
+
+
+def test_a_signal_that_an_import_turns_into_its_own_error_stops_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As extension modules do: what is raised while they are imported comes out as an ImportError."""
+
+    def importing(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException as error:
+            raise ImportError("the module cannot be initialised") from error
+
+    monkeypatch.setattr("synclips.speech.text.normalise.spoken_sentences", importing)
+    assert main(["speak", "Hello.", "--output", str(tmp_path / "out.wav")]) == 130
+    assert capsys.readouterr().err.splitlines() == ["synclips: stopped; nothing half-written is left"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="signals caught are read from /proc")

@@ -14,7 +14,7 @@ from typing import Final
 
 from synclips.cli import corpus, dub, evaluate, faces, speak, train
 from synclips.cli.options import UsageError, Verb
-from synclips.cli.process import Stopped, calm_process
+from synclips.cli.process import Stopped, calm_process, signal_received
 from synclips.cli.terminal import Terminal, one_line, write_line
 from synclips.errors import SyncLipsError
 from synclips.files import reason
@@ -106,17 +106,24 @@ def _run(args: argparse.Namespace) -> int:
         parser: argparse.ArgumentParser = args.parser
         parser.error(str(error))
     except Stopped as stopped:
-        after = (
-            "run the same command again and it goes on from there" if verb.resumable else "nothing half-written is left"
-        )
-        write_line(sys.stderr, f"synclips: stopped; {after}")
-        return 128 + stopped.signal
+        return _stopped(verb, stopped.signal)
     except BrokenPipeError:
         raise
     except (SyncLipsError, OSError, MemoryError) as error:
         if args.debug:
             traceback.print_exc()
         return _fail(error)
+    except Exception:
+        # a signal that arrives while an extension module is imported comes out as an error of that import
+        if (number := signal_received()) is None:
+            raise
+        return _stopped(verb, number)
+
+
+def _stopped(verb: Verb, number: int) -> int:
+    after = "run the same command again and it goes on from there" if verb.resumable else "nothing half-written is left"
+    write_line(sys.stderr, f"synclips: stopped; {after}")
+    return 128 + number
 
 
 def _prepare_to_compute() -> None:

@@ -21,6 +21,14 @@ class Stopped(BaseException):
         self.signal = number
 
 
+_received: list[int] = []
+
+
+def signal_received() -> int | None:
+    """The signal that has asked this process to end; None: none has."""
+    return _received[0] if _received else None
+
+
 @contextlib.contextmanager
 def calm_process(*, chatter: bool = False) -> Iterator[None]:
     """Within it, a signal raises Stopped, and only Python writes to stderr (`chatter`: everybody may)."""
@@ -43,6 +51,7 @@ def _signals() -> Iterator[None]:
         if count == 1 and os.getpid() != owner:  # a worker process that was forked: end without a word
             raise SystemExit(128 + number)
         if count == 1:
+            _received.append(number)
             raise Stopped(number)
         if count > 2:
             os._exit(128 + number)
@@ -50,6 +59,7 @@ def _signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _received.clear()
     before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         yield
