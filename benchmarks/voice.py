@@ -239,9 +239,8 @@ def main() -> None:
     speakers = {speaker.name: speaker for speaker in found if speaker}
     encoders = [hear_speakers(encoder, speakers) for encoder in (TeacherEncoder(), SecondEncoder())]
     for heard in encoders:
-        show(
-            f"{heard.encoder.name}: a real recording and its speaker's others {np.mean(list(heard.ceilings.values())):.3f}"
-        )
+        ceiling = np.mean(list(heard.ceilings.values()))
+        show(f"{heard.encoder.name}: a real recording and its speaker's others {ceiling:.3f}")
     whisper, sentences = Whisper(), SENTENCES[: options.sentences]
     targets = [speakers[name] for name in options.speakers or speakers]
     tables: list[tuple[str, str, dict[str, dict[str, float]]]] = []
