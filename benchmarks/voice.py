@@ -1,63 +1,100 @@
-"""How like the person, and how intelligible, the voice is: GRID speakers, held-out sentences, one core.
+"""How like the person, and how intelligible, the voice is: real speakers, held-out recordings, one core.
 
-    OMP_NUM_THREADS=1 python benchmarks/voice.py [--data ../shared/data/grid] [--engines espeak flite] [--seconds 15]
+    OMP_NUM_THREADS=1 python benchmarks/voice.py [--data ../shared/data/grid] [--people FOLDER] [--engines hibari]
+        [--seconds 3 15] [--speakers s33] [--sentences 40]
 
-For each target speaker the reference is the first clips of that speaker (3 s each, up to --seconds, and as much longer
-as it takes to hold the 2 s of speech under which nothing is converted); similarity is the cosine of the GE2E embedding
-of each spoken sentence with the centroid of the speaker's other clips, also by kind of sentence; the rank is among all
-speakers there. Word accuracy is pocketsphinx's: six sentences with GRID's grammar, eight everyday ones with its
-general language model (few words: differences under .08 are noise). The distance is a second opinion that no speaker
-encoder has a say in: mel-cepstral distortion in dB (coefficients 1 to 24, voiced frames, after dynamic time warping)
-between what is spoken and two of the speaker's other clips with the same words. Prints a table.
+A speaker is a folder of recordings. The reference is the beginning of one part of them (GRID: the first six clips;
+elsewhere every second file), up to --seconds of speech, or as much more as it takes to hold the 2 s under which nothing
+is converted; the other part is held out. Similarity is the cosine of each spoken sentence's embedding with the centroid
+of the held-out part, and the share of it that a real recording reaches; rank 1 is among all speakers. Two encoders
+say so, of which the second had no part in any loss; words are heard by Whisper tiny.en and by pocketsphinx. The forty
+sentences chose nothing: no text, weight or setting was decided by them. Prints a table by sex, engine and seconds.
 """
 
 import argparse
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from voice_listeners import Encoder, SecondEncoder, TeacherEncoder, Whisper, sphinx_wrong_words
 
-from synclips.media.audio import Waveform, read_audio
+from synclips.media.audio import Waveform, loudness, read_audio
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.conversion.converter import STRENGTH, choose_converter
 from synclips.speech.conversion.world import median_pitch
+from synclips.speech.loudness import match_loudness
 from synclips.speech.reference_voice import Reference, analyse_reference
-from synclips.speech.speaker_encoder import speaker_encoder
-from synclips.speech.synthesis import nearest_voice, speak_sentences
+from synclips.speech.synthesis import nearest_voice, pitched_like, speak_sentences
 from synclips.speech.text.normalise import spoken_sentences
 from synclips.speech.tts.engines import choose_synthesizer
 from synclips.speech.tts.synthesizer import Synthesizer
-from synclips.training.voice_pairs import align, grid_text, record
+from synclips.speech.vad import detect_speech, only_speech
+from synclips.training.voice_pairs import SPEAKERS
 
 REFERENCE_CLIPS = 6
-"""The clips that references are taken from; the others are held out."""
-DISTANCE_CLIPS = 2
-SEEN_BY_THE_MAPPER = ("s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32")
+"""GRID's clips that references are taken from; the others are held out."""
+LEAST_CLIPS = 10
+MOST_FILES = 120
+PIECE = 4 * SAMPLE_RATE
+"""Samples that recordings of single words are joined to."""
+MOST_PIECES = 14
+HIGH_VOICE = 165.0
+"""Hz above which a speaker of unknown sex counts as a woman."""
 WOMEN = ("s4", "s7", "s22", "s31", "s33")
-GRID = (
-    "bin blue at f two now",
-    "lay green with a seven please",
-    "place red in z nine again",
-    "set white by k zero soon",
-    "lay red at q four now",
-    "bin white with l six again",
+SENTENCES = (
+    "The bakery opens before the sun comes up.",
+    "Please remind me to call the dentist on Monday.",
+    "A gentle breeze carried the smell of fresh paint.",
+    "Our neighbors are building a fence around the garden.",
+    "The teacher handed back the tests after lunch.",
+    "He forgot his umbrella on the train again.",
+    "We need more chairs for the guests tonight.",
+    "The museum shows drawings from three centuries.",
+    "Could you turn down the music a little?",
+    "She learned to swim when she was already forty.",
+    "The bridge was closed because of the strong wind.",
+    "They shared a pizza and talked for hours.",
+    "My phone stopped working after it fell in the sink.",
+    "The old clock in the hall is ten minutes slow.",
+    "Bring a warm sweater, because the nights are cold.",
+    "The doctor said that I should rest for a week.",
+    "Nobody answered the door, so we left a note.",
+    "The movie was too long, but the ending was great.",
+    "Fresh vegetables are cheaper at the farmers market.",
+    "He plays the violin better than his brother does.",
+    "The package should arrive on Wednesday afternoon.",
+    "I cannot believe how quickly the summer went by.",
+    "The engine makes a funny noise when it starts.",
+    "She painted the bedroom walls light green.",
+    "Two boys were fishing from the wooden dock.",
+    "The company plans to hire fifty new workers.",
+    "Put the dishes in the cupboard next to the stove.",
+    "A black dog followed us all the way home.",
+    "The lawyer asked the witness to speak louder.",
+    "We watched the fireworks from the roof.",
+    "Her new glasses make everything look sharper.",
+    "The library has a quiet room on the second floor.",
+    "I would like a cup of tea with milk and sugar.",
+    "The pilot told us that we would land early.",
+    "Snow covered the fields as far as we could see.",
+    "Did you remember to lock the back door?",
+    "The singer thanked the crowd and left the stage.",
+    "His joke was so bad that nobody laughed.",
+    "They found an ancient coin under the floor.",
+    "Let us meet in front of the station at noon.",
 )
-EVERYDAY = (
-    "the weather will be fine tomorrow morning",
-    "please open the window and close the door",
-    "she told me that the train was late",
-    "we are going to the market on saturday",
-    "he could not find his keys this morning",
-    "this is a very good idea for the summer",
-    "my brother lives in a small house near the river",
-    "they have been working on this problem for many years",
-)
-GRAMMAR = (
-    "#JSGF V1.0; grammar grid; public <line> = (bin|lay|place|set) (blue|green|red|white) (at|by|in|with) "
-    f"({'|'.join('abcdefghijklmnopqrstuvxyz')}) (zero|one|two|three|four|five|six|seven|eight|nine) "
-    "(again|now|please|soon);"
-)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Recordings of one person: what references are cut from, and what is held out."""
+
+    name: str
+    reference: Waveform
+    held_out: tuple[Waveform, ...]
+    woman: bool
 
 
 def show(line: str) -> None:
@@ -66,56 +103,71 @@ def show(line: str) -> None:
     sys.stdout.flush()
 
 
-class Listener:
-    """Pocketsphinx with GRID's grammar or its own language model."""
-
-    def __init__(self, grammar: str | None = None) -> None:
-        from pocketsphinx import Decoder
-
-        options = {"lm": None} if grammar else {}
-        self._decoder = Decoder(samprate=float(SAMPLE_RATE), loglevel="FATAL", **options)
-        if grammar:
-            self._decoder.add_jsgf_string("grid", grammar)
-            self._decoder.activate_search("grid")
-
-    def accuracy(self, sound: Waveform, sentence: str) -> float:
-        """Share of the sentence's words recognised, insertions counted against it."""
-        import jiwer
-
-        samples = sound.samples * (0.7 / max(float(np.abs(sound.samples).max(initial=0)), 1e-6))
-        samples = np.pad(samples, 3200) + 1e-4 * np.random.default_rng(0).standard_normal(len(samples) + 6400)
-        self._decoder.start_utt()
-        self._decoder.process_raw((samples * 32767).astype(np.int16).tobytes(), full_utt=True)
-        self._decoder.end_utt()
-        heard = self._decoder.hyp()
-        return 1 - float(jiwer.wer(sentence, heard.hypstr if heard and heard.hypstr else "nothing"))
+def grid_speaker(folder: Path) -> Speaker | None:
+    """A speaker of GRID with enough clips, or None."""
+    files = sorted([*folder.glob("*.mpg"), *folder.glob("*.mp4")], key=lambda p: (p.suffix != ".mpg", p.name))[:22]
+    if len(files) < LEAST_CLIPS:
+        return None
+    sounds = [read_audio(path).resampled(SAMPLE_RATE) for path in files]
+    reference = joined(sounds[:REFERENCE_CLIPS])
+    return Speaker(folder.name, reference, tuple(sounds[REFERENCE_CLIPS:]), folder.name in WOMEN)
 
 
-def clips_of(folder: Path) -> list[Path]:
-    """A speaker's clips in the corpus's own format, at most 22."""
-    return sorted([*folder.glob("*.mpg"), *folder.glob("*.mp4")], key=lambda p: (p.suffix != ".mpg", p.name))[:22]
+def other_speaker(folder: Path) -> Speaker | None:
+    """A folder of recordings of somebody, single words perhaps; None where they do not suffice."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".ogg", ".wav", ".mp3", ".flac"))[:MOST_FILES]
+    sounds = []
+    for path in files:
+        try:
+            sounds.append(read_audio(path).resampled(SAMPLE_RATE))
+        except Exception as error:  # noqa: BLE001
+            show(f"{path}: left out ({error})")
+    if len(sounds) < LEAST_CLIPS:
+        return None
+    reference, rest = joined(sounds[::2]), joined(sounds[1::2]).samples
+    reference = only_speech(reference, detect_speech(reference))
+    starts = range(0, len(rest) - PIECE // 2, PIECE)
+    pieces = [Waveform(rest[start : start + PIECE], SAMPLE_RATE) for start in starts][:MOST_PIECES]
+    pitch = median_pitch(reference)
+    if len(pieces) < 3 or pitch is None or not analyse_reference(reference).usable:
+        return None
+    return Speaker(folder.name, reference, tuple(pieces), pitch > HIGH_VOICE)
 
 
-def reference_of(clips: list[Path], seconds: float) -> Reference:
-    """The voice in the first `seconds` of the speaker's clips, or in as little more as suffices."""
-    samples = np.concatenate([read_audio(clip).samples for clip in clips[:REFERENCE_CLIPS]])
+def joined(sounds: list[Waveform]) -> Waveform:
+    """One after another."""
+    return Waveform(np.concatenate([sound.samples for sound in sounds]), SAMPLE_RATE)
+
+
+def reference_of(speaker: Speaker, seconds: float) -> Reference:
+    """The voice in the first `seconds` of the speaker's reference, or in as little more as suffices."""
     while True:
-        heard = analyse_reference(Waveform(samples[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE))
-        if heard.usable or seconds * SAMPLE_RATE >= len(samples):
+        part = Waveform(speaker.reference.samples[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE)
+        heard = analyse_reference(part)
+        if heard.usable or len(part.samples) == len(speaker.reference.samples):
             return heard
         seconds += 0.25
 
 
-def distortion(sound: Waveform, clip: Path) -> float:
-    """Mel-cepstral distortion in dB between `sound` and a clip in which the same is said."""
-    one, other = (record(waveform) for waveform in (sound, read_audio(clip)))
-    values = [x.cepstra[x.active][:, 1:25] - x.cepstra[x.strong][:, 1:25].mean(axis=0) for x in (one, other)]
-    path = align(*values)
-    voiced = one.voiced[one.active] & other.voiced[other.active][path]
-    means = [x.cepstra[x.strong][:, 1:25].mean(axis=0) for x in (one, other)]
-    difference = values[0] + means[0] - (values[1] + means[1])[path]
-    # The cepstra are those of an orthonormal transform of 80 points: sqrt(2 / 80) of them is a usual cepstrum.
-    return float(10 / np.log(10) * np.sqrt(2 * 2 / 80 * (difference[voiced] ** 2).sum(axis=1)).mean())
+@dataclass(frozen=True)
+class Heard:
+    """An encoder's view of all speakers: centroids, and the mean cosine of a held-out recording with its others."""
+
+    encoder: Encoder
+    centroids: dict[str, np.ndarray]
+    ceilings: dict[str, float]
+
+
+def hear_speakers(encoder: Encoder, speakers: dict[str, Speaker]) -> Heard:
+    """Embeds everybody's held-out recordings."""
+    centroids, ceilings = {}, {}
+    for name, speaker in speakers.items():
+        vectors = np.stack([encoder.embed(sound) for sound in speaker.held_out])
+        total = vectors.sum(axis=0)
+        centroids[name] = total / np.linalg.norm(total)
+        others = total - vectors
+        ceilings[name] = float(np.mean((vectors * others).sum(axis=1) / np.linalg.norm(others, axis=1)))
+    return Heard(encoder, centroids, ceilings)
 
 
 def processor_time() -> float:
@@ -125,107 +177,115 @@ def processor_time() -> float:
 
 def measure(
     engine: Synthesizer,
+    speaker: Speaker,
     reference: Reference | None,
-    own: str,
-    clips: list[Path],
-    centroids: dict[str, np.ndarray],
+    sentences: tuple[str, ...],
+    encoders: list[Heard],
+    whisper: Whisper,
     strength: float,
-    listeners: tuple[Listener, Listener],
 ) -> dict[str, float]:
-    """One speaker's row: means over the fourteen sentences. Without a reference, the synthesizer's raw voice."""
-    encoder, rows, spent, spoken = speaker_encoder(), [], 0.0, 0.0
-    grid, everyday, pitch = [], [], []
+    """One speaker's row: means over the sentences. Without a reference, the synthesizer's raw voice."""
+    sums: dict[str, list[float]] = {}
 
-    def say(sentence: str) -> Waveform:
-        sound = speak_sentences(engine, spoken_sentences(sentence)).waveform
-        if reference is None:
-            return sound
-        return choose_converter("world", strength, f"{engine.name}:{engine.voice}").convert(sound, reference.speech)
+    def note(name: str, value: float) -> None:
+        sums.setdefault(name, []).append(value)
 
-    for sentence in GRID + EVERYDAY:
+    spent = duration = 0.0
+    errors = {"Whisper": [0, 0], "Sphinx": [0, 0]}
+    voice = pitched_like(engine, reference.speech) if reference else engine
+    converter = choose_converter("world", strength, f"{engine.name}:{engine.voice}")
+    target = median_pitch(reference.speech) if reference else None
+    for text in sentences:
         begin = processor_time()
-        sound = say(sentence)
+        sound = speak_sentences(voice, spoken_sentences(text)).waveform
+        if reference:
+            sound = match_loudness(converter.convert(sound, reference.speech), reference.loudness)
+            note("loudness, LU", abs(loudness(sound) - reference.loudness))
         spent += processor_time() - begin
-        spoken += sound.duration
-        vector = encoder.embed(sound)
-        alike = {speaker: float(vector @ centroid) for speaker, centroid in centroids.items()}
-        rows.append((alike[own], alike[own] == max(alike.values())))
-        listener = listeners[sentence in EVERYDAY]
-        (everyday if sentence in EVERYDAY else grid).append(listener.accuracy(sound, sentence))
-        pitch.append(median_pitch(sound) or 0.0)
-    target = median_pitch(reference.speech) if reference is not None else None
-    same_words = [(text, clip) for clip in clips if (text := grid_text(clip.stem))][-DISTANCE_CLIPS:]
-    return {
-        "similarity": float(np.mean([row[0] for row in rows])),
-        "of GRID": float(np.mean([row[0] for row in rows[: len(GRID)]])),
-        "of everyday": float(np.mean([row[0] for row in rows[len(GRID) :]])),
-        "rank 1": float(np.mean([row[1] for row in rows])),
-        "grid words": float(np.mean(grid)),
-        "everyday words": float(np.mean(everyday)),
-        "distance": float(np.mean([distortion(say(text), clip) for text, clip in same_words])),
-        "F0 error": abs(float(np.median(pitch)) / target - 1) if target else float("nan"),
-        "RTF": spent / spoken,
-    }
+        duration += sound.duration
+        for heard in encoders:
+            vector = heard.encoder.embed(sound)
+            alike = {name: float(vector @ centroid) for name, centroid in heard.centroids.items()}
+            name = heard.encoder.name
+            note(name, alike[speaker.name])
+            note(f"{name}, of real", alike[speaker.name] / heard.ceilings[speaker.name])
+            note(f"{name}, rank 1", alike[speaker.name] == max(alike.values()))
+        for name, counts in (
+            ("Whisper", whisper.wrong_words(sound, text)),
+            ("Sphinx", sphinx_wrong_words(sound, text)),
+        ):
+            errors[name] = [total + count for total, count in zip(errors[name], counts, strict=True)]
+        note("F0", median_pitch(sound) or np.nan)
+    row = {name: float(np.mean(values)) for name, values in sums.items() if name != "F0"}
+    row |= {f"wrong words, {name}, %": 100 * wrong / words for name, (wrong, words) in errors.items()}
+    pitch = float(np.nanmedian(sums["F0"]))
+    return row | {"F0 error, %": 100 * abs(pitch / target - 1) if target else np.nan, "RTF": spent / duration}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "grid")
-    parser.add_argument("--engines", nargs="+", default=["espeak", "flite"])
-    parser.add_argument("--seconds", nargs="+", type=float, default=[2.0, 5.0, 15.0])
-    parser.add_argument("--strength", nargs="+", type=float, default=[STRENGTH])
-    parser.add_argument("--speakers", nargs="+", default=None)
-    parser.add_argument("--no-raw", action="store_true", help="leave the unconverted voices out: half the time")
+    parser.add_argument("--people", type=Path, help="folder of folders of recordings, one a person")
+    parser.add_argument("--engines", nargs="+", default=["hibari"])
+    parser.add_argument("--seconds", nargs="+", type=float, default=[3.0, 15.0])
+    parser.add_argument("--strength", type=float, default=STRENGTH)
+    parser.add_argument("--speakers", nargs="+", help="only these are spoken like; all count for the rank")
+    parser.add_argument("--sentences", type=int, default=len(SENTENCES))
+    parser.add_argument("--raw", action="store_true", help="the unconverted voices, too")
     options = parser.parse_args()
-    encoder = speaker_encoder()
-    clips = {folder.name: clips_of(folder) for folder in sorted(options.data.iterdir()) if folder.is_dir()}
-    targets = options.speakers or [name for name, found in clips.items() if len(found) >= 10]
-    embeddings = {
-        name: np.stack(
-            [encoder.embed(read_audio(clip)) for clip in (found[REFERENCE_CLIPS:] if len(found) >= 10 else found)]
-        )
-        for name, found in clips.items()
-        if len(found) >= 10 or name == "s22"
-    }
-    centroids = {
-        name: vectors.mean(axis=0) / np.linalg.norm(vectors.mean(axis=0)) for name, vectors in embeddings.items()
-    }
-    real = [float(np.mean(vectors @ centroids[name])) for name, vectors in embeddings.items() if name in targets]
-    show(f"{len(centroids)} speakers; a real clip and its speaker's centroid: {np.mean(real):.3f}\n")
-    columns = ["similarity", "of GRID", "of everyday", "rank 1", "grid words", "everyday words"]
-    columns += ["distance", "F0 error", "RTF"]
-    show(f"| engine | reference | strength | speakers | {' | '.join(columns)} |\n|{'---|' * (4 + len(columns))}")
-    listeners = (Listener(GRAMMAR), Listener())
+    found = [grid_speaker(folder) for folder in sorted(options.data.iterdir()) if folder.is_dir()]
+    if options.people:
+        found += [other_speaker(folder) for folder in sorted(options.people.iterdir()) if folder.is_dir()]
+    speakers = {speaker.name: speaker for speaker in found if speaker}
+    encoders = [hear_speakers(encoder, speakers) for encoder in (TeacherEncoder(), SecondEncoder())]
+    for heard in encoders:
+        ceiling = np.mean(list(heard.ceilings.values()))
+        show(f"{heard.encoder.name}: a real recording and its speaker's others {ceiling:.3f}")
+    whisper, sentences = Whisper(), SENTENCES[: options.sentences]
+    targets = [speakers[name] for name in options.speakers or speakers]
+    tables: list[tuple[str, str, dict[str, dict[str, float]]]] = []
     for name in options.engines:
         engine, _ = choose_synthesizer(name)
-        groups: list[tuple[str, str, dict[str, dict[str, float]]]] = []
-        references = {own: reference_of(clips[own], 15.0) for own in targets}
-        nearest = {own: nearest_voice(engine, references[own]) for own in targets}
-        if not options.no_raw:
-            raw = {own: measure(nearest[own], None, own, clips[own], centroids, 0, listeners) for own in targets}
-            groups.append(("none", "raw", raw))
-        for seconds in options.seconds:
-            heard = {own: reference_of(clips[own], seconds) for own in targets}
-            for strength in options.strength:
-                rows = {}
-                for own in targets:
-                    if not heard[own].usable:
-                        continue
-                    rows[own] = measure(nearest[own], heard[own], own, clips[own], centroids, strength, listeners)
-                groups.append((f"{seconds:g} s", f"{strength:g}", rows))
-        for reference, strength_name, rows in groups:
-            sets = {
-                "all": list(rows),
-                "men": [own for own in rows if own not in WOMEN],
-                "women": [own for own in rows if own in WOMEN],
-                "unseen": [own for own in rows if own not in SEEN_BY_THE_MAPPER],
-            }
-            for label, members in sets.items():
-                if members:
-                    means = [np.mean([rows[own][column] for own in members]) for column in columns]
-                    cells = ["" if np.isnan(mean) else f"{mean:.3f}" for mean in means]
-                    show(f"| {name} | {reference} | {strength_name} | {label} ({len(members)}) | {' | '.join(cells)} |")
-        show("")
+        nearest = {
+            speaker.name: engine if ":" in name else nearest_voice(engine, reference_of(speaker, 15.0))
+            for speaker in targets
+        }
+        for seconds in [*([None] if options.raw else []), *options.seconds]:
+            rows: dict[str, dict[str, float]] = {}
+            label = "raw" if seconds is None else f"{seconds:g} s"
+            for speaker in targets:
+                reference = None if seconds is None else reference_of(speaker, seconds)
+                if reference is not None and not reference.usable:
+                    continue
+                rows[speaker.name] = measure(
+                    nearest[speaker.name], speaker, reference, sentences, encoders, whisper, options.strength
+                )
+                show(f"{name}, {label}, {speaker.name}: " + figures(rows[speaker.name]))
+            tables.append((name, label, rows))
+    show_tables(tables, speakers)
+
+
+def figures(row: dict[str, float]) -> str:
+    """One speaker's figures in a line."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in row.items() if not np.isnan(value))
+
+
+def show_tables(tables: list[tuple[str, str, dict[str, dict[str, float]]]], speakers: dict[str, Speaker]) -> None:
+    """By engine, seconds of reference, and group of speakers."""
+    columns = list(next(iter(max((rows for *_, rows in tables), key=len).values())))
+    show(f"\n| engine | reference | speakers | {' | '.join(columns)} |\n|{'---|' * (3 + len(columns))}")
+    for name, label, rows in tables:
+        groups = {
+            "all": list(rows),
+            "men": [own for own in rows if not speakers[own].woman],
+            "women": [own for own in rows if speakers[own].woman],
+            "not trained on": [own for own in rows if own not in SPEAKERS],
+        }
+        for group, members in groups.items():
+            if members:
+                means = [np.mean([rows[own].get(column, np.nan) for own in members]) for column in columns]
+                cells = " | ".join("" if np.isnan(mean) else f"{mean:.3f}" for mean in means)
+                show(f"| {name} | {label} | {group} ({len(members)}) | {cells} |")
 
 
 if __name__ == "__main__":

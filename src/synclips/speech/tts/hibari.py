@@ -27,9 +27,9 @@ VOICES: Final = ("heart",)
 WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "hibari.safetensors"
 SYMBOLS: Final = ("", " ", *PUNCTUATION, *PHONEMES)
 """What the network reads; the first stands at both ends of a line."""
-MEDIAN_F0: Final = 185.3
+MEDIAN_F0: Final = 187.6
 """Hz, of the voice as it is."""
-F0_SPREAD: Final = 0.257
+F0_SPREAD: Final = 0.208
 """Half the distance of the 16th and 84th percentile of its log F0."""
 LOWEST, HIGHEST = 0.9, 1.6
 """Between these the voice sounds better at another pitch by itself than by WORLD (EXPERIMENTS.md)."""
