@@ -153,6 +153,42 @@ def test_links_in_the_documents_lead_somewhere() -> None:
                 assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
+def tree_names(markdown: str) -> list[str]:
+    """The paths that the file tree of "Where things are" names, from the repository's root."""
+    block = markdown.split("## Where things are")[1].split("```")[1]
+    found: list[str] = []
+    parents: list[tuple[int, str]] = []
+    for line in block.strip("\n").splitlines():
+        name = line.split()[0]
+        depth = len(line) - len(line.lstrip())
+        parents = [(above, path) for above, path in parents if above < depth]
+        path = "".join(part for _, part in parents[-1:]) + name
+        found.append(path)
+        parents.append((depth, path))
+    return found
+
+
+def test_the_file_tree_in_the_readme_is_the_real_one() -> None:
+    """Every path that it names is there, and every package of the sources is in it."""
+    named = tree_names(README.read_text(encoding="utf-8"))
+    for path in named:
+        assert (REPOSITORY / path).is_dir() if path.endswith("/") else (REPOSITORY / path).is_file(), path
+    sources = REPOSITORY / "src" / "synclips"
+    packages = {
+        f"src/synclips/{path.parent.relative_to(sources).as_posix()}/" for path in sources.glob("*/__init__.py")
+    }
+    assert packages <= set(named)
+
+
+def test_the_readme_begins_with_a_picture_and_a_command() -> None:
+    """Within the first screen: what it is, what it makes, how to try it."""
+    text = README.read_text(encoding="utf-8")
+    before = text.split("```")[0]
+    assert re.search(r"!\[[^\]]+\]\(docs/", before)
+    assert len(before.splitlines()) < 20
+    assert text.split("```")[1].strip().startswith("make demo")
+
+
 @pytest.mark.parametrize(
     ("block", "commands"),
     [

@@ -51,6 +51,7 @@ def test_the_wheel_is_small_and_carries_models_recipes_and_licences(wheel: Path)
         names = archive.namelist()
     assert "synclips/weights/base.safetensors" in names
     assert "synclips/recipes/base.toml" in names
+    assert "synclips/dubbing/demo_page.html.jinja" in names
     assert "synclips/py.typed" in names
     assert any(re.fullmatch(r"synclips-.*dist-info/licenses/LICENSE", name) for name in names)
     weights = {Path(name).parent / "any" for name in names if name.endswith((".tflite", "ge2e.safetensors"))}

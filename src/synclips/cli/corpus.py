@@ -130,8 +130,8 @@ VERBS: Final = (
     Verb(
         "download",
         "fetch the GRID corpus (CC BY 4.0)",
-        "Fetch the GRID corpus of talking faces: 33 speakers with 1000 clips each, 16 GB in all. A broken transfer "
-        "goes on where it was; speakers that are there already are left alone.",
+        "Fetch the GRID corpus of talking faces: 33 speakers with 1000 clips each, 16 GB in all. Speakers that are "
+        "there already are not fetched again.",
         ("download --num-speakers 2", "download --output-dir data/raw --num-speakers 34 --source zenodo"),
         _download_arguments,
         _download,
@@ -141,7 +141,8 @@ VERBS: Final = (
         "preprocess",
         "turn the corpus into shards to train from",
         "Find the face in each clip, align and crop it, normalise the sound, and write shards and a manifest.json. "
-        "Your own clips can be added as DIR/<speaker>/<name>.mp4.",
+        "Your own clips are taken too if they are named as GRID's are, for instance DIR/s35/bbaf2n.mp4: the name "
+        "spells what is said.",
         ("preprocess", "preprocess --raw-dir data/raw --output-dir data/shards --workers 4"),
         _preprocess_arguments,
         _preprocess,
@@ -150,12 +151,10 @@ VERBS: Final = (
     Verb(
         "verify",
         "check a dubbed video's signature, or shards against their manifest",
-        "Of a video: whether it says that it was made by SyncLips, and whether it is as it was when it was signed; the "
-        "exit status is 1 if not. Of shards: check every one against manifest.json, byte by byte, for instance after "
-        "moving them.",
+        "Of a video: whether it says that it was made by SyncLips, and whether it is unchanged since it was signed. Of "
+        "shards: whether each is as manifest.json says, byte by byte. The exit status is 1 if not.",
         ("verify out.mp4", "verify data/shards"),
         _verify_arguments,
         _verify,
-        resumable=True,
     ),
 )

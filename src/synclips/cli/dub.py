@@ -112,7 +112,12 @@ def _outputs(args: argparse.Namespace, video: Path) -> tuple[Path, Path | None]:
 
 
 def summary(report: "DubReport") -> str:
-    """What was done, in one line to a person."""
+    """What was made and how long it took, in one line to a person."""
+    return f"{what_was_made(report)}, made in {report.seconds:.0f} s"
+
+
+def what_was_made(report: "DubReport") -> str:
+    """Length, size, voice and what was left as it was, in one line."""
     said = [f"{report.duration:.1f} s of {report.width} x {report.height} at {report.fps:.5g} frames/s"]
     speech = report.speech
     if speech.lines:
@@ -125,7 +130,7 @@ def summary(report: "DubReport") -> str:
         said.append(f"turned into the voice of the video{likeness}")
     if report.frames_without_face:
         said.append(f"{len(report.frames_without_face)} frames without a face left as they were")
-    return ", ".join([*said, f"made in {report.seconds:.0f} s"])
+    return ", ".join(said)
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,9 +138,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
         "--output-dir", metavar="DIR", type=Path, default=Path("out"), help="where everything goes; default out"
     )
     parser.add_argument("--text", metavar="T", default=LINE, help=f'the line to be spoken; default "{LINE}"')
-    parser.add_argument(
-        "--offline", action="store_true", help="do not ask the network for a real clip: take the portrait"
-    )
+    parser.add_argument("--offline", action="store_true", help="do not ask the network for a clip: take the portrait")
     add_checkpoint(parser)
     add_device(parser)
     add_json(parser)
@@ -143,6 +146,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _demo(args: argparse.Namespace, terminal: Terminal) -> None:
     from synclips.dubbing.demo import make_demo
+    from synclips.dubbing.demo_page import COMMAND
     from synclips.dubbing.pipeline import DubOptions
 
     demo = make_demo(
@@ -152,19 +156,17 @@ def _demo(args: argparse.Namespace, terminal: Terminal) -> None:
         offline=args.offline,
         on_progress=terminal.progress,
     )
-    report = {
-        "input": str(demo.source.path),
-        "about": demo.source.about,
-        "output": str(demo.dubbed.output),
-        "strip": str(demo.strip),
-    }
+    files, report = demo.files, demo.dubbed.report
     if args.json:
-        terminal.result(as_json(report | demo.dubbed.report.as_dict()))
+        said = {"input": demo.source.path, "about": demo.source.about, "output": files.result, "strip": files.strip}
+        terminal.result(as_json(said | {"page": demo.page, "demo_seconds": demo.seconds} | report.as_dict()))
         return
-    terminal.result(f"from:   {demo.source.path} ({demo.source.about})")
-    terminal.result(f"dubbed: {demo.dubbed.output} ({summary(demo.dubbed.report)})")
-    terminal.result(f"frames: {demo.strip} (original above, dubbed below)")
-    terminal.note('your own video: synclips dub VIDEO --text "..." --output OUT.mp4')
+    terminal.result(f"source: {demo.source.path} ({demo.source.about})")
+    terminal.result(f"dubbed: {files.result} ({what_was_made(report)})")
+    terminal.result(f"beside: {files.side_by_side}, {files.strip}")
+    terminal.result(f"time:   {demo.seconds:.0f} s")
+    terminal.result(f"look:   open {demo.page} in a browser")
+    terminal.note(f"next:   your own video: {COMMAND}")
 
 
 VERBS: Final = (
@@ -190,9 +192,10 @@ VERBS: Final = (
     ),
     Verb(
         "demo",
-        "dub a video that is at hand, and show it frame by frame",
+        "dub a video that is at hand, and show it in a page for the browser",
         "Dub one clip of the GRID corpus (CC BY 4.0, a few hundred kB) where the network allows, otherwise the "
-        "public-domain portrait that scikit-image carries, gently moving. Files of an earlier demo are replaced.",
+        "public-domain portrait that scikit-image carries, gently moving. Writes demo.mp4, demo_side_by_side.mp4, "
+        "demo_strip.png (frames) and demo.html, which shows them. Files of an earlier demo are replaced.",
         ("demo", 'demo --offline --text "Good morning!" --output-dir out'),
         _demo_arguments,
         _demo,

@@ -14,7 +14,6 @@ from synclips.cli.options import (
     add_checkpoint,
     add_device,
     add_json,
-    add_text,
     as_json,
     text_of,
     whole_number,
@@ -47,17 +46,24 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     video = parser.add_argument_group("one finished video, instead of a model")
     video.add_argument("--video", metavar="V", type=Path, help="measure this video, along its length")
     video.add_argument("--reference", metavar="V", type=Path, help="the video that it was made from, to set it against")
-    add_text(video.add_mutually_exclusive_group())
-    judges = parser.add_argument_group("the judges")
+    line = video.add_mutually_exclusive_group()
+    line.add_argument(
+        "--text", metavar="T", help="what is said in the video, to count its words; - reads standard input"
+    )
+    line.add_argument("--text-file", metavar="F", help="a file with that text in UTF-8; - reads standard input")
+    judges = parser.add_argument_group("the evaluators")
     judges.add_argument(
         "--judge",
         metavar="J",
         type=Path,
-        help="encoders of `synclips pretrain`, whose SyncNet judges the lips; default: the shipped ones, which no "
-        "model was trained beside",
+        help="syncnet.safetensors of `synclips judges`, or encoders of `synclips pretrain`, whose SyncNet scores the "
+        "lips; default: the shipped one, with which no model was trained",
     )
     judges.add_argument(
-        "--lip-reader", metavar="L", type=Path, help="the lip reader that counts wrong words; default: the shipped one"
+        "--lip-reader",
+        metavar="L",
+        type=Path,
+        help="lip_reader.safetensors of `synclips judges`; default: the shipped one",
     )
     judges.add_argument(
         "--original-syncnet",
@@ -267,9 +273,9 @@ VERBS: Final = (
         "evaluate",
         "measure a model on clips it was not trained on, or one finished video",
         "Let models re-make real clips, measure them beside baselines that need no model, and write a report with "
-        "tables, curves and pictures; splits are taken from the corpus by name: clips that training never used. With "
-        "--video, measure one finished video: does it slip, flicker, blur, show a box? docs/evaluation.md says what "
-        "each figure means.",
+        "tables, curves and pictures; the clips are ones that training never used, chosen by their names. With "
+        "--video, measure one finished video: does it go out of sync, flicker, blur, show seams? docs/evaluation.md "
+        "says what each figure means.",
         (
             "evaluate --checkpoint outputs/checkpoints/base.safetensors",
             "evaluate --split unseen --clips 4 --output-dir outputs/quick",

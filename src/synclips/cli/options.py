@@ -89,8 +89,8 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="R",
         default="base",
-        help="recipe: base, blueprint (the author's five modules), tiny (minutes on a CPU), or a .toml file; "
-        "default base",
+        help="recipe: base, blueprint (the author's five modules), tiny (a minute on a CPU, only to try the path), or "
+        "a .toml file; default base",
     )
 
 
@@ -141,7 +141,7 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         type=Path,
         dest="voice_reference",
-        help="a recording or video of the person, to sound like",
+        help="a recording or video with the voice to sound like; `dub` takes VIDEO by default",
     )
     group.add_argument(
         "--no-voice-conversion",

@@ -90,7 +90,8 @@ VERBS: Final = (
         "pretrain",
         "train the audio and video encoders (stage 1)",
         "Stage 1: the audio encoder and the video encoder learn from each other which lips belong to which sound, "
-        "apart from the generator.",
+        "apart from the generator. With base, the offset of sound and picture in each clip is then measured and "
+        "corrected.",
         ("pretrain", "pretrain --config tiny --device cpu", "pretrain --config my.toml --output-dir outputs/mine"),
         _stage_arguments,
         _pretrain,
@@ -101,7 +102,7 @@ VERBS: Final = (
         "finetune",
         "train the whole model (stage 2)",
         "Stage 2: the whole model, jointly with the discriminator, from the encoders of stage 1. The best model by "
-        "validation goes to OUTPUTS/checkpoints.",
+        "validation goes to checkpoints/ in the output folder.",
         ("finetune", "finetune --config tiny --device cpu"),
         _stage_arguments,
         _finetune,
@@ -110,9 +111,10 @@ VERBS: Final = (
     ),
     Verb(
         "judges",
-        "train those who only score: a SyncNet and a lip reader",
-        "Train a second SyncNet (another seed, order and augmentation than the one that training listens to) and a "
-        "lip reader, on real clips of the training speakers only. `synclips evaluate` scores by them.",
+        "train the evaluators: a SyncNet and a lip reader",
+        "Train the networks that `synclips evaluate` scores with: a second SyncNet (with another seed, order and "
+        "augmentation than the one in the training loss) and a lip reader, on real clips of the training speakers "
+        "only. Run `synclips pretrain` first: it measures the clips' offsets.",
         ("judges", "judges --shards data/shards --output-dir outputs"),
         _judges_arguments,
         _judges,
@@ -122,7 +124,8 @@ VERBS: Final = (
     Verb(
         "recipe",
         "everything from the corpus to a model",
-        "Preprocess, pretrain, fine-tune and report, each going on where it was.",
+        "Preprocess the corpus, pretrain the encoders, fine-tune the model. The best model by validation goes to "
+        "checkpoints/ in the output folder.",
         ("recipe", "recipe --config tiny", "recipe --from-shards --config my.toml --device cuda"),
         _recipe_arguments,
         _recipe,
