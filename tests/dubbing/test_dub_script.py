@@ -17,7 +17,7 @@ from synclips.media.audio import Sound, Waveform, read_audio
 from synclips.media.video import VideoWriter, read_frames
 from synclips.rendering.multi_line import Part, ScenePlan
 from synclips.rendering.timeline import Timeline
-from synclips.rendering.visibility import FADE
+from synclips.rendering.visibility import FADE, Kept
 from synclips.speech.script import ScriptLine
 from synclips.speech.script_timing import EDGE, HURRIED, PAUSE, UNHURRIED, FittedLine, fit_line, free_until, lay_over
 from synclips.speech.tts.synthesizer import Speech, WordTime
@@ -219,6 +219,7 @@ class Marker:
 
     number: int
     visibility: np.ndarray
+    kept: np.ndarray
     heard: list[tuple[int, float]] = field(default_factory=list)
 
     def plan(self, features: np.ndarray, times: np.ndarray, source: np.ndarray) -> "Marked":
@@ -239,8 +240,10 @@ class Marked:
 def test_each_face_is_made_while_it_speaks_and_lines_that_meet_are_made_in_one_piece() -> None:
     count = 200
     timeline = Timeline(np.arange(count), np.arange(count) / 25, count / 25)
-    one, two = (Marker(number, np.ones(count, np.float32)) for number in (1, 2))
+    one, two = (Marker(number, np.ones(count, np.float32), np.zeros(count, np.int8)) for number in (1, 2))
     one.visibility[30] = 0.5
+    two.visibility[110] = 0
+    two.kept[[110, 190]] = Kept.TURNED, Kept.SMALL
     plan = ScenePlan(timeline)
     no_cuts = np.zeros(0, np.int64)
     plan.add(one, [Part(1.0, 2.0, tone(1.0)), Part(2.2, 3.0, tone(0.8)), Part(6.0, 7.0, tone(1.0))], no_cuts)
@@ -248,8 +251,9 @@ def test_each_face_is_made_while_it_speaks_and_lines_that_meet_are_made_in_one_p
     black = np.zeros((1, 1, 3), np.uint8)
     shown = [int(plan.render(black, step)[0, 0, 0]) for step in range(count)]
     assert shown[25:30] + shown[31:75] == [1] * 49
-    assert shown[100:125] == [2] * 25
+    assert shown[100:110] + shown[111:125] == [2] * 24
     assert shown[150:175] == [1] * 25
     assert shown[:24] + shown[76:99] + shown[126:149] + shown[176:] == [0] * (24 + 23 + 23 + 24)
     assert [length for length, _ in one.heard] == [50 + 2 * FADE + 2, 25 + 2 * FADE + 2]
-    assert np.flatnonzero(plan.visibility() < 1).tolist() == [30], "fading around a line is no fault of the face"
+    assert np.flatnonzero(plan.visibility() < 1).tolist() == [30, 110], "fading around a line is no fault of the face"
+    assert {int(step): int(plan.kept()[step]) for step in np.flatnonzero(plan.kept())} == {110: Kept.TURNED}

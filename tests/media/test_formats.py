@@ -128,14 +128,18 @@ def test_a_ten_bit_phone_video_on_its_side_becomes_upright_pixels_of_the_same_sh
 
 
 @pytest.mark.parametrize(("width", "height"), [(95, 64), (96, 63), (95, 63)])
-def test_odd_sizes_and_pixels_that_are_not_square_stay(tmp_path: Path, width: int, height: int) -> None:
+def test_odd_sizes_become_even_where_they_must_and_pixels_that_are_not_square_stay(
+    tmp_path: Path, width: int, height: int
+) -> None:
     shape = Fraction(16, 15)
     images = list(pictures(3, width, height))
     source = encode(tmp_path / "a.mp4", "libx264", "yuv444p", images, sample_aspect_ratio=shape)
     for name, codec in (("b.mp4", "h264"), ("b.mkv", "h264"), ("b.mov", "hevc"), ("c.mp4", "vp9")):
         rewrite(source, tmp_path / name, codec=codec)
         info = probe(tmp_path / name)
-        assert (info.width, info.height, info.sample_aspect_ratio) == (width, height, shape), name
+        size = (width, height) if codec == "vp9" else (width + width % 2, height + height % 2)
+        assert (info.width, info.height, info.sample_aspect_ratio) == (*size, shape), name
+        assert info.pixel_format == "yuv420p"
     with pytest.raises(ConfigError, match="not square"):
         rewrite(source, tmp_path / "b.webm", codec="vp9")
     square = encode(tmp_path / "square.mp4", "libx264", "yuv444p", images)

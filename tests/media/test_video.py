@@ -398,9 +398,9 @@ def test_without_loss_every_pixel_comes_back_bit_identical(tmp_path: Path) -> No
         ("a.mp4", "h264", 96, 64, "yuv420p"),
         ("a.mov", "hevc", 96, 64, "yuv420p"),
         ("a.webm", "vp9", 95, 63, "yuv420p"),
-        ("a.mp4", "h264", 95, 64, "yuv444p"),
-        ("a.mkv", "h264", 96, 63, "yuv444p"),
-        ("a.mkv", "hevc", 95, 63, "yuv444p"),
+        ("a.mp4", "h264", 95, 64, "yuv420p"),
+        ("a.mkv", "h264", 96, 63, "yuv420p"),
+        ("a.mkv", "hevc", 95, 63, "yuv420p"),
     ],
 )
 @pytest.mark.parametrize("rate", ["25", "30000/1001"])
@@ -414,13 +414,16 @@ def test_size_rate_pixels_and_sound_come_back(
         for image in pictures(50, width, height):
             out.write(image)
     info = probe(path)
-    assert (info.width, info.height, info.pixel_format, info.has_audio) == (width, height, pixel_format, True)
+    stored = (width, height) if codec == "vp9" else (width + width % 2, height + height % 2)
+    assert (info.width, info.height, info.pixel_format, info.has_audio) == (*stored, pixel_format, True)
     assert info.fps == pytest.approx(fps, rel=1e-3)
     assert info.duration == pytest.approx(50 / fps, abs=2e-3)
     frames = list(read_frames(path))
     assert [frame.time for frame in frames] == pytest.approx([float(k / fps) for k in range(50)], abs=1e-3)
     for number in (0, 25, 49):
-        assert np.abs(frames[number].image.astype(int) - picture(number, width, height)).mean() < 4
+        image = frames[number].image.astype(int)
+        assert np.abs(image[:height, :width] - picture(number, width, height)).mean() < 4
+        assert np.abs(image[:, -1] - image[:, -2]).mean() < 4, "what is added looks like what it is beside"
     heard = read_audio(path)
     assert abs(delay_ms(sound, heard)) < 5
     assert len(heard.samples) / 16_000 == pytest.approx(2.5, abs=0.05)
@@ -428,7 +431,7 @@ def test_size_rate_pixels_and_sound_come_back(
         tags = {key.lower(): value for key, value in container.metadata.items()}
         assert container.streams.audio[0].rate == 48_000
         assert container.streams.video[0].codec_context.profile in {
-            "High", "Main", "Profile 0", "High 4:4:4 Predictive", "Rext",
+            "High", "Main", "Profile 0",
         }  # fmt: skip
     assert (tags["title"], tags["own_key"]) == ("t", "v")
 

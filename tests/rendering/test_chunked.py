@@ -12,6 +12,7 @@ from synclips.media.timebase import FPS, STEPS_PER_FRAME, frames_in
 from synclips.rendering import chunked
 from synclips.rendering.chunked import BlockPlan
 from synclips.rendering.timeline import Timeline
+from synclips.rendering.visibility import Kept
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Recorder:
     lengths: list[int] = field(default_factory=list)
     heard: list[np.ndarray] = field(default_factory=list)
     visibility: np.ndarray = field(default_factory=lambda: np.linspace(0, 1, 2000, dtype=np.float32))
+    kept: np.ndarray = field(default_factory=lambda: np.full(2000, Kept.SMALL, np.int8))
 
     def plan(self, features: np.ndarray, times: np.ndarray, source: np.ndarray) -> Recorded:
         self.lengths.append(len(times))
@@ -68,6 +70,7 @@ def test_blocks_hear_what_the_whole_hears(monkeypatch: pytest.MonkeyPatch, rate:
         assert plan.render(image, step) is image
     assert max(recorder.lengths) <= 140
     np.testing.assert_array_equal(plan.visibility, recorder.visibility[timeline.source])
+    np.testing.assert_array_equal(plan.kept, np.where(plan.visibility == 0, Kept.SMALL, Kept.NOT))
     np.testing.assert_allclose(np.stack(recorder.heard)[:-4], wanted[:-4], atol=2e-3)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Float32, Float64, Int8, Int64, UInt8
 
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import BANK_SECONDS, PreparedVideo, SourceVideo
@@ -34,6 +34,7 @@ class DubPlan:
     sound:    what is heard, with all of its channels
     render:   output frame `step`, made on the source's frame that the timeline names
     visibility:  for each output frame made so far, how far the mouth could be made there, in [0, 1]
+    kept:     for each output frame made so far why it keeps the original (`synclips.rendering.visibility.Kept`)
     unseen:   output frames in whose source no face is seen
     speech, face:  what is to be reported of them
     """
@@ -42,6 +43,7 @@ class DubPlan:
     timeline: Timeline
     render: Callable[[UInt8[np.ndarray, "h w 3"], int], UInt8[np.ndarray, "h w 3"]]
     visibility: Callable[[], Float32[np.ndarray, " n"]]
+    kept: Callable[[], Int8[np.ndarray, " n"]]
     unseen: Int64[np.ndarray, " k"]
     speech: SpeechReport
     face: FaceReport
@@ -72,7 +74,7 @@ def plan_line(
     plan = BlockPlan(face.renderer, said, timeline)
     unseen = np.flatnonzero(~face.tracked.track.visible[timeline.source])
     report = FaceReport(chosen.face.number, len(chosen.faces), notes=(*chosen.notes, *face.notes))
-    return DubPlan(sound, timeline, plan.render, lambda: plan.visibility, unseen, speech, report)
+    return DubPlan(sound, timeline, plan.render, lambda: plan.visibility, lambda: plan.kept, unseen, speech, report)
 
 
 def _sound(

@@ -24,15 +24,17 @@ from synclips.dubbing.run_identity import model_digest, run_identity
 from synclips.dubbing.script_plan import check_script, plan_script
 from synclips.errors import InputError
 from synclips.files import check_output
+from synclips.media.conversions import Conversions
 from synclips.media.muxer import Beside
 from synclips.media.overlay import Label, write_side_by_side
 from synclips.media.resumable_writer import PictureFormat, open_writer
 from synclips.media.video import VideoInfo, frames_in_order, read_frames
-from synclips.media.video_encode import check_format
+from synclips.media.video_encode import check_format, stored_size
 from synclips.progress import Progress, silent
 from synclips.provenance.c2pa_manifest import Signing
 from synclips.provenance.tags import Origin, now, result_tags, tags_of
 from synclips.rendering.renderer import load_model
+from synclips.rendering.visibility import kept_notes
 from synclips.runtime import choose_device, choose_precision
 from synclips.speech.text.normalise import spoken_sentences
 from synclips.version import __version__
@@ -105,13 +107,22 @@ def dub(
         kept = source.info.path if options.keep_streams else None
         beside = Beside(plan.sound, timeline.duration, tags, kept, source.info.audio_track)
         identity = run_identity(source.named, plan.sound, timeline, options, options.checkpoint)
+        conversions = Conversions()
         with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
-            frames = frames_in_order(source.info.path, timeline.source[writer.done :].tolist())
+            order = timeline.source[writer.done :].tolist()
+            frames = frames_in_order(source.info.path, order, conversions=conversions)
             for step, frame in enumerate(frames, writer.done):
                 made = plan.render(frame, step)
                 writer.write(label.draw(made) if label else made, float(timeline.times[step]))
                 on_progress("render", step + 1, len(timeline))
-        notes = [*signing.sign(output, source.named, origin)]
+        width, height = stored_size(like.width, like.height, options.codec)
+        notes = [*conversions.notes(), *kept_notes(plan.kept())]
+        if (width, height) != (like.width, like.height):
+            notes.append(
+                f"{len(timeline)} of {len(timeline)} frames are one row or column larger: {options.codec} that every "
+                f"player shows has even sides, {width} x {height}; vp9 keeps {like.width} x {like.height}"
+            )
+        notes += [*signing.sign(output, source.named, origin)]
         if compare is not None:
             _compare(compare, source, output, plan, like, tags, overwrite=overwrite)
             notes += signing.sign(compare, output, origin)
@@ -127,8 +138,8 @@ def dub(
         duration=round(timeline.duration, 3),
         frames_without_face=plan.unseen.tolist()[:LISTED],
         frames_faded=faded.tolist()[:LISTED],
-        width=like.width,
-        height=like.height,
+        width=width,
+        height=height,
         fps=float(like.fps),
         face=plan.face,
         speech=plan.speech,

@@ -14,6 +14,7 @@ from synclips.features.alignment import LOWER_VIEW, crop_face
 from synclips.features.face_mesh import lower_points, person_rest
 from synclips.media.timebase import FPS
 from synclips.media.video import TimedFrame, VideoInfo, probe, read_at_rate
+from synclips.media.video_encode import padded, stored_size
 from synclips.metrics.image_quality import Box, flicker_energy, gradient_energy, mouth_boxes, psnr
 from synclips.metrics.lip_shape import inter_ocular, lip_speed, opening_of
 from synclips.metrics.seams import BOXES, outlines, seam_step, seam_visibility
@@ -71,14 +72,15 @@ def track_at_rate(path: Path, detectors: Detectors, on_progress: Progress = sile
 
 
 def check_reference(reference: Path, video: VideoInfo) -> None:
-    """A reference must show the same scene at the same size.
+    """A reference must show the same scene at the same size, or at an odd one that was padded to it.
 
     Raises:
         MediaError: not a video.
         InputError: of another size.
     """
     other = probe(reference)
-    if (other.width, other.height) != (video.width, video.height):
+    size = video.width, video.height
+    if size not in ((other.width, other.height), stored_size(other.width, other.height, video.codec)):
         raise InputError(
             f"{reference} is {other.width} x {other.height}, {video.path} {video.width} x {video.height}; "
             "name the video that was dubbed, at its own size"
@@ -124,7 +126,8 @@ def _crops(
     """The mouths of all frames, chunk by chunk; what else is measured goes into `series` on the way."""
     count = len(tracked)
     pictures = read_at_rate(tracked.path, FPS)
-    others: Iterable[np.ndarray] = read_at_rate(reference, FPS) if reference is not None else ()
+    shown: Iterable[np.ndarray] = read_at_rate(reference, FPS) if reference is not None else ()
+    others = (padded(image, tracked.info.width, tracked.info.height) for image in shown)
     near: list[tuple[np.ndarray, np.ndarray | None]] = []
     held: list[np.ndarray] = []
     for number, (image, other) in enumerate(zip_longest(pictures, others)):

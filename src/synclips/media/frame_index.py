@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from synclips.errors import MediaError
+from synclips.media.conversions import Conversions
 from synclips.media.deinterlace import stored_as
 from synclips.media.video_colour import RgbConverter
 from synclips.media.video_decode import NO_FRAMES, Clock, VideoSource
@@ -137,19 +138,20 @@ def checksum(frame: av.VideoFrame) -> int:
 
 
 def frames_in_order(
-    path: Path, order: Iterable[int], *, window_bytes: int = WINDOW_BYTES
+    path: Path, order: Iterable[int], *, window_bytes: int = WINDOW_BYTES, conversions: Conversions | None = None
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """Frames by number, in any order (forward, looped, backward, repeated), each exactly as `read_frames` gives it.
 
     Going forward decodes on; going back decodes from the key frame before, and keeps as many frames as
     `window_bytes` holds. Where seeking would not give the same pixels, the file is decoded from its start.
+    `conversions` counts what is done to the frames that are asked for.
 
     Raises:
         MediaError: as `probe`, at the first frame asked for.
         IndexError: the video has no frame of that number.
     """
     with VideoSource(path) as source:
-        window = _Window(source, window_bytes)
+        window = _Window(source, window_bytes, conversions)
         for number in order:
             yield window.image(number)
 
@@ -157,7 +159,7 @@ def frames_in_order(
 class _Window:
     """A run of decoded frames that ends where the decoder stands."""
 
-    def __init__(self, source: VideoSource, limit: int) -> None:
+    def __init__(self, source: VideoSource, limit: int, conversions: Conversions | None) -> None:
         self._source, self._limit = source, limit
         self._index: FrameIndex | None = None
         self._seekable = True
@@ -167,7 +169,7 @@ class _Window:
         self._decoder = source.pictures()
         if not self._decode(limit):
             raise MediaError(f"{source.path} {NO_FRAMES}")
-        self._convert = RgbConverter(self._frames[0])
+        self._convert = RgbConverter(self._frames[0], conversions, transparent=source.has_alpha_track)
 
     def image(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
         if number < 0:

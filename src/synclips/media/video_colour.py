@@ -17,6 +17,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from jaxtyping import UInt8
 
+from synclips.media.conversions import Conversions, has_alpha
 from synclips.media.deinterlace import stored_as
 from synclips.media.tone_map import is_hdr, to_sdr
 
@@ -91,9 +92,15 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
 
 
 class RgbConverter:
-    """Turns the frames of one stream into upright RGB of one size: the first frame's."""
+    """Turns the frames of one stream into upright RGB of one size: the first frame's.
 
-    def __init__(self, first: av.VideoFrame) -> None:
+    `conversions` counts what is done to each; `transparent`: the file has an alpha channel beside its frames.
+    """
+
+    def __init__(
+        self, first: av.VideoFrame, conversions: Conversions | None = None, *, transparent: bool = False
+    ) -> None:
+        self._conversions, self._transparent = conversions, transparent
         self._orientation = orientation_of(first)
         self.width, self.height = first.width, first.height
         if self._orientation.sideways:
@@ -107,7 +114,10 @@ class RgbConverter:
         width, height = fitted(*(shown[::-1] if orientation.sideways else shown), self.width, self.height)
         stored = (height, width) if orientation.sideways else (width, height)
         image = orientation.apply(self._rgb(frame, *stored))
-        if (width, height) == (self.width, self.height):
+        whole = (width, height) == (self.width, self.height)
+        if self._conversions is not None:
+            self._conversions.count(frame, fitted=not whole, transparent=self._transparent or has_alpha(frame))
+        if whole:
             return image
         canvas = np.zeros((self.height, self.width, 3), np.uint8)
         top, left = (self.height - height) // 2, (self.width - width) // 2

@@ -56,6 +56,7 @@ class VideoSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._ratio: Fraction | None = None
+        self._ratios: dict[tuple[int, int], Fraction] = {}
         if not path.exists():
             raise MediaError(f"no such file: {path}")
         if path.is_dir():
@@ -112,6 +113,11 @@ class VideoSource:
     def seekable_exactly(self) -> bool:
         """The container has an index of key frames and a time on each frame, so that seeking loses nothing."""
         return bool({"mp4", "matroska"} & set(self.container.format.name.split(",")))
+
+    @property
+    def has_alpha_track(self) -> bool:
+        """The transparency of each frame is stored beside it (VP8 and VP9 in WebM); the decoders leave it out."""
+        return self.stream.metadata.get("alpha_mode") == "1"
 
     @property
     def in_decoding_order(self) -> bool:
@@ -193,11 +199,18 @@ class VideoSource:
             yield from map(restamp.frame, self._marked(frames)) if restamp else self._marked(frames)
 
     def _marked(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
-        """`frames`, just decoded, those whose pixels have another shape than the first frame's marked so."""
-        ratio = self.stream.codec_context.sample_aspect_ratio or Fraction(1)
-        self._ratio = self._ratio or ratio
-        if frames and ratio != self._ratio:
-            for frame in frames:
+        """`frames`, just decoded, those whose pixels have another shape than the first frame's marked so.
+
+        The decoder knows the shape of the newest frame; older ones, which it held back, are told by their size.
+        """
+        context = self.stream.codec_context
+        for frame in frames:
+            size = frame.width, frame.height
+            if size == (context.width, context.height):
+                self._ratios[size] = context.sample_aspect_ratio or Fraction(1)
+            ratio = self._ratios.get(size, Fraction(1))
+            self._ratio = self._ratio or ratio
+            if ratio != self._ratio:
                 frame.opaque = Stored(stretch=ratio / self._ratio)
         return frames
 

@@ -95,8 +95,8 @@ def check_format(path: Path, codec: str, quality: int, like: VideoInfo | None = 
 class PictureEncoder:
     """Adds a picture track to `container` and turns RGB pictures into the frames that it takes.
 
-    H.264 and HEVC hold odd sizes only without colour subsampling, so these become yuv444p there (VLC, mpv, Chrome
-    and Firefox play that, Apple's players do not; VP9 plays everywhere and stays yuv420p). All else is yuv420p.
+    All but ffv1 is yuv420p, which every player shows. H.264 and HEVC hold only even sizes then: an odd one gets its
+    last row or column once more. VP9 holds any size.
     """
 
     def __init__(
@@ -117,8 +117,9 @@ class PictureEncoder:
         stream = container.add_stream(name, rate=rate, options=chosen)
         assert isinstance(stream, av.VideoStream)
         self.stream = stream
-        odd = width % 2 or height % 2
-        self._format = "bgr0" if codec == "ffv1" else "yuv444p" if odd and codec != "vp9" else "yuv420p"
+        self._format = "bgr0" if codec == "ffv1" else "yuv420p"
+        width, height = stored_size(width, height, codec)
+        self._size = width, height
         self._tags = ColorTags.of_size(height) if like is None else ColorTags.like(like)
         self._matrix = matrix_of(self._tags.colorspace, stored_height(like) if like else height)
         self._reformatter = VideoReformatter()
@@ -137,7 +138,7 @@ class PictureEncoder:
 
     def frame(self, image: UInt8[np.ndarray, "h w 3"], stamp: int, length: int) -> av.VideoFrame:
         """The picture as the encoder takes it, shown at `stamp` for `length` units of the time base."""
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(padded(image, *self._size)), format="rgb24")
         full = self._tags.color_range == FULL
         if self._format == "bgr0":
             frame = self._reformatter.reformat(frame, format="bgr0")
@@ -155,6 +156,19 @@ class PictureEncoder:
         frame.color_primaries, frame.color_trc = self._tags.primaries, self._tags.transfer
         frame.pts, frame.duration, frame.time_base = stamp, length, self.stream.codec_context.time_base
         return frame
+
+
+def stored_size(width: int, height: int, codec: str) -> tuple[int, int]:
+    """The size that a video of `width` x `height` pixels has in the file: even where the codec wants it."""
+    if codec in ("vp9", "ffv1"):
+        return width, height
+    return width + width % 2, height + height % 2
+
+
+def padded(image: UInt8[np.ndarray, "h w 3"], width: int, height: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """The picture with its last row and column repeated up to this size."""
+    missing = height - image.shape[0], width - image.shape[1]
+    return np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else image
 
 
 def stored_height(info: VideoInfo) -> int:

@@ -15,6 +15,7 @@ from synclips.media.video import frames_in_order
 from synclips.models.blueprint import WINDOW, BlueprintModel
 from synclips.rendering.compositor import paste_back
 from synclips.rendering.mesh_warp import prepare_warp
+from synclips.rendering.visibility import Kept
 from synclips.runtime import device_of
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -41,6 +42,7 @@ class BlueprintLipSync:
         images = frames_in_order(video.path, usable.tolist())
         crops = [crop_face(image, video.alignment[i]) for i, image in zip(usable, images, strict=True)]
         self.visibility = video.track.visible.astype(np.float32)
+        self.kept = np.where(video.track.visible, Kept.NOT, Kept.NO_FACE).astype(np.int8)
         self.reference = torch.from_numpy(BLUEPRINT_VIEW.show(np.stack(crops))).float() / 127.5 - 1
 
     @torch.no_grad()

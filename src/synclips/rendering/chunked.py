@@ -10,6 +10,7 @@ from synclips.media.audio import Waveform, loudness_gain
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME, frames_in
 from synclips.rendering.renderer import Renderer
 from synclips.rendering.timeline import Timeline
+from synclips.rendering.visibility import Kept
 from synclips.runtime import release_memory
 
 BLOCK: Final = 750
@@ -24,7 +25,8 @@ class BlockPlan:
     """`renderer` saying `sound` (16 kHz) along `timeline`.
 
     Ask for the frames in order: a block is planned when its first frame is asked for, and then forgotten.
-    `visibility`: for each output frame planned so far, how far the made mouth stands in it, in [0, 1].
+    `visibility`: for each output frame planned so far, how far the made mouth stands in it, in [0, 1]; `kept`: why it
+    keeps the original, where `visibility` is 0 (`synclips.rendering.visibility.Kept`).
     """
 
     def __init__(self, renderer: Renderer, sound: Waveform, timeline: Timeline) -> None:
@@ -33,6 +35,7 @@ class BlockPlan:
         self._mean = _mean_coefficients(sound, self._gain)
         self._plan: Any = None
         self.visibility = np.ones(len(timeline), np.float32)
+        self.kept = np.zeros(len(timeline), np.int8)
         self._first = self._start = self._stop = 0
 
     def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -56,9 +59,10 @@ class BlockPlan:
         high = int(times[-1] * FPS) + 2 + (CONTEXT if steps.stop < whole else 0)
         features = self._features(low, high)
         self._plan = self._renderer.plan(features, times - low / FPS, self._timeline.source[steps])
-        self.visibility[self._start : self._stop] = self._plan.visibility[self._start - self._first :][
-            : self._stop - self._start
-        ]
+        block = slice(self._start, self._stop)
+        visibility = self._plan.visibility[self._start - self._first :][: self._stop - self._start]
+        self.visibility[block] = visibility
+        self.kept[block] = np.where(visibility == 0, self._renderer.kept[self._timeline.source[block]], Kept.NOT)
 
     def _features(self, low: int, high: int) -> Float32[np.ndarray, "steps 39"]:
         """Features of the sound's frames `low` to `high` at 25 a second, as the whole sound would give them."""

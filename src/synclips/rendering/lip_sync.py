@@ -1,6 +1,6 @@
 """The renderer of `base`: sound features and a tracked video in, lip-synced frames out, one at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,8 +25,9 @@ from synclips.rendering.mesh_warp import (
     without_folds,
 )
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
-from synclips.rendering.occlusion import Occluders, find_occluders, learn_appearance
-from synclips.rendering.visibility import fade, measure_visibility, uncovered
+from synclips.rendering.mouth_check import check_mouths
+from synclips.rendering.occlusion import Appearance, Occluders, crop_points, find_occluders, learn_appearance
+from synclips.rendering.visibility import Kept, fade, kept_reasons, measure_visibility, uncovered
 from synclips.runtime import Precision, autocast, device_of
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -72,7 +73,10 @@ class LipSync:
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
         self.visibility = measure_visibility(video, video.cuts)
+        self.kept = kept_reasons(video)
         self.appearance = learn_appearance(video, self.bank) if bank is None else None
+        if self.appearance is not None:
+            self._check_mouths(self.appearance)
         self._turn = turns(video.pose.rotation)
         self._inner = np.searchsorted(lower_points(), INNER_LIPS)
 
@@ -94,7 +98,9 @@ class LipSync:
         wanted = lower.cpu().numpy() + self.rest
         wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in wanted])
         occluders = self._occluders(np.unique(source))
-        visibility = fade(np.minimum(self.visibility, uncovered(occluders.covered)), self.video.cuts)[source]
+        free = uncovered(occluders.covered)
+        self.kept[(free == 0) & (self.kept == Kept.NOT)] = Kept.COVERED
+        visibility = fade(np.minimum(self.visibility, free), self.video.cuts)[source]
         # fading out, the made lips first take the original's shape, and then its pixels
         for step in np.flatnonzero((visibility > 0) & (visibility < 1)):
             own = self._own(int(source[step]))[lower_points()]
@@ -150,6 +156,15 @@ class LipSync:
             front = plan.occluders.in_front(source, into_view(here, alignment), WARP_VIEW.height, WARP_VIEW.width)
             mask *= 1 - warp.to_native(front)
         return paste_back(frame, made, mask, warp.box)
+
+    def _check_mouths(self, appearance: Appearance) -> None:
+        """Keep the original where a mask hides the mouth, or the mesh lies on a face upside down."""
+        check = check_mouths(self.video, self.bank, list(crop_points(self.video, self.bank.frames)))
+        for found, reason in ((check.covered, Kept.COVERED), (check.upside_down, Kept.UPSIDE_DOWN)):
+            self.kept[found & (self.kept == Kept.NOT)] = reason
+        spoiled = check.covered | check.upside_down
+        self.visibility = fade(np.where(spoiled, np.float32(0), self.visibility), self.video.cuts)
+        self.appearance = replace(appearance, occluded=appearance.occluded | spoiled[self.bank.frames])
 
     def _occluders(self, frames: Int64[np.ndarray, " k"]) -> Occluders:
         if self.appearance is None:

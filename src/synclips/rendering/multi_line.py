@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int8, Int64, UInt8
 
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
@@ -72,6 +72,14 @@ class ScenePlan:
             place = slice(passage.steps.start, passage.steps.stop)
             visibility[place] = np.minimum(visibility[place], np.where(passage.whole, passage.plan.visibility, 1))
         return visibility
+
+    def kept(self) -> Int8[np.ndarray, " n"]:
+        """For each frame made so far why it keeps the original though a mouth was wanted there (`Kept`)."""
+        kept = np.zeros(len(self._timeline), np.int8)
+        for passage in self._passages:
+            place = slice(passage.steps.start, passage.steps.stop)
+            kept[place] = np.where(passage.whole & (kept[place] == 0), passage.plan.kept, kept[place])
+        return kept
 
     def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
         """Output frame `step`, made on `frame`, which is the source frame that the timeline names."""

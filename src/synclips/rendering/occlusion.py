@@ -100,7 +100,7 @@ class Occluders:
 
 def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
     """How the person of a bank looks; mouths that something stands before are found and marked."""
-    lips, points = _lips(video, bank.frames), _crop_points(video, bank.frames)
+    lips, points = _lips(video, bank.frames), crop_points(video, bank.frames)
     crops = (mouth.crops[len(mouth.crops) // 2] for mouth in bank.mouths)
     textures = np.stack([_texture(crop, at) for crop, at in zip(crops, points, strict=True)])
     first = Appearance(textures, bank.frames, lips, bank.turn, np.zeros(len(bank), bool))
@@ -127,7 +127,7 @@ def find_occluders(
         return Occluders(masks, covered)
     known = {int(frame): row for row, frame in enumerate(appearance.frames)}
     images = frames_in_order(video.path, [number for number in frames.tolist() if number not in known])
-    lips, points = _lips(video, frames), _crop_points(video, frames)
+    lips, points = _lips(video, frames), crop_points(video, frames)
     seen: list[np.ndarray] = []
     for number, shape, at in zip(frames.tolist(), lips, points, strict=True):
         if number in known:
@@ -174,7 +174,8 @@ def _lips(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Float32[np.nd
     return video.canonical(frames)[:, LIPS, :2].reshape(len(frames), -1)
 
 
-def _crop_points(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Iterator[Float32[np.ndarray, "v 2"]]:
+def crop_points(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Iterator[Float32[np.ndarray, "v 2"]]:
+    """The extended mesh of some frames in the pixels of their face crops."""
     for number in frames:
         one = np.array([number])
         image = video.pose[one].to_image(extend(video.canonical(one)))[0, :, :2]

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Float32, Float64, Int8, Int64, UInt8
 
 from synclips.config import RecipeConfig, from_dict
 from synclips.errors import CheckpointError
@@ -31,9 +31,12 @@ class Renderer(Protocol):
 
     `visibility`: how far the made mouth may replace the original in each of the video's frames, in [0, 1]; lower it
     before anything is planned where the original is to stay.
+    `kept`: why a frame keeps the original (`synclips.rendering.visibility.Kept`), as far as is known: what stands
+    before a mouth is found when a frame is planned.
     """
 
     visibility: Float32[np.ndarray, " n"]
+    kept: Int8[np.ndarray, " n"]
 
     def plan(
         self,

@@ -4,10 +4,13 @@ A frame's weight falls from 1 to 0 as the mouth turns away so far that its trian
 too small, as the mouth leaves the picture, and as the points found there stop looking like this person's face.
 """
 
+from collections.abc import Iterable
+from enum import IntEnum
 from functools import cache
+from typing import Final
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int8, Int64
 
 from synclips.features.face_mesh import LIPS, RIGID, smoothstep, template, triangles
 from synclips.rendering.mesh_warp import double_areas, near_lips
@@ -31,6 +34,36 @@ COVERED = (0.35, 0.6)
 FADE = 8
 """Frames from the original to a wholly made frame, at least."""
 CHUNK = 500
+FEWEST_A_SECOND: Final = 6.0
+"""Frames a second below which no mouth is made: lips would jump, and be late."""
+LONGEST_SHOWN: Final = 0.5
+"""Seconds that a frame may be shown for and still have a mouth made."""
+
+
+class Kept(IntEnum):
+    """Why a frame keeps the original mouth; NOT: it does not."""
+
+    NOT = 0
+    NO_FACE = 1
+    TURNED = 2
+    SMALL = 3
+    OUTSIDE = 4
+    UNRELIABLE = 5
+    COVERED = 6
+    UPSIDE_DOWN = 7
+    TOO_FEW = 8
+
+
+_BECAUSE: Final = {
+    Kept.NO_FACE: "they show no face that can be followed",
+    Kept.TURNED: "the face is turned too far away",
+    Kept.SMALL: "the face is too small, its mouth less than 10 pixels wide",
+    Kept.OUTSIDE: "the mouth is outside of the picture",
+    Kept.UNRELIABLE: "the points found there are not those of this person's face",
+    Kept.COVERED: "the mouth is covered (a mask, a hand, a microphone)",
+    Kept.UPSIDE_DOWN: "the face stands upside down; turn the video first",
+    Kept.TOO_FEW: f"fewer than {FEWEST_A_SECOND:.0f} frames a second are shown, too few for lips to move",
+}
 
 
 def measure_visibility(video: TrackedVideo, cuts: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, " n"]:
@@ -39,17 +72,40 @@ def measure_visibility(video: TrackedVideo, cuts: Int64[np.ndarray, " k"] | None
     It changes by at most 1 / FADE from frame to frame, except at `cuts` (frames that begin a new shot), and is 0
     wherever no usable face is.
     """
-    usable = np.flatnonzero(video.track.visible)
-    sample = usable[np.unique(np.linspace(0, len(usable) - 1, CHUNK).astype(int))]
-    usual = np.median(video.canonical(sample), axis=0)
-    weight = np.zeros(len(video), np.float32)
-    for start in range(0, len(usable), CHUNK):
-        index = usable[start : start + CHUNK]
-        weight[index] = _weights(video, index, usual)
+    weight = _demands(video).min(axis=0)
+    weight[~video.track.visible | sparse(video.times)] = 0
     # one frame alone between good ones is the detector's slip: its neighbours' mesh serves (see LipSync)
     between = np.minimum(weight[:-2], weight[2:]) * video.track.visible[1:-1]
     weight[1:-1] = np.maximum(weight[1:-1], between)
     return fade(weight, cuts)
+
+
+def kept_reasons(video: TrackedVideo) -> Int8[np.ndarray, " n"]:
+    """For each frame the `Kept` for which `measure_visibility` is 0 there (were it not for the frames beside it)."""
+    demands = _demands(video)
+    reasons = np.where(demands.min(axis=0) > 0, np.int8(Kept.NOT), _REASONS[demands.argmin(axis=0)])
+    reasons[~video.track.visible] = Kept.NO_FACE
+    reasons[sparse(video.times)] = Kept.TOO_FEW
+    return reasons.astype(np.int8)
+
+
+def kept_notes(reasons: Int8[np.ndarray, " n"]) -> list[str]:
+    """What a person should know of a result's frames, one line for each kind that occurs; `reasons` are `Kept`."""
+    return [
+        f"{count} of {len(reasons)} frames keep the original picture: {_BECAUSE[kind]}"
+        for kind in _BECAUSE
+        if (count := int((reasons == kind).sum()))
+    ]
+
+
+def sparse(times: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Which frames (at rising `times`, in seconds) are shown for long, or with too few others around them."""
+    shown_for = np.diff(times, append=times[-1])
+    if len(times) > 1:
+        shown_for[-1] = shown_for[-2]
+    first, last = np.searchsorted(times, times - 0.5), np.searchsorted(times, times + 0.5, side="right") - 1
+    span = times[last] - times[first]
+    return np.asarray((shown_for > LONGEST_SHOWN) | ((span > 0.2) & (last - first < FEWEST_A_SECOND * span)))
 
 
 def uncovered(covered: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
@@ -78,22 +134,37 @@ def turned_away(rotation: Float64[np.ndarray, "n 3 3"]) -> Float64[np.ndarray, "
     return ((seen < EDGE_ON * full) * full).sum(axis=1) / full.sum()
 
 
-def _weights(
+_REASONS: Final = np.array([Kept.TURNED, Kept.SMALL, Kept.OUTSIDE, Kept.UNRELIABLE, Kept.UNRELIABLE], np.int8)
+"""What a frame does not meet where a demand of `_demands` is 0."""
+
+
+def _demands(video: TrackedVideo) -> Float32[np.ndarray, "5 n"]:
+    """How far each frame meets each demand, in [0, 1]; frames without a face are left at 1."""
+    usable = np.flatnonzero(video.track.visible)
+    sample = usable[np.unique(np.linspace(0, len(usable) - 1, CHUNK).astype(int))]
+    usual = np.median(video.canonical(sample), axis=0)
+    met = np.ones((len(_REASONS), len(video)), np.float32)
+    for start in range(0, len(usable), CHUNK):
+        index = usable[start : start + CHUNK]
+        met[:, index] = _met(video, index, usual)
+    return met
+
+
+def _met(
     video: TrackedVideo, index: Int64[np.ndarray, " m"], usual: Float32[np.ndarray, "468 3"]
-) -> Float32[np.ndarray, " m"]:
+) -> Float32[np.ndarray, "5 m"]:
     pose, points, meshes = video.pose[index], np.asarray(video.track.points[index]), video.canonical(index)
     within = (points[:, LIPS, :2] >= 0) & (points[:, LIPS, :2] < [video.info.width, video.info.height])
     strange = np.sqrt(((meshes[:, RIGID, :2] - usual[RIGID, :2]) ** 2).sum(axis=2).mean(axis=1))
     misplaced = np.linalg.norm((meshes[:, LIPS, :2] - usual[LIPS, :2]).mean(axis=1), axis=1)
-    demands = (
+    demands: Iterable[tuple[np.ndarray, tuple[float, float]]] = (
         (turned_away(pose.rotation), TURNED),
         (pose.scale, SMALL),
         (within.all(axis=2).mean(axis=1), INSIDE),
         (strange, STRANGE),
         (misplaced, MISPLACED),
     )
-    shares = [smoothstep(((value - end) / (begin - end)).astype(np.float32)) for value, (begin, end) in demands]
-    return np.min(shares, axis=0)
+    return np.stack([smoothstep(((value - end) / (begin - end)).astype(np.float32)) for value, (begin, end) in demands])
 
 
 @cache

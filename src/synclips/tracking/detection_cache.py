@@ -25,7 +25,7 @@ from synclips.tracking.detector import DETECTOR_VERSION, FaceDetector, FaceMeshD
 
 LIMIT: Final = 2_000_000_000
 """Bytes of all entries together; those that were used longest ago go first."""
-FORMAT: Final = "3"
+FORMAT: Final = "4"
 """Of the entries, and of all that makes detections out of what the detector finds: raise it when either changes."""
 MOST_FACES: Final = 5
 """Faces followed at once."""
