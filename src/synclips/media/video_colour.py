@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import av
 import cv2
 import numpy as np
-from av.sidedata.sidedata import SideData, SideDataContainer
+from av.sidedata.sidedata import SideDataContainer
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from jaxtyping import UInt8
@@ -79,8 +79,12 @@ class Orientation:
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """Read the frame's display matrix; angles between the quarters go to the nearest one."""
-    for data in cast(SideDataContainer, frame.side_data):
-        if _is_display_matrix(data):
+    try:
+        side_data = list(cast(SideDataContainer, frame.side_data))
+    except ValueError:  # it has some of a kind that FFmpeg knows and PyAV does not, as EXIF in the pictures of cameras
+        return Orientation(round(-frame.rotation / 90) % 4 * 90)
+    for data in side_data:
+        if data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data)[:36])
             mirrored = a * d - b * c < 0
             if mirrored:  # the stored x axis points the other way: look at where its opposite goes
@@ -88,13 +92,6 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
             angle = np.degrees(np.arctan2(b, a))
             return Orientation(round(float(angle) / 90) % 4 * 90, mirrored)
     return Orientation()
-
-
-def _is_display_matrix(data: SideData) -> bool:
-    try:
-        return data.type.name == "DISPLAYMATRIX" and len(bytes(data)) >= 36
-    except ValueError:  # of a type that FFmpeg knows and PyAV does not
-        return False
 
 
 class RgbConverter:
