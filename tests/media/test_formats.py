@@ -1,5 +1,6 @@
 """Whatever camera or program a file comes from: each container, codec, depth, rate and layout, in and out again."""
 
+import io
 import itertools
 import struct
 from fractions import Fraction
@@ -155,6 +156,24 @@ def test_an_uneven_frame_rate_stays_uneven(tmp_path: Path) -> None:
     for name in ("b.mp4", "b.mkv"):
         rewrite(source, tmp_path / name)
         assert frame_times(tmp_path / name) == pytest.approx(np.array(stamps) / 1000, abs=1.1e-3)
+
+
+def test_exif_in_the_pictures_of_a_cameras_film_turns_them(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path, data = tmp_path / "a.avi", io.BytesIO()
+    Image.fromarray(quarters("RGBW")).save(data, format="JPEG", exif=exif, quality=95)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        for number in range(3):
+            packet = av.Packet(data.getvalue())
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            container.mux(packet)
+    assert probe(path).rotation == 90
+    assert [letters_of(frame.image) for frame in read_frames(path)] == ["BRWG"] * 3
 
 
 # sound

@@ -40,7 +40,7 @@ def write_sound(
     default: int | None = None,
     bit_rate: int | None = None,
 ) -> Path:
-    """Encode `tracks`. `gaps`: from which second on the time stamps are how much later; `default`: the flagged one."""
+    """Encode `tracks`. `gaps`: from which second on the time stamps lie how much later; `default`: the flag."""
     with av.open(str(path), "w") as container:
         streams = [container.add_stream(codec, rate=rate, layout=layout) for _ in tracks]
         for number, stream in enumerate(streams):

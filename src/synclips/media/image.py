@@ -28,6 +28,11 @@ _STILL_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b
 _SEQUENCE_BRANDS: Final = frozenset({b"hevc", b"hevx", b"heis", b"msf1", b"avis"})
 _ORIENTATION: Final = 0x0112
 _NO_LIMIT: Final = threading.RLock()
+_BROKEN: Final = (
+    OSError, ValueError, SyntaxError, RuntimeError, LookupError, TypeError, ArithmeticError, EOFError, AttributeError,
+    struct.error,
+)  # fmt: skip
+"""What Pillow raises of damaged files, besides its own errors."""
 _SHORTEST: Final = 0.011
 """Seconds of an animation's frame up to which viewers show it for 0.1 s."""
 
@@ -109,7 +114,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise MediaError(f"{path} is not a picture that can be read; give a jpg, png or webp file") from error
     except MemoryError as error:
         raise MediaError(f"{path} takes more memory to decode than there is; make it smaller") from error
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
+    except _BROKEN as error:
         raise MediaError(f"{path} is a damaged picture ({str(error).lower()}); save it again") from error
 
 
@@ -130,7 +135,7 @@ def _frames(path: Path, formats: tuple[str, ...] = FORMATS) -> int:
     try:
         with _pillow_without_limit(), Image.open(path, formats=formats) as picture:
             return 1 if picture.format in PAGED else int(getattr(picture, "n_frames", 1))
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error):
+    except _BROKEN:
         return 0
 
 

@@ -80,7 +80,11 @@ class Orientation:
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """Read the frame's display matrix; angles between the quarters go to the nearest one."""
-    for data in cast(SideDataContainer, frame.side_data):
+    try:
+        side_data = list(cast(SideDataContainer, frame.side_data))
+    except ValueError:  # it has some of a kind that FFmpeg knows and PyAV does not, as EXIF in the pictures of cameras
+        return Orientation(round(-frame.rotation / 90) % 4 * 90)
+    for data in side_data:
         if data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data)[:36])
             mirrored = a * d - b * c < 0

@@ -105,8 +105,8 @@ def _noise_seeds(noises: Sequence[Waveform | None]) -> list[int]:
     """Equal numbers for channels that carry the same noise, so that it is made the same again."""
     seeds: list[int] = []
     for index, noise in enumerate(noises):
-        alike = (k for k in range(index) if _alike(noises[k], noise))
-        seeds.append(seeds[next(alike, index)] if index and noise is not None else index)
+        same = [seed for seed, other in zip(seeds, noises, strict=False) if _alike(other, noise)]
+        seeds.append(same[0] if same else index)
     return seeds
 
 
