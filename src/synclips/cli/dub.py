@@ -16,7 +16,7 @@ from synclips.cli.options import (
     text_of,
 )
 from synclips.cli.terminal import Terminal
-from synclips.files import atomic_path, check_input, check_output
+from synclips.files import atomic_path, check_input, check_outputs
 
 if TYPE_CHECKING:
     from synclips.dubbing.report import DubReport
@@ -26,8 +26,10 @@ LINE: Final = "Damn this is good, you're hired!!"
 
 def _check(args: argparse.Namespace) -> None:
     video = _video(args)
-    for path in filter(None, (video, args.audio, args.script, args.voice_reference)):
+    for path in filter(None, (video, args.audio, args.voice_reference)):
         check_input(path)
+    if args.script is not None:
+        check_input(args.script, pipe=True)
     _outputs(args, video)
 
 
@@ -106,8 +108,9 @@ def _outputs(args: argparse.Namespace, video: Path) -> tuple[Path, Path | None]:
     else:
         output = args.output_dir / f"{video.stem}_dubbed.mp4"
         report = output.with_suffix(".json")
-    for path in filter(None, (output, report)):
-        check_output(path, overwrite=args.overwrite)
+    text = None if args.text_file in (None, "-") else Path(args.text_file)
+    read = (video, args.audio, args.script, text, args.voice_reference, args.checkpoint, args.certificate)
+    check_outputs((output, report, args.compare), (*read, args.private_key), overwrite=args.overwrite)
     return output, report
 
 

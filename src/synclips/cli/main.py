@@ -17,7 +17,7 @@ from synclips.cli.options import UsageError, Verb
 from synclips.cli.process import Stopped, calm_process, signal_received
 from synclips.cli.terminal import Terminal, one_line, write_line
 from synclips.errors import SyncLipsError
-from synclips.files import reason
+from synclips.files import lack_of_temporary_space, reason
 from synclips.version import __version__
 
 VERBS: Final[tuple[Verb, ...]] = (
@@ -149,7 +149,10 @@ def _words(error: SyncLipsError | OSError | MemoryError) -> str:
         return "the memory of this machine does not suffice; close other programs, or give a smaller or shorter video"
     if isinstance(error, SyncLipsError):
         return str(error)
-    where = f"{error.filename}: " if error.filename else ""
+    lack = lack_of_temporary_space(error)
+    if lack is not None:
+        return lack
+    where = f"{str(error.filename).removeprefix('file:')}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{where}the disk is full; free some space and run again"
     return f"{where}{reason(error)}"

@@ -11,6 +11,7 @@ from typing import Any, Final
 from synclips.cli.process import calm_process
 from synclips.cli.terminal import Terminal, write_line
 from synclips.errors import TextError
+from synclips.speech.text.encoding import decode_text
 
 RAW: Final = Path("data/raw")
 SHARDS: Final = Path("data/shards")
@@ -209,10 +210,10 @@ def text_of(args: argparse.Namespace) -> str | None:
         where, content = args.text_file, _content(Path(args.text_file))
     if len(content) > MOST_BYTES:
         raise TextError(f"{where} holds more than {MOST_BYTES:,} bytes of text; split it")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextError(f"{where} is not text in UTF-8 (byte {error.start}); save it as UTF-8") from error
+    text, guessed = decode_text(content, where)
+    if guessed:
+        raise TextError(f"{where} is not text in UTF-8; save it as UTF-8")
+    return text
 
 
 def _content(path: Path) -> bytes:

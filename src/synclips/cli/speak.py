@@ -8,7 +8,7 @@ from typing import Final
 from synclips.cli.options import Verb, add_json, add_text, add_voice, as_json, text_of, voice_lines
 from synclips.cli.terminal import Terminal
 from synclips.errors import ConfigError
-from synclips.files import check_output
+from synclips.files import check_outputs, reserved, temporary_space
 
 
 def _speak_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,24 +28,26 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
 
     if args.output.suffix.lower() != ".wav":
         raise ConfigError(f"{args.output} does not end in .wav; name a .wav file")
-    check_output(args.output, overwrite=args.overwrite)
+    written = None if args.text_file in (None, "-") else Path(args.text_file)
+    check_outputs([args.output], [written, args.voice_reference], overwrite=args.overwrite)
     if args.line is not None:
         args.text = args.line
     text = text_of(args) or ""
     spoken_sentences(text, args.language)
-    reference = read_audio(args.voice_reference) if args.voice_reference else None
-    line = speak(
-        text,
-        reference,
-        synthesizer=args.voice,
-        convert=args.convert_voice,
-        strength=args.strength,
-        speed=args.speed,
-        background=args.background,
-        language=args.language,
-        on_progress=terminal.progress,
-    )
-    write_wav(args.output, line.waveform, overwrite=args.overwrite)
+    with temporary_space(), reserved(args.output):
+        reference = read_audio(args.voice_reference) if args.voice_reference else None
+        line = speak(
+            text,
+            reference,
+            synthesizer=args.voice,
+            convert=args.convert_voice,
+            strength=args.strength,
+            speed=args.speed,
+            background=args.background,
+            language=args.language,
+            on_progress=terminal.progress,
+        )
+        write_wav(args.output, line.waveform, overwrite=args.overwrite)
     if args.json:
         terminal.result(as_json({"output": str(args.output)} | asdict(line)))
         return

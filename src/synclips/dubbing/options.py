@@ -62,6 +62,11 @@ class DubOptions:
         check_language(self.language)
 
     @property
+    def files(self) -> tuple[Path | None, ...]:
+        """The files that are read."""
+        return self.checkpoint, self.voice_reference, self.certificate, self.private_key
+
+    @property
     def face_choice(self) -> FaceChoice:
         """Which face is dubbed."""
         return parse_choice(self.face)

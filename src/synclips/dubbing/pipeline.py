@@ -23,7 +23,7 @@ from synclips.dubbing.report import report_options
 from synclips.dubbing.run_identity import model_digest, run_identity
 from synclips.dubbing.script_plan import check_script, plan_script
 from synclips.errors import InputError
-from synclips.files import check_output
+from synclips.files import check_outputs, reserved, temporary_space
 from synclips.media.conversions import Conversions
 from synclips.media.muxer import Beside
 from synclips.media.overlay import Label, write_side_by_side
@@ -74,8 +74,7 @@ def dub(
     output, audio, script, compare = Path(output), _path(audio), _path(script), _path(compare)
     if sum(given is not None for given in (text, audio, script)) != 1:
         raise InputError("give either a text, an audio file or a script")
-    for path in filter(None, (output, compare)):
-        check_output(path, overwrite=overwrite)
+    check_outputs((output, compare), _inputs(video, audio, script, options), overwrite=overwrite)
     if prepared:
         prepared.check(options)
     if text is not None:
@@ -83,6 +82,9 @@ def dub(
     lines = check_script(script, options) if script is not None else None
     signing = Signing.prepared(options.certificate, options.private_key) if options.provenance else Signing()
     with ExitStack() as stack:
+        stack.enter_context(temporary_space())
+        for path in filter(None, (output, compare)):
+            stack.enter_context(reserved(path))
         source = prepared.source if prepared else stack.enter_context(open_source(Path(video)))  # type: ignore[arg-type]
         stack.enter_context(errors_name_the_file(source))
         if options.audio_track is not None:
@@ -155,6 +157,14 @@ def dub(
         version=__version__,
     )
     return DubResult(output, report)
+
+
+def _inputs(
+    video: Path | str | PreparedVideo, audio: Path | None, script: Path | None, options: DubOptions
+) -> list[Path | None]:
+    """Every file that is read."""
+    source = video.source.named if isinstance(video, PreparedVideo) else Path(video)
+    return [source, audio, script, *options.files]
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -9,6 +9,7 @@ from synclips.dubbing.contact_sheet import write_strip
 from synclips.dubbing.pipeline import DubOptions, DubReport, dub
 from synclips.dubbing.prepared_video import open_source
 from synclips.errors import InputError
+from synclips.files import check_outputs
 from synclips.progress import Progress, silent
 from synclips.speech.script import read_script
 
@@ -47,6 +48,9 @@ def make_preview(
         SyncLipsError: as `dub`.
     """
     started, options = time.monotonic(), options or DubOptions()
+    clip = output.with_name(f"{output.stem}_preview.mp4")
+    strip = clip.with_suffix(".png")
+    check_outputs((clip, strip, compare), (video, audio, script, *options.files), overwrite=True)
     if script is not None:
         if text is not None or audio is not None:
             raise InputError("give either a text, an audio file or a script")
@@ -54,7 +58,6 @@ def make_preview(
         text, options = line.text, replace(options, face=line.face or options.face)
     if text is not None:
         text = shortened(text)
-    clip = output.with_name(f"{output.stem}_preview.mp4")
     quick = replace(
         options, at_most=SECONDS, quality=max(QUALITY, options.quality), codec="h264", sync_mode=None,
         keep_length=False, keep_streams=False, fit=None,
@@ -62,7 +65,6 @@ def make_preview(
     report = dub(
         video, clip, text=text, audio=audio, compare=compare, options=quick, overwrite=True, on_progress=on_progress
     ).report
-    strip = clip.with_suffix(".png")
     with open_source(video) as source:
         write_strip(strip, source.info.path, clip)
     return Preview(clip, strip, report, round(time.monotonic() - started, 2))

@@ -4,17 +4,7 @@ from pathlib import Path
 
 import av
 
-from synclips.errors import MediaError
-
-
-def check_file(path: Path) -> None:
-    """Raise where there is nothing to be opened.
-
-    Raises:
-        MediaError: no such file, or a folder.
-    """
-    if not path.is_file():
-        raise MediaError(f"no such file: {path}" if not path.exists() else f"{path} is a folder; name a file")
+from synclips.files import media_path
 
 
 def open_container(path: Path, part: tuple[int, int] | None = None) -> "av.container.InputContainer":
@@ -27,4 +17,4 @@ def open_container(path: Path, part: tuple[int, int] | None = None) -> "av.conta
         av.FFmpegError: not a media file.
     """
     within = "" if part is None else f"subfile,,start,{part[0]},end,{part[1]},,:"
-    return av.open(f"{within}file:{path}", metadata_errors="replace")
+    return av.open(f"{within}{media_path(path)}", metadata_errors="replace")

@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from synclips.errors import MediaError
+from synclips.files import check_input
 from synclips.media.image_colour import CodePoints, exif_code_points, to_srgb
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "JPEG2000", "PPM")
@@ -98,12 +99,7 @@ def read_animation(path: Path) -> Iterator[tuple[float, float, UInt8[np.ndarray,
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The picture, not yet decoded; Pillow's errors as one line."""
-    if not path.exists():
-        raise MediaError(f"no such file: {path}")
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder; name a file")
-    if path.stat().st_size == 0:
-        raise MediaError(f"{path} is empty (0 bytes); copy it again")
+    check_input(path)
     heic = _boxed(path) == "heic"
     if heic and not _reads_heic():
         raise MediaError(f"{path} is a HEIC picture; save it as JPEG or PNG, or run: pip install pillow-heif")

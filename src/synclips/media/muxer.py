@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from synclips.errors import OutputError
-from synclips.files import atomic_path
+from synclips.files import atomic_path, media_path
 from synclips.media.audio import Sound, Waveform
 from synclips.media.channels import mix_matrix, written_layout
 from synclips.media.passthrough_streams import KeptStreams
@@ -69,7 +69,7 @@ class OutputFile:
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self.path, overwrite=self._overwrite))
             with output_errors(self.path):
-                self.container = av.open(str(temporary), "w", container_options=self._options())
+                self.container = av.open(media_path(temporary), "w", container_options=self._options())
             self.container.metadata.update(self._beside.metadata or {})
             self._exit = stack.pop_all()
         return self

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclips.errors import OutputError
-from synclips.files import atomic_path, check_output, reason
+from synclips.files import atomic_path, check_output, hidden_name, media_path, reason
 from synclips.media.muxer import Beside, OutputFile, output_errors
 from synclips.media.video_colour import FULL
 from synclips.media.video_encode import Codec, PictureEncoder, check_format
@@ -68,11 +68,17 @@ def open_writer(
         return ResumableWriter(
             path, pictures, beside, identity=identity, overwrite=overwrite, part_seconds=part_seconds
         )
+    shutil.rmtree(parts_folder(path), ignore_errors=True)  # of a longer video that was given up
     return VideoWriter(
         path, pictures.width, pictures.height, pictures.fps, like=pictures.like, codec=pictures.codec,
         quality=pictures.quality, audio=beside.audio, duration=beside.duration, metadata=beside.metadata,
         keep=beside.keep, replaced=beside.replaced, overwrite=overwrite,
     )  # fmt: skip
+
+
+def parts_folder(path: Path) -> Path:
+    """Where the finished parts of the video at `path` lie while it is made."""
+    return path.with_name(hidden_name(path, "parts"))
 
 
 class ResumableWriter:
@@ -101,7 +107,7 @@ class ResumableWriter:
         part_seconds: float = PART_SECONDS,
     ) -> None:
         check_format(path, pictures.codec, pictures.quality, pictures.like)
-        self.path, self.folder = path, path.with_name(f".{path.name}.parts")
+        self.path, self.folder = path, parts_folder(path)
         self.left_out: tuple[str, ...] = ()
         self._pictures, self._beside, self._overwrite = pictures, beside, overwrite
         self._identity = hashlib.sha256(repr((identity, pictures, part_seconds)).encode()).hexdigest()
@@ -266,7 +272,7 @@ def _is_whole(folder: Path, part: Part) -> bool:
 @contextlib.contextmanager
 def _open_part(path: Path) -> Iterator[Any]:
     try:
-        with av.open(str(path)) as container:
+        with av.open(media_path(path)) as container:
             yield container
     except av.FFmpegError as error:
         raise OutputError(f"{path} was changed while the video was made; run again") from error

@@ -7,7 +7,8 @@ import av
 from av.stream import Disposition
 
 from synclips.errors import MediaError
-from synclips.media.container import check_file, open_container
+from synclips.files import check_input
+from synclips.media.container import open_container
 from synclips.media.sound_decode import decoded_frames, words
 
 
@@ -28,7 +29,7 @@ def find_track(path: Path, number: int | None = None) -> ChosenTrack:
     Raises:
         MediaError: no such file, not a media file, without sound, without that track, or nothing can be decoded.
     """
-    check_file(path)
+    check_input(path)
     try:
         with open_container(path) as container:
             tracks = [

@@ -13,6 +13,7 @@ import av
 from av.stream import Disposition
 
 from synclips.errors import MediaError
+from synclips.files import check_input
 from synclips.media.container import open_container
 from synclips.media.deinterlace import Stored, deinterlaced, stored_as
 
@@ -50,19 +51,14 @@ class VideoSource:
     """An open file's first picture track (cover pictures do not count). Use it in a `with` statement.
 
     Raises:
-        MediaError: no such file, a folder, empty, not a video, no video track, or an unknown codec.
+        MediaError: no such file, a folder, a pipe, empty, not a video, no video track, or an unknown codec.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._ratio: Fraction | None = None
         self._ratios: dict[tuple[int, int], Fraction] = {}
-        if not path.exists():
-            raise MediaError(f"no such file: {path}")
-        if path.is_dir():
-            raise MediaError(f"{path} is a folder; name a file")
-        if path.is_file() and path.stat().st_size == 0:
-            raise MediaError(f"{path} is empty (0 bytes); copy it again")
+        check_input(path)
         self.container, self.stream = self._open()
 
     def __enter__(self) -> "VideoSource":

@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float32, Float64
 
-from synclips.files import atomic_path
+from synclips.files import atomic_path, media_path
 
 LOUDNESS = -23.0
 """Programme loudness in LUFS that clips are normalised to (EBU R 128)."""
@@ -111,7 +111,7 @@ def write_wav(path: Path | str, waveform: Waveform, *, overwrite: bool = True) -
     """
     with (
         atomic_path(Path(path), overwrite=overwrite) as temporary,
-        av.open(str(temporary), "w", format="wav") as container,
+        av.open(media_path(temporary), "w", format="wav") as container,
     ):
         stream = container.add_stream("pcm_s16le", rate=waveform.sample_rate, layout="mono")
         pcm = np.round(np.clip(waveform.samples, -1, 1) * 32767).astype(np.int16)[None]

@@ -10,6 +10,7 @@ from typing import Final
 import av
 
 from synclips.errors import MediaError
+from synclips.files import check_input, media_path
 
 SOFTWARE: Final = "SyncLips"
 _STATEMENT: Final = re.compile(
@@ -64,10 +65,9 @@ def tags_of(path: Path) -> dict[str, str]:
     Raises:
         MediaError: not a media file.
     """
-    if not path.is_file():
-        raise MediaError(f"no such file: {path}" if not path.exists() else f"{path} is a folder; name a file")
+    check_input(path)
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(media_path(path), metadata_errors="replace") as container:
             return {name.lower(): value for name, value in container.metadata.items()}
     except av.FFmpegError as error:
         raise MediaError(f"{path} is not a media file ({(error.strerror or str(error)).lower()})") from error
