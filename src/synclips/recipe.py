@@ -13,11 +13,11 @@ from synclips.features.mfcc import N_FEATURES
 from synclips.files import atomic_path
 from synclips.metrics.sync import measure_offsets
 from synclips.models.blueprint import BlueprintEncoders
-from synclips.models.checkpoint import load_into, save_model
+from synclips.models.checkpoint import load_into
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.generator import Generator
 from synclips.progress import Progress, silent
-from synclips.rendering.renderer import build_model, load_model
+from synclips.rendering.renderer import build_model
 from synclips.runtime import choose_device
 from synclips.training.blueprint import BlueprintFinetuneStage
 from synclips.training.finetune import FinetuneStage
@@ -120,12 +120,6 @@ def correct_offsets(shards: Path, store: ClipStore, encoders: BaseEncoders, on_p
         offset, confidence = measured[entry.key]
         clips.append(replace(entry, av_offset=offset if abs(offset) >= BELIEVED else 0, av_confidence=confidence))
     Manifest(**{**vars(store.manifest), "clips": tuple(clips)}).write(shards)
-
-
-def ship(checkpoint: Path, target: Path) -> None:
-    """Write a generator's checkpoint again in half precision, as the package carries it."""
-    model, metadata = load_model(checkpoint, choose_device("cpu"))
-    save_model(target, model, metadata, half=True)
 
 
 def _keep(best: Path, target: Path) -> Path:

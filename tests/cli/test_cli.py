@@ -85,7 +85,7 @@ def test_dub_passes_on_every_option(dubbed: list[dict[str, Any]]) -> None:
 
     argv = "dub in.mp4 --text Hello. --output out.mkv --overwrite --sync-mode cut-off --keep-length --checkpoint c.st "
     argv += "--device cpu --voice espeak --voice-reference me.wav --no-voice-conversion --strength 0.5 --speed 1.5 "
-    argv += "--background none --quality 20 --codec hevc --keep-streams --audio-track 2"
+    argv += "--background none --converter openvoice --quality 20 --codec hevc --keep-streams --audio-track 2"
     assert main(argv.split()) == 0
     [call] = dubbed
     assert call["video"] == Path("in.mp4")
@@ -98,6 +98,7 @@ def test_dub_passes_on_every_option(dubbed: list[dict[str, Any]]) -> None:
         device="cpu",
         voice="espeak",
         convert_voice=False,
+        converter="openvoice",
         strength=0.5,
         speed=1.5,
         background="none",
@@ -209,9 +210,11 @@ def test_speak_takes_a_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(synclips.speech.synthesis, "speak", speak)
     write_wav(tmp_path / "me.wav", Waveform(np.full(16_000, 0.1, np.float32), 16_000))
     options = ["--voice-reference", str(tmp_path / "me.wav"), "--strength", "0.3", "--no-voice-conversion"]
+    options += ["--converter", "openvoice"]
     assert main(["speak", "--text", "Hello.", "--output", str(tmp_path / "a.wav"), *options]) == 0
     assert seen["reference"].duration == pytest.approx(1.0, abs=0.01)
     assert (seen["strength"], seen["convert"], seen["synthesizer"]) == (0.3, False, "auto")
+    assert seen["converter"] == "openvoice"
 
 
 @pytest.mark.parametrize(("words", "stdin"), [(["Hello."], ""), (["-"], "Hello."), (["--text", "-"], "Hello.")])

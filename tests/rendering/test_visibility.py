@@ -9,11 +9,11 @@ from drawn_head import drawn_video, pictures, poses
 from scipy.spatial.transform import Rotation
 from small_models import SMALL_RECIPE
 
-from synclips.features.face_mesh import Pose, flipped_triangles, lower_points, template
+from synclips.features.face_mesh import Pose, lower_points, template
 from synclips.features.mesh_raster import extend, extended_triangles
 from synclips.features.mfcc import N_FEATURES
 from synclips.rendering.lip_sync import LipSync
-from synclips.rendering.mesh_warp import moving_share, without_folds
+from synclips.rendering.mesh_warp import double_areas, moving_share, without_folds
 from synclips.rendering.renderer import build_model
 from synclips.rendering.visibility import FADE, fade, measure_visibility, turned_away
 from synclips.tracking.tracked_video import TrackedVideo
@@ -135,10 +135,10 @@ def test_no_triangle_of_the_made_face_is_turned_over() -> None:
             wanted[lower_points()] += rng.normal(0, size, (len(lower_points()), 3)).astype(np.float32)
             wanted = template() + share[:468, None] * (wanted - template())
             own, there = (pose.to_image(extend(mesh[None]))[0, :, :2] for mesh in (template(), wanted))
-            shown = ~flipped_triangles(own[None], corners)[0]
-            assert (shown & flipped_triangles(there[None], corners)[0]).any()  # the demand is needed
+            shown = double_areas(own, corners) > 0
+            assert (shown & (double_areas(there, corners) <= 0)).any()  # the demand is needed
             kept = without_folds(own, there)
-            assert not (shown & flipped_triangles(kept[None], corners)[0]).any()
+            assert not (shown & (double_areas(kept, corners) <= 0)).any()
 
 
 def test_a_shape_without_folds_is_left_as_it_is() -> None:

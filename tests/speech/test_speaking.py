@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synclips.errors import ConfigError, TextError
+from synclips.errors import ConfigError
 from synclips.media.audio import Waveform
 from synclips.speech import synthesis
 from synclips.speech.conversion.world import median_pitch
@@ -85,26 +85,12 @@ def test_a_bad_reference_is_said_and_the_line_spoken(samples: np.ndarray, words:
     assert line.duration > 1
 
 
-@pytest.mark.parametrize("seconds", [1.2, 2.5, 6.0])
-def test_a_wanted_duration_is_met_exactly(seconds: float) -> None:
-    line = speak(LINE, synthesizer="espeak", duration=seconds)
-    assert len(line.waveform.samples) == round(seconds * RATE)
-    assert all(word.end <= seconds for word in line.words)
-
-
-def test_a_line_that_cannot_fit() -> None:
-    with pytest.raises(TextError, match="cannot fit into"):
-        speak(LINE, synthesizer="espeak", duration=0.2)
-
-
 def test_speed() -> None:
     slow, fast = (speak(LINE, synthesizer="espeak", speed=speed).duration for speed in (0.8, 1.6))
     assert slow == pytest.approx(2 * fast, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    "options", [{"strength": 1.5}, {"speed": 0.1}, {"duration": -1.0}, {"duration": float("nan")}, {"synthesizer": "x"}]
-)
+@pytest.mark.parametrize("options", [{"strength": 1.5}, {"speed": 0.1}, {"synthesizer": "x"}])
 def test_arguments_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         speak(LINE, **options)

@@ -151,6 +151,13 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         help="keep the synthesizer's own voice",
     )
     group.add_argument(
+        "--converter",
+        choices=("world", "openvoice"),
+        default="world",
+        help="how the voice is converted: world, built in, or openvoice (OpenVoice V2, 131 MB to download once; "
+        "pip install 'synclips[openvoice]'); default world",
+    )
+    group.add_argument(
         "--strength",
         metavar="X",
         type=real_number(0, 1),

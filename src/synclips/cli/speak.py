@@ -41,6 +41,7 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
             reference,
             synthesizer=args.voice,
             convert=args.convert_voice,
+            converter=args.converter,
             strength=args.strength,
             speed=args.speed,
             background=args.background,

@@ -94,6 +94,7 @@ def _sound(
         reference.mono() if reference else None,
         synthesizer=options.voice,
         convert=options.convert_voice,
+        converter=options.converter,
         strength=options.strength,
         speed=options.speed,
         background=options.background,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synclips.media.video_encode import Codec
 from synclips.rendering.timeline import SyncMode
-from synclips.speech.conversion.converter import STRENGTH
+from synclips.speech.conversion.converter import CONVERTERS, STRENGTH
 from synclips.speech.synthesis import Background
 from synclips.speech.text.conventions import check_language
 from synclips.tracking.selection import FaceChoice, parse_choice
@@ -18,6 +18,7 @@ class DubOptions:
     sync_mode:    None: end with the speech, bounce if the video is the shorter
     face:         speaker, largest, left, right, a number of `synclips faces`, or X,Y@SECONDS
     cache:        what was found in a video is kept for the next line
+    converter:    how the voice is converted: world, built in, or openvoice, whose weights are downloaded
     fit:          seconds for which the model is fitted to the person first; None: it is not
     audio_track:  which sound track is heard, from 1: of the recording where there is one, else of the video; None: the
                   one flagged default, or the first that can be decoded
@@ -38,6 +39,7 @@ class DubOptions:
     device: str = "auto"
     voice: str = "auto"
     convert_voice: bool = True
+    converter: str = CONVERTERS[0]
     strength: float = STRENGTH
     speed: float = 1.0
     background: Background = "keep"

@@ -225,7 +225,8 @@ def _speak(
         try:
             spoken = speak(
                 line.text, voices[face], synthesizer=options.voice, convert=options.convert_voice,
-                strength=options.strength, speed=options.speed, background="none", language=options.language,
+                converter=options.converter, strength=options.strength, speed=options.speed,
+                background="none", language=options.language,
             )  # fmt: skip
         except TextError as error:
             _left_out(script, line, str(error), faults)

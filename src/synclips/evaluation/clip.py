@@ -1,7 +1,7 @@
 """Clips as the protocol measures them: frames, mesh and face crops, found alike in real and in generated video."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -92,10 +92,6 @@ class Footage:
     def rest(self) -> Float32[np.ndarray, "m 3"]:
         """The person's lower face at rest, in canonical units."""
         return person_rest(self.look.meshes)[lower_points()]
-
-    def with_sound(self, waveform: Waveform) -> "Footage":
-        """The same pictures with another sound."""
-        return replace(self, waveform=waveform)
 
 
 def load_footage(utterance: Utterance, detectors: Detectors) -> Footage:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Float32, Float64, Int32, Int64
 
 from synclips.features.smoothing import steady
 
@@ -136,15 +136,6 @@ def mirror_index() -> Int32[np.ndarray, " 468"]:
     from scipy.optimize import linear_sum_assignment
 
     return np.asarray(linear_sum_assignment(distance)[1], np.int32)
-
-
-def flipped_triangles(
-    points: Float32[np.ndarray, "n p 2"], corners: Int32[np.ndarray, "t 3"]
-) -> Bool[np.ndarray, "n t"]:
-    """Triangles that lie mirrored or without area in the image: torn where they should show skin."""
-    a, b, c = (points[:, corners[:, k]] for k in range(3))
-    area = (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
-    return area <= 0
 
 
 def smoothstep(x: Float32[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:

@@ -18,7 +18,6 @@ from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_weight, sm
 RING = 24
 RING_CENTRE, RING_RADII, RING_DEPTH = (64.0, 66.0), (84.0, 104.0), 25.0
 """The ring of fixed points, in canonical units."""
-N_EXTENDED = 468 + RING
 SUBPIXEL = 4
 """Binary digits of a pixel to which corners are rounded when triangles are filled."""
 WIDENING = 0.2

@@ -120,7 +120,7 @@ class BlueprintEncoders(nn.Module):
     def pairs(
         self, pictures: Float[Tensor, "c m t h w 3"], features: Float[Tensor, "c steps f"], index: Tensor
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """See synclips.models.encoders.Encoders."""
+        """As `BaseEncoders.pairs`, with one pair."""
         video = self.video_encoder(pictures.flatten(0, 1).permute(0, 4, 1, 2, 3)).mean(dim=(2, 3, 4))
         tokens = frame_tokens(self.audio_encoder, features)
         padded = F.pad(tokens.transpose(1, 2), (WINDOW // 2, WINDOW // 2), mode="replicate").transpose(1, 2)

@@ -1,7 +1,5 @@
 """Stage 1's networks: encoders of sound and of lips that meet in one space, apart from any generator."""
 
-from typing import Protocol, runtime_checkable
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -16,23 +14,11 @@ Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
 """Unit vectors of lips and of sound, row by row of one moment, and the logarithm of their inverse temperature."""
 
 
-@runtime_checkable
-class Encoders(Protocol):
-    """What pretraining asks of a preset."""
-
-    window: int
-    """Frames of picture that one embedding sees; an even number's middle is its later half's first."""
-
-    def pairs(
-        self, pictures: Float[Tensor, "c m t h w 3"], features: Float[Tensor, "c steps f"], index: Tensor
-    ) -> list[Pair]:
-        """Embed `m` moments in each of `c` clips. `index` (c, m): the frame at the middle of each window."""
-
-
 class BaseEncoders(nn.Module):
     """SyncNet and the generator's audio encoder, trained against the same lips."""
 
     window = FRAMES
+    """Frames of picture that one embedding sees."""
 
     def __init__(self, features: int, config: ModelConfig) -> None:
         super().__init__()
@@ -43,7 +29,11 @@ class BaseEncoders(nn.Module):
     def pairs(
         self, pictures: Float[Tensor, "c m t h w 3"], features: Float[Tensor, "c steps f"], index: Tensor
     ) -> list[Pair]:
-        """See `Encoders`: the first pair is SyncNet's, the second the generator's audio encoder."""
+        """Embed `m` moments in each of `c` clips: SyncNet's pair, and the generator's audio encoder with the same lips.
+
+        `index` (c, m): the frame at the middle of each window, in the features' time; an even window's middle is the
+        first frame of its later half.
+        """
         video = self.syncnet.embed_video(stack_frames(pictures.flatten(0, 1)))
         steps = sound_windows(features, index)
         near = self.syncnet.embed_audio(steps.flatten(0, 1))

@@ -59,7 +59,6 @@ def speak(
     converter: str = "world",
     strength: float = STRENGTH,
     speed: float = 1.0,
-    duration: float | None = None,
     background: Background = "keep",
     language: str = "auto",
     on_progress: Progress = silent,
@@ -73,16 +72,15 @@ def speak(
         converter: as `choose_converter` takes it.
         strength: how far to convert, from 0 (only the pitch and the average timbre) to 1.
         speed: 1 is the engine's own pace, 2 twice as fast; the pitch stays.
-        duration: seconds that the line is to fill; overrides `speed`.
         background: `keep` puts the reference's own background noise under the speech, `none` leaves it clean.
         language: whose way of writing numbers and dates the text follows, as `conventions` takes it.
 
     Raises:
-        TextError: nothing can be spoken, too much, or not within `duration`.
+        TextError: nothing can be spoken, or too much.
         ConfigError: an argument out of its range, or no such engine.
         BackendError: no engine works.
     """
-    _check(strength, speed, duration, background)
+    _check(strength, speed, background)
     reading = read_text(text, language)
     heard = analyse_reference(reference) if reference is not None else None
     engine, note = choose_synthesizer(synthesizer, on_progress)
@@ -95,7 +93,8 @@ def speak(
         engine = nearest_voice(engine, voice)
     if voice and cloned is None:
         engine = pitched_like(engine, voice.speech)
-    speech = _paced(speak_sentences(engine, reading.sentences, on_progress), speed, duration)
+    speech = speak_sentences(engine, reading.sentences, on_progress)
+    speech = speech if speed == 1 else at_speed(speech, speed)
     sound, used = speech.waveform, None
     if voice and cloned is None:
         on_progress("convert the voice", 0, 1)
@@ -106,13 +105,11 @@ def speak(
     return _reported(sound, speech, engine, used, heard, voice, background, tuple(notes))
 
 
-def _check(strength: float, speed: float, duration: float | None, background: str) -> None:
+def _check(strength: float, speed: float, background: str) -> None:
     if not 0 <= strength <= 1:
         raise ConfigError(f"strength {strength:g} is outside 0 to 1")
     if not SLOWEST <= speed <= FASTEST:
         raise ConfigError(f"speed {speed:g} is outside {SLOWEST:g} to {FASTEST:g}")
-    if duration is not None and not 0 < duration < float("inf"):
-        raise ConfigError(f"a line cannot last {duration:g} s")
     if background not in get_args(Background):
         raise ConfigError(f"background {background!r} is neither keep nor none")
 
@@ -211,16 +208,3 @@ def _trimmed(speech: Speech) -> Speech:
     shift, end = first / SAMPLE_RATE, kept.duration
     words = (WordTime(w.word, w.start - shift, w.end - shift) for w in speech.words)
     return Speech(kept, tuple(WordTime(w.word, max(w.start, 0.0), min(w.end, end)) for w in words if w.start < end))
-
-
-def _paced(speech: Speech, speed: float, duration: float | None) -> Speech:
-    """At the wanted speed, or as long as wanted: stretched as far as speech bears, then filled with silence."""
-    if duration is None:
-        return speech if speed == 1 else at_speed(speech, speed)
-    natural = speech.waveform.duration
-    if natural / duration > FASTEST:
-        raise TextError(
-            f"the line takes {natural / FASTEST:.1f} s at its fastest and cannot fit into {duration:.1f} s: shorten it"
-        )
-    paced = at_speed(speech, max(natural / duration, SLOWEST))
-    return Speech(paced.waveform.padded(round(duration * SAMPLE_RATE)), paced.words)

@@ -27,6 +27,8 @@ from synclips.speech.conversion.world import (
     with_aperiodicity,
 )
 
+CONVERTERS: Final = ("world", "openvoice")
+"""Their names; the first is built in, the second downloads 131 MB at first use."""
 STRENGTH: Final = 1.0
 """With less the line keeps more of the synthesizer's voice, and of its words."""
 SMOOTHING: Final = 1.6
@@ -257,10 +259,10 @@ def choose_converter(name: str = "world", strength: float = STRENGTH, source: st
         ConfigError: no such converter.
         BackendError: its weights are not here and cannot be downloaded.
     """
-    if name == "world":
+    if name == CONVERTERS[0]:
         return WorldConverter(strength, source)
-    if name == "openvoice":
+    if name == CONVERTERS[1]:
         from synclips.speech.conversion.openvoice import load_openvoice
 
         return load_openvoice()
-    raise ConfigError(f"no voice converter is called {name!r}; there are: world, openvoice")
+    raise ConfigError(f"no voice converter is called {name!r}; there are: {', '.join(CONVERTERS)}")
