@@ -91,7 +91,7 @@ class DrawnDetector:
 def walk(minutes: int) -> None:
     from synclips.media.audio import read_audio
     from synclips.media.video import TimedFrame, VideoInfo
-    from synclips.rendering import mouth_bank, occlusion
+    from synclips.rendering import mouth_bank, mouth_check, occlusion
     from synclips.rendering.chunked import BLOCK, BlockPlan
     from synclips.rendering.renderer import build_model, build_renderer
     from synclips.rendering.timeline import plan_timeline
@@ -131,7 +131,7 @@ def walk(minutes: int) -> None:
         del path
         return (image for _ in order)
 
-    for module in (mouth_bank, occlusion):
+    for module in (mouth_bank, mouth_check, occlusion):
         module.frames_in_order = same_image
     peak.stage = "bank"
     renderer = build_renderer(build_model(SMALL_RECIPE).eval(), tracked)

@@ -126,7 +126,9 @@ def test_joined_parts_are_a_video_like_any_other(tmp_path: Path, name: str, code
     ours, theirs = probe(joined), probe(plain)
     for field in ("width", "height", "fps", "codec", "pixel_format", "color_range", "colorspace", "color_primaries"):
         assert getattr(ours, field) == getattr(theirs, field), field
-    assert ours.duration == pytest.approx(theirs.duration, abs=2e-3)
+    # how long the last of unevenly spaced frames is shown is not stored alike by every muxer
+    tolerance = 2e-3 if times is EVEN else 1 / float(RATE)
+    assert ours.duration == pytest.approx(theirs.duration, abs=tolerance)
     frames = list(read_frames(joined))
     assert [frame.time for frame in frames] == pytest.approx(times, abs=1.1e-3)
     np.testing.assert_array_equal(frame_times(joined), [frame.time for frame in frames])

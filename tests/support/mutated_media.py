@@ -30,7 +30,7 @@ VIDEOS = {
 }  # fmt: skip
 IMAGES = ("jpg", "png", "webp", "bmp", "tiff", "gif", "avif")
 MOST_FRAMES = 40
-MOST_SECONDS = 30
+MOST_SECONDS = 30.0
 
 
 def seeds(folder: Path) -> list[Path]:

@@ -79,13 +79,13 @@ def probe(path: Path) -> VideoInfo:
         first = next(source.decoded(), None)
         if first is None:
             raise MediaError(f"{path} {NO_FRAMES}")
-        frame, stream = first.frame, source.stream
+        frame, duration = first.frame, source.duration()
+        stream = source.stream  # after `duration`, which opens the file anew
         orientation = orientation_of(frame)
         width, height = frame.width, frame.height
         ratio = stream.sample_aspect_ratio or Fraction(1)
         if orientation.sideways:
             width, height, ratio = height, width, 1 / ratio
-        duration = source.duration()
         context = stream.codec_context
         return VideoInfo(
             path=path,
