@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from drawn_head import drawn_video, poses
 
+from synclips.config import RenderConfig
 from synclips.data.portrait import demo_portrait
 from synclips.features.face_mesh import Pose
 from synclips.media.photo_video import still_to_video
@@ -105,7 +106,7 @@ def tracked(path: Path, frames: list[np.ndarray]) -> TrackedVideo:
 def test_a_mask_is_told_from_a_mouth(tmp_path: Path, mask: str | None) -> None:
     image = portrait_with(CLOTH[mask] if mask else None)
     video = tracked(tmp_path / "a.mkv", list(still_to_video(image, 0.4)))
-    bank = build_bank(video)
+    bank = build_bank(video, RenderConfig())
     check = check_mouths(video, bank, list(crop_points(video, bank.frames)))
     assert (check.covered == (mask is not None)).all()
     assert not check.upside_down.any()
@@ -114,7 +115,7 @@ def test_a_mask_is_told_from_a_mouth(tmp_path: Path, mask: str | None) -> None:
 def test_a_mask_that_is_taken_off_covers_only_its_own_frames(tmp_path: Path) -> None:
     frames = [frame for kind in (CLOTH["blue"], None) for frame in still_to_video(portrait_with(kind), 0.8)]
     video = tracked(tmp_path / "a.mkv", frames)
-    bank = build_bank(video)
+    bank = build_bank(video, RenderConfig())
     covered = check_mouths(video, bank, list(crop_points(video, bank.frames))).covered
     assert covered[:16].all()
     assert not covered[24:].any()
