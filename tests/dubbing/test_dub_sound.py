@@ -12,6 +12,7 @@ from small_models import write_generator
 from sound_clips import RATE, damage, displacement, rms, voice, voices, write_sound
 
 from synclips.data.portrait import demo_portrait
+from synclips.dubbing import prepared_video
 from synclips.dubbing.pipeline import DubOptions, DubResult, dub
 from synclips.errors import MediaError
 from synclips.media.audio import Sound, Waveform, read_audio, read_sound
@@ -87,8 +88,8 @@ def test_ones_own_recording_is_heard_as_it_was(say: Any, tmp_path: Path, layout:
             part = heard.samples[number, 9600:48_000]
             assert rms(part) == pytest.approx(rms((samples + hiss)[number, 9600:48_000]), rel=0.05)
             assert level_at(part, 11_000) == pytest.approx(0.1, rel=0.15)
-    assert result.report["speech"]["notes"] == []
-    assert result.report["duration"] == pytest.approx(1.2, abs=0.06)
+    assert not result.report.speech.notes
+    assert result.report.duration == pytest.approx(1.2, abs=0.06)
 
 
 def test_a_loud_stereo_recording_is_not_clipped(say: Any, tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_a_loud_stereo_recording_is_not_clipped(say: Any, tmp_path: Path) -> Non
 def test_what_was_wrong_with_a_recording_is_said_once(say: Any, tmp_path: Path) -> None:
     said = voice(1.2)
     result = say(audio=write_sound(tmp_path / "a.wav", np.stack([said, -said]), layout="stereo"))
-    [note] = result.report["speech"]["notes"]
+    [note] = result.report.speech.notes
     assert "cancel each other" in note
     assert rms(read_audio(result.output).samples) > 0.5 * rms(said)
 
@@ -116,8 +117,8 @@ def test_under_a_script_the_original_keeps_its_channels_and_level(
     result = say(video, script=script(tmp_path), background="none")
     heard = read_sound(result.output)
     assert heard.channels == channels
-    [line] = result.report["speech"]["lines"]
-    after = slice(round((line["end"] + 0.1) * RATE), round(2.3 * RATE))
+    [line] = result.report.speech.lines
+    after = slice(round((line.end + 0.1) * RATE), round(2.3 * RATE))
     for number, name in enumerate(channels):
         if name != "LFE":
             assert displacement(heard.samples[number], samples[number], 0.4, 0.3) == pytest.approx(0, abs=0.005)
@@ -130,13 +131,15 @@ def test_under_a_script_the_original_keeps_its_channels_and_level(
     assert max([levels[name] for name in channels if name not in (*spoken, "LFE")], default=0) < 0.003
 
 
-def test_under_a_script_sound_goes_on_after_damage(say: Any, tmp_path: Path) -> None:
+def test_under_a_script_sound_goes_on_after_damage(say: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = portrait(tmp_path / "scene.mp4", Sound(voices(SECONDS, "stereo"), RATE, ("FL", "FR")))
     damage(video, 0.3, 0.36)
+    monkeypatch.setattr(prepared_video, "REFERENCE_SECONDS", 1.0)
+    damage(video, 2.2, 2.26)
     result = say(video, script=script(tmp_path), background="none")
     heard = read_sound(result.output)
     assert displacement(heard.samples[0], voice(SECONDS), 1.9, 0.3) == pytest.approx(0, abs=0.01)
-    assert sum("cannot be decoded" in note for note in result.report["speech"]["notes"]) == 1
+    assert sum("cannot be decoded" in note for note in result.report.speech.notes) == 1
 
 
 def test_undecodable_sound_makes_a_silent_video_with_a_note(say: Any, tmp_path: Path) -> None:
@@ -147,7 +150,7 @@ def test_undecodable_sound_makes_a_silent_video_with_a_note(say: Any, tmp_path: 
     for given in ({"text": "Now then."}, {"script": script(tmp_path)}):
         result = say(video, **given)
         assert rms(read_audio(result.output).samples) > 1e-3
-        assert sum("treated as a silent video" in note for note in result.report["speech"]["notes"]) == 1
+        assert sum("treated as a silent video" in note for note in result.report.speech.notes) == 1
 
 
 def remuxed(picture: Path, sound: Path, target: Path) -> Path:

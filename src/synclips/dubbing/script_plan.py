@@ -185,7 +185,8 @@ def _voices(
 ) -> dict[int, Waveform | None]:
     """By the number of a face, the sound to take its voice from; of several people each one's own, where it speaks."""
     reference = video.source.voice_reference(options)
-    notes += video.source.voice_notes(options)
+    if options.voice_reference is not None:  # otherwise it is the video's own sound, whose notes come with the mix
+        notes += video.source.voice_notes(options)
     whole = reference.mono() if reference is not None else None
     voices: dict[int, Waveform | None] = {face.number: whole for face in faces}
     if whole is None or options.voice_reference or len(voices) < 2:
