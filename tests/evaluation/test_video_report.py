@@ -13,6 +13,7 @@ from synclips.evaluation.video_report import Listeners, VideoReport, evaluate_vi
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLES_PER_FRAME
 from synclips.models.syncnet import SyncNet
+from synclips.tracking.detection_cache import TrackCache
 
 
 @pytest.fixture(scope="module")
@@ -189,12 +190,16 @@ def test_an_interrupted_report_goes_on_with_the_faces_it_found(
                 raise KeyboardInterrupt
             return super().detect(image)
 
+    cache, folder = TrackCache(tmp_path / "faces"), tmp_path / "report"
     with pytest.raises(KeyboardInterrupt):
-        evaluate_video(original, tmp_path, syncnet, Counting, reference=original)
-    report = evaluate_video(original, tmp_path, syncnet, Counting, reference=original)
-    assert len(seen) == 60 + 3 + (150 - 59)
+        evaluate_video(original, folder, syncnet, Counting, reference=original, cache=cache)
+    report = evaluate_video(original, folder, syncnet, Counting, reference=original, cache=cache)
+    assert len(seen) == 60 + (150 - 59)
     assert report.figures == real.figures
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "video.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["index.html", "video.json"]
+    again = evaluate_video(original, tmp_path / "again", syncnet, Counting, reference=original, cache=cache)
+    assert len(seen) == 60 + (150 - 59)
+    assert again.figures == real.figures
 
 
 def test_bad_input_is_one_clear_line(original: Path, syncnet: SyncNet, tmp_path: Path) -> None:

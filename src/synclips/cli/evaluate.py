@@ -192,6 +192,7 @@ def _spread(clips: "Sequence[Utterance]", most: int) -> "list[Utterance]":
 
 def _evaluate_video(args: argparse.Namespace, judges: "Evaluators", terminal: Terminal) -> None:
     from synclips.evaluation.video_report import evaluate_video
+    from synclips.tracking.detection_cache import default_cache
     from synclips.tracking.detector import FaceMeshDetector
 
     text = text_of(args)
@@ -204,6 +205,7 @@ def _evaluate_video(args: argparse.Namespace, judges: "Evaluators", terminal: Te
         text=text,
         original=judges.original,
         listeners=_listeners(judges.lip_reader, text, terminal.note),
+        cache=default_cache(),
         on_progress=terminal.progress,
     )
     if args.json:

@@ -9,11 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
 from synclips.errors import InputError
-from synclips.evaluation.clip import Detectors
 from synclips.features.alignment import LOWER_VIEW, crop_face
 from synclips.features.face_mesh import lower_points, person_rest
 from synclips.media.timebase import FPS
-from synclips.media.video import TimedFrame, VideoInfo, probe, read_at_rate
+from synclips.media.video import VideoInfo, probe, read_at_rate
 from synclips.media.video_encode import padded, stored_size
 from synclips.metrics.image_quality import Box, flicker_energy, gradient_energy, mouth_boxes, psnr
 from synclips.metrics.lip_shape import inter_ocular, lip_speed, opening_of
@@ -21,7 +20,7 @@ from synclips.metrics.seams import BOXES, outlines, seam_step, seam_visibility
 from synclips.metrics.sync import embed_stream, mouths_of
 from synclips.models.syncnet import SyncNet
 from synclips.progress import Progress, silent
-from synclips.tracking.tracked_video import TrackedVideo, track_video
+from synclips.tracking.tracked_video import TrackedVideo
 
 CHUNK = 100
 """Frames handled at a time."""
@@ -53,22 +52,6 @@ class Along:
 
     def __len__(self) -> int:
         return len(self.visible)
-
-
-def track_at_rate(path: Path, detectors: Detectors, on_progress: Progress = silent) -> TrackedVideo:
-    """The face in a video brought to 25 frames a second.
-
-    Raises:
-        MediaError: not a video.
-        NoFaceError: no frame shows a face.
-    """
-    info = probe(path)
-    detector = detectors()
-    frames = (TimedFrame(number / FPS, image) for number, image in enumerate(read_at_rate(path, FPS)))
-    try:
-        return track_video(info, frames, detector, expected=round(info.duration * FPS), on_progress=on_progress)
-    finally:
-        detector.close()
 
 
 def check_reference(reference: Path, video: VideoInfo) -> None:

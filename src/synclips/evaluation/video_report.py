@@ -9,9 +9,8 @@ import numpy as np
 
 from synclips.errors import OutputError
 from synclips.evaluation.clip import Detectors
-from synclips.evaluation.kept_detector import KeptDetector
 from synclips.evaluation.video_findings import Finding, findings
-from synclips.evaluation.video_metrics import Along, check_reference, measure_along, track_at_rate
+from synclips.evaluation.video_metrics import Along, check_reference, measure_along
 from synclips.evaluation.video_page import video_page
 from synclips.features.alignment import crop_face
 from synclips.files import atomic_path, reason
@@ -28,7 +27,8 @@ from synclips.metrics.sync_drift import DRIFT, SyncDrift, SyncWindow, find_drift
 from synclips.models.syncnet import SyncNet
 from synclips.models.syncnet_v2 import OriginalSyncNet
 from synclips.progress import Progress, silent
-from synclips.tracking.tracked_video import TrackedVideo
+from synclips.tracking.detection_cache import TrackCache, detect_at_rate
+from synclips.tracking.tracked_video import TrackedVideo, follow_largest
 
 USUAL = 0.95
 """Share of the frames that are set against the reference: a cut in it would outweigh all others."""
@@ -70,13 +70,14 @@ def evaluate_video(
     text: str | None = None,
     original: OriginalSyncNet | None = None,
     listeners: Listeners | None = None,
+    cache: TrackCache | None = None,
     on_progress: Progress = silent,
 ) -> VideoReport:
     """Measure `video` and write `output`/index.html and `output`/video.json.
 
     `reference` is the video it was made from: figures are then set against it, frame by frame. `text` is what is
-    said. Without sound in the video, or too little of it, there are no figures of sync. An interrupted report goes on
-    with the faces that it found.
+    said. Without sound in the video, or too little of it, there are no figures of sync. `cache`
+    keeps the faces that were found, those of an interrupted report too; only for the package's own detector.
 
     Raises:
         MediaError, NoFaceError: the video or the reference cannot be used.
@@ -87,8 +88,7 @@ def evaluate_video(
     if reference is not None:
         check_reference(reference, info)
     _make_folder(output)
-    kept = output / "faces.part"
-    tracked = track_at_rate(video, lambda: KeptDetector(detectors(), kept, video), on_progress)
+    tracked = follow_largest(info, detect_at_rate(info, detectors, cache=cache, on_progress=on_progress))
     along = measure_along(tracked, syncnet, reference, on_progress)
     figures = _picture_figures(along)
     windows: tuple[SyncWindow, ...] = ()
@@ -104,7 +104,6 @@ def evaluate_video(
     drifts = find_drifts(windows)
     report = VideoReport(output / "index.html", figures, drifts, tuple(findings(figures, drifts)))
     _write(report, video, reference, along, windows)
-    kept.unlink(missing_ok=True)
     return report
 
 

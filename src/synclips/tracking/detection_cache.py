@@ -9,8 +9,9 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -18,10 +19,11 @@ import numpy as np
 
 from synclips.errors import OutputError
 from synclips.files import atomic_path, cache_folder
-from synclips.media.video import TimedFrame, VideoInfo, read_frames
+from synclips.media.timebase import FPS
+from synclips.media.video import TimedFrame, VideoInfo, read_at_rate, read_frames
 from synclips.progress import Progress, silent
 from synclips.tracking.detections import RECORD, Detections, detect_faces, map_records, write_records
-from synclips.tracking.detector import DETECTOR_VERSION, FaceDetector, FaceMeshDetector
+from synclips.tracking.detector import DETECTOR_VERSION, FaceDetector, FaceMeshDetector, LandmarkDetector
 
 LIMIT: Final = 2_000_000_000
 """Bytes of all entries together; those that were used longest ago go first."""
@@ -29,6 +31,7 @@ FORMAT: Final = "4"
 """Of the entries, and of all that makes detections out of what the detector finds: raise it when either changes."""
 MOST_FACES: Final = 5
 """Faces followed at once."""
+AT_RATE: Final = "the largest face at 25 frames a second"
 _BLOCK: Final = 1 << 16
 _BLOCKS: Final = 24
 _SUFFIX: Final = ".faces"
@@ -50,10 +53,10 @@ class TrackCache:
     folder: Path
     limit: int = LIMIT
 
-    def load(self, video: Path) -> Entry | None:
-        """What is known of a video; None where nothing is, or its entry is damaged (then it is removed)."""
+    def load(self, video: Path, look: str = "") -> Entry | None:
+        """What is known of a video, None where nothing is; a damaged entry is removed. `look`: see `fingerprint`."""
         try:
-            path = self._path(video)
+            path = self._path(video, look)
             with path.open("rb") as file:
                 entry = _read(file)
             os.utime(path)
@@ -65,15 +68,15 @@ class TrackCache:
             return None
         return entry
 
-    def save(self, video: Path, entry: Entry) -> None:
+    def save(self, video: Path, entry: Entry, look: str = "") -> None:
         """Keep an entry in the place of an earlier one, and let go of what is beyond the limit."""
         with contextlib.suppress(OSError, OutputError):
-            with atomic_path(self._path(video)) as temporary, temporary.open("wb") as file:
+            with atomic_path(self._path(video, look)) as temporary, temporary.open("wb") as file:
                 _write(file, entry)
             self._tidy()
 
-    def _path(self, video: Path) -> Path:
-        return self.folder / f"{fingerprint(video)}{_SUFFIX}"
+    def _path(self, video: Path, look: str) -> Path:
+        return self.folder / f"{fingerprint(video, look)}{_SUFFIX}"
 
     def _tidy(self) -> None:
         entries = sorted(self.folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
@@ -99,7 +102,7 @@ def detect_video(
 ) -> Detections:
     """Every face in a video's frames before `stop` seconds (None: in all). What the cache knows is not looked at again.
 
-    A cached look that ends earlier is gone on with; the detector then starts afresh at the seam.
+    A cached look that ends earlier, an interrupted one too, is gone on with; the detector then starts afresh there.
 
     Raises:
         MediaError: the video cannot be read.
@@ -110,26 +113,78 @@ def detect_video(
         detections = known.detections.first(int(np.searchsorted(known.detections.times, wanted - _EPSILON)))
         on_progress("find the face", len(detections), len(detections))
         return detections
-    before = known.detections if known is not None and len(known.detections) else None
-    frames = _Until(read_frames(info.path, start=0.0 if before is None else float(before.times[-1])), wanted)
+    frames = _Until(read_frames(info.path, start=_end(known)), wanted)
     expected = round(min(info.duration, wanted) * float(info.fps))
-    detector = detectors()
-    try:
-        detections = detect_faces(iter(frames), detector, before=before, expected=expected, on_progress=on_progress)
-    finally:
-        detector.close()
+    detections = _detect(frames, known, detectors, cache, info.path, "", expected, on_progress)
     if cache:
         cache.save(info.path, Entry(detections, wanted if frames.more else np.inf))
     return detections
 
 
-def fingerprint(video: Path) -> str:
-    """A name for a file's content and the detector that looks at it.
+def detect_at_rate(
+    info: VideoInfo,
+    detectors: Callable[[], LandmarkDetector],
+    *,
+    cache: TrackCache | None = None,
+    on_progress: Progress = silent,
+) -> Detections:
+    """The largest face in each of a video's frames at 25 a second, kept and gone on with as by `detect_video`.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    known = cache.load(info.path, AT_RATE) if cache else None
+    if known is not None and known.reach == np.inf:
+        on_progress("find the face", len(known.detections), len(known.detections))
+        return known.detections
+    first = 0 if known is None else max(len(known.detections) - 1, 0)
+    images = islice(enumerate(read_at_rate(info.path, FPS)), first, None)
+    frames = (TimedFrame(number / FPS, image) for number, image in images)
+    expected = round(info.duration * FPS)
+    detections = _detect(frames, known, detectors, cache, info.path, AT_RATE, expected, on_progress)
+    if cache:
+        cache.save(info.path, Entry(detections, np.inf), AT_RATE)
+    return detections
+
+
+def _detect(
+    frames: Iterable[TimedFrame],
+    known: Entry | None,
+    detectors: Callable[[], LandmarkDetector],
+    cache: TrackCache | None,
+    video: Path,
+    look: str,
+    expected: int,
+    on_progress: Progress,
+) -> Detections:
+    """Find the faces of `frames`, which go on after what is `known`, and keep parts of what is found."""
+
+    def keep(part: Detections) -> None:
+        if cache:
+            cache.save(video, Entry(part, float(part.times[-1])), look)
+
+    before = known.detections if known is not None and len(known.detections) else None
+    detector = detectors()
+    try:
+        return detect_faces(
+            iter(frames), detector, before=before, expected=expected, on_part=keep, on_progress=on_progress
+        )
+    finally:
+        detector.close()
+
+
+def _end(known: Entry | None) -> float:
+    """Time of the last frame that is known, in seconds."""
+    return float(known.detections.times[-1]) if known is not None and len(known.detections) else 0.0
+
+
+def fingerprint(video: Path, look: str = "") -> str:
+    """A name for a file's content and the detector that looks at it; `look`: another way of looking than at all faces.
 
     The size and blocks spread evenly over the file go in, its beginning and end among them: an edited video's index
     and bit stream differ in these, and a large file need not be read as a whole.
     """
-    digest = hashlib.sha256(f"{FORMAT} {DETECTOR_VERSION} {MOST_FACES}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {DETECTOR_VERSION} {look or MOST_FACES}".encode())
     size = video.stat().st_size
     digest.update(str(size).encode())
     with video.open("rb") as file:

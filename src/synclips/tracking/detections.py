@@ -5,7 +5,8 @@ known of each face lies in a temporary file.
 """
 
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -22,6 +23,8 @@ from synclips.tracking.face_models import N_POINTS
 RECORD: Final = np.dtype([("points", "<f4", (N_POINTS, 3)), ("look", "<f4", (LOOK,))])
 """One face in one frame: its mesh in pixels, and what it looks like (synclips.tracking.appearance)."""
 _NONE: Final = np.empty(0, np.int64)
+PART_SECONDS: Final = 60.0
+"""Time after which what is found so far may be kept."""
 PART: Final = 256
 """Records read at a time."""
 
@@ -71,6 +74,7 @@ def detect_faces(
     *,
     before: Detections | None = None,
     expected: int = 0,
+    on_part: Callable[[Detections], None] | None = None,
     on_progress: Progress = silent,
 ) -> Detections:
     """Find the faces of `frames`: all of them if the detector is a FaceDetector, otherwise one in each.
@@ -78,26 +82,42 @@ def detect_faces(
     before:    what is known of the frames before; the result holds it too. `frames` then begins with the last one of
                them once more, so that a cut behind it is found.
     expected:  number of all frames, for the progress
+    on_part:   is given what is found so far, every `PART_SECONDS` and when something interrupts the search
     """
     known = Detections(np.empty(0), _NONE, _NONE, np.empty(0, RECORD)) if before is None else before
     again = max(len(known) - 1, 0)
     finder, times, owner = ShotFinder(), known.times.tolist(), known.frame.tolist()
     with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
         write_records(spool, known)
-        for count, frame in enumerate(frames, again):
-            new_shot = finder.see(frame.image)
-            if count < len(known):
-                continue
-            if new_shot and isinstance(detector, FaceDetector):
-                detector.forget()
-            for points in _faces(frame, detector):
-                owner.append(count)
-                spool.write(points.astype("<f4").tobytes() + look_of(frame.image, points).astype("<f4").tobytes())
-            times.append(frame.time)
-            on_progress("find the face", count + 1, max(expected, count + 1))
-        spool.flush()
-        cuts = np.concatenate([known.cuts, finder.cuts() + again])
-        return Detections(np.array(times), cuts, np.array(owner, np.int64), map_records(spool, len(owner)))
+
+        def found() -> Detections:
+            spool.flush()
+            cuts = np.concatenate([known.cuts, finder.cuts() + again])
+            whole = int(np.searchsorted(owner, len(times)))
+            index = np.array(owner[:whole], np.int64)
+            return Detections(np.array(times), cuts[cuts < len(times)], index, map_records(spool, whole))
+
+        saved = time.monotonic()
+        try:
+            for count, frame in enumerate(frames, again):
+                new_shot = finder.see(frame.image)
+                if count < len(known):
+                    continue
+                if new_shot and isinstance(detector, FaceDetector):
+                    detector.forget()
+                for points in _faces(frame, detector):
+                    owner.append(count)
+                    spool.write(points.astype("<f4").tobytes() + look_of(frame.image, points).astype("<f4").tobytes())
+                times.append(frame.time)
+                on_progress("find the face", count + 1, max(expected, count + 1))
+                if on_part is not None and time.monotonic() > saved + PART_SECONDS:
+                    on_part(found())
+                    saved = time.monotonic()
+        except BaseException:
+            if on_part is not None and len(times) > len(known):
+                on_part(found())
+            raise
+        return found()
 
 
 def write_records(file: IO[bytes], detections: Detections) -> None:

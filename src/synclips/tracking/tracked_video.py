@@ -81,7 +81,15 @@ def track_video(
     Raises:
         NoFaceError: no frame shows a face.
     """
-    detections = detect_faces(frames, detector, expected=expected, on_progress=on_progress)
+    return follow_largest(info, detect_faces(frames, detector, expected=expected, on_progress=on_progress))
+
+
+def follow_largest(info: VideoInfo, detections: Detections) -> TrackedVideo:
+    """The video with the largest face of each frame, taken for one person's.
+
+    Raises:
+        NoFaceError: no frame shows a face.
+    """
     largest = np.unique(detections.frame, return_index=True)[1]  # a frame's faces are sorted by size
     return follow(info, detections, largest)
 

@@ -78,10 +78,7 @@ class FinetuneStage(GanStage):
             losses |= frame_losses(generated, predicted, self.recipe.sampling)
             losses["sync"] = sync_loss(*self._sync(generated.pictures, batch))
             if adversarial:
-                against, loss_d = self._against_discriminator(generated)
-                (loss_d / self.config.accumulate).backward()
-                losses |= against
-                figures.add({"discriminator": loss_d.item()})
+                losses |= self._against_discriminator(generated, figures)
             (weighted_sum(losses, self.recipe.loss) / self.config.accumulate).backward()
             figures.add({name: value.item() for name, value in losses.items()})
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
@@ -112,22 +109,23 @@ class FinetuneStage(GanStage):
         canvas = torch.cat(rows, dim=1).permute(1, 2, 0).float().cpu().numpy()
         return ((canvas + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 
-    def _against_discriminator(self, generated: Generated) -> tuple[Losses, Tensor]:
-        """The generator's losses against the discriminator, and the discriminator's own."""
+    def _against_discriminator(self, generated: Generated, figures: Means) -> Losses:
+        """The generator's losses against the discriminator, after the gradient of the discriminator's own loss."""
         mask = generated.masks[:, :1] * 2 - 1
         made, target = (torch.cat([pictures, mask], dim=1) for pictures in (generated.pictures, generated.target))
         self.discriminator.requires_grad_(True)
         with autocast(self.device, self.recipe.precision):
             real, fake = self.discriminator(target), self.discriminator(made.detach())
         loss_d = discriminator_loss(real[-1].float(), fake[-1].float())
+        (loss_d / self.config.accumulate).backward()
+        figures.add({"discriminator": loss_d.item()})
         self.discriminator.requires_grad_(False)
         with autocast(self.device, self.recipe.precision):
             judged = [features.float() for features in self.discriminator(made)]
-        losses = {
+        return {
             "adversarial": adversarial_loss(judged[-1]),
             "matching": matching_loss([features.float() for features in real], judged),
         }
-        return losses, loss_d
 
     def _sync(self, pictures: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         mouths = pictures[:, :, MOUTH_ROWS, MOUTH_COLUMNS].unflatten(0, (len(batch.windows), LENGTH)).flatten(1, 2)
