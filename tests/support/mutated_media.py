@@ -13,7 +13,8 @@ from sound_clips import voices, write_sound
 
 from synclips.errors import SyncLipsError
 from synclips.media.audio import read_audio, read_sound
-from synclips.media.image import is_image, read_image
+from synclips.media.image import is_animation, is_image, read_image
+from synclips.media.photo_video import picture_as_video
 from synclips.media.video import VideoWriter, frame_times, frames_in_order, probe, read_at_rate, read_frames
 from synclips.provenance.tags import read_origin, tags_of
 
@@ -221,6 +222,12 @@ def _tags(path: Path, _: Path) -> None:
     read_origin(tags_of(path))
 
 
+def _animation(path: Path, _: Path) -> None:
+    if is_animation(path):
+        with picture_as_video(path) as video:
+            probe(video)
+
+
 def _image(path: Path, _: Path) -> None:
     is_image(path)
     read_image(path)
@@ -241,6 +248,7 @@ READERS: dict[str, Callable[[Path, Path], None]] = {
     "read_sound": _sound,
     "read_audio": _mono,
     "tags": _tags,
+    "picture_as_video": _animation,
     "read_image": _image,
     "keep": _kept,
 }

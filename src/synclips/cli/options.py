@@ -133,8 +133,9 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         "--language",
         metavar="L",
         default="auto",
-        help="whose way of writing numbers and dates the text follows: en-US, en-GB, de, fr, ... (3/4 is in March or "
-        "in April, 1.234 a decimal number or a thousand); default auto, a guess by the text itself",
+        help="the text's language: en, fr, de, es, ja, ...; or, for an English text, whose way of writing numbers and "
+        "dates it follows: en-US, en-GB, de, ... (3/4 is in March or in April, 1.234 a decimal number or a thousand); "
+        "default auto, by the text itself; other languages than English are spoken by eSpeak NG (extra espeak)",
     )
     group.add_argument(
         "--voice-reference",

@@ -23,8 +23,8 @@ def _speak_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
     from synclips.media.audio import read_audio, write_wav
+    from synclips.speech.reading import read_line
     from synclips.speech.synthesis import speak
-    from synclips.speech.text.normalise import spoken_sentences
 
     if args.output.suffix.lower() != ".wav":
         raise ConfigError(f"{args.output} does not end in .wav; name a .wav file")
@@ -33,7 +33,7 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
     if args.line is not None:
         args.text = args.line
     text = text_of(args) or ""
-    spoken_sentences(text, args.language)
+    read_line(text, args.language, args.voice)
     with temporary_space(), reserved(args.output):
         reference = read_audio(args.voice_reference) if args.voice_reference else None
         line = speak(

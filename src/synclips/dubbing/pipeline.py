@@ -36,7 +36,7 @@ from synclips.provenance.tags import Origin, now, result_tags, tags_of
 from synclips.rendering.renderer import load_model
 from synclips.rendering.visibility import kept_notes
 from synclips.runtime import choose_device, choose_precision
-from synclips.speech.text.normalise import spoken_sentences
+from synclips.speech.reading import read_line
 from synclips.version import __version__
 
 LISTED = 1000
@@ -78,7 +78,7 @@ def dub(
     if prepared:
         prepared.check(options)
     if text is not None:
-        spoken_sentences(text, options.language)
+        read_line(text, options.language, options.voice)
     lines = check_script(script, options) if script is not None else None
     signing = Signing.prepared(options.certificate, options.private_key) if options.provenance else Signing()
     with ExitStack() as stack:

@@ -14,10 +14,10 @@ from synclips.speech.captions import spoken_cues
 from synclips.speech.cue_times import SHORTEST as SHORTEST
 from synclips.speech.cue_times import ScriptLine as ScriptLine
 from synclips.speech.cue_times import usable_slots, without_overlaps
+from synclips.speech.reading import read_line
 from synclips.speech.script_faults import LineError, ScriptFaults
 from synclips.speech.subtitles import Cue, read_cues, read_events, seconds_of
 from synclips.speech.text.encoding import decode_text
-from synclips.speech.text.normalise import spoken_sentences
 from synclips.tracking.selection import parse_choice
 
 SUFFIXES: Final = (".srt", ".vtt", ".sbv", ".ass", ".ssa", ".csv")
@@ -94,7 +94,7 @@ def _speakable(lines: Iterable[ScriptLine], faults: ScriptFaults, language: str)
     kept = []
     for line in lines:
         try:
-            spoken_sentences(line.text, language)
+            read_line(line.text, language)
         except TextError as error:
             faults.found(line.number, str(error), "skipped")
             continue

@@ -12,11 +12,13 @@ from synclips.progress import Progress, silent
 from synclips.speech.conversion.converter import STRENGTH, VoiceConverter, choose_converter, reference_statistics
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness, with_background
+from synclips.speech.reading import read_line
 from synclips.speech.reference_voice import Reference, analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
-from synclips.speech.text.normalise import Sentence, read_text
+from synclips.speech.text.language import ENGLISH
+from synclips.speech.text.normalise import Sentence
 from synclips.speech.time_stretch import FASTEST, SLOWEST, at_speed
-from synclips.speech.tts.engines import choose_synthesizer
+from synclips.speech.tts.engines import choose_synthesizer, foreign_synthesizer
 from synclips.speech.tts.synthesizer import Speech, Synthesizer, WordTime
 
 Background = Literal["keep", "none"]
@@ -73,7 +75,8 @@ def speak(
         strength: how far to convert, from 0 (only the pitch and the average timbre) to 1.
         speed: 1 is the engine's own pace, 2 twice as fast; the pitch stays.
         background: `keep` puts the reference's own background noise under the speech, `none` leaves it clean.
-        language: whose way of writing numbers and dates the text follows, as `conventions` takes it.
+        language: the text's, or, where the text is English, whose way of writing numbers and dates it follows; as
+            `read_line` takes it.
 
     Raises:
         TextError: nothing can be spoken, or too much.
@@ -81,9 +84,13 @@ def speak(
         BackendError: no engine works.
     """
     _check(strength, speed, background)
-    reading = read_text(text, language)
+    reading = read_line(text, language, synthesizer)
     heard = analyse_reference(reference) if reference is not None else None
-    engine, note = choose_synthesizer(synthesizer, on_progress)
+    engine, note = (
+        choose_synthesizer(synthesizer, on_progress)
+        if reading.language == ENGLISH
+        else foreign_synthesizer(reading.language)
+    )
     notes = [note, *reading.notes, *(heard.notes if heard else ())]
     voice = heard if heard and heard.usable and convert else None
     cloned = engine.in_voice_of(voice.speech) if voice else None

@@ -28,6 +28,7 @@ from synclips.speech.conversion.world import (
 )
 from synclips.speech.speaker_encoder import STEPS, level_mel, mel_filters, speaker_encoder
 from synclips.speech.tts.engines import choose_synthesizer
+from synclips.speech.tts.synthesizer import Synthesizer
 from synclips.speech.vad import detect_speech, only_speech
 from synclips.training.voice_pairs import (
     DEFAULT_VOICE,
@@ -216,6 +217,7 @@ class Lines:
     ) -> None:
         self.people, self.average_deviation, self.known = people, average_deviation, known
         self.seed, self.random = seed, np.random.default_rng(seed)
+        self._engines: dict[tuple[str, str], tuple[Synthesizer, bool]] = {}
         self._lines: dict[tuple[str, str, str], _Line] = {}
         self._mels: dict[tuple[str, str, str], np.ndarray] = {}
         self._paths: dict[tuple[str, str, int], np.ndarray] = {}
@@ -294,16 +296,23 @@ class Lines:
 
     def _line(self, voice: str, text: str, name: str) -> _Line:
         """What an engine says; at the person's pitch where the engine can do that by itself."""
-        person = self.people[name].voice
-        engine = choose_synthesizer(voice)[0]
-        pitched = engine.at_pitch(float(np.exp(person.log_pitch)), person.pitch_spread)
+        engine, pitched = self._engine(voice, name)
         key = (voice, text, name if pitched else "")
         if key not in self._lines:
-            sound = (pitched or engine).synthesize(text).waveform.resampled(SAMPLE_RATE)
+            sound = engine.synthesize(text).waveform.resampled(SAMPLE_RATE)
             frames = analyse(sound)
             mel = level_mel(sound.samples) if pitched else None
             self._lines[key] = _Line(frames, Recording.of(frames), len(sound.samples), mel)
         return self._lines[key]
+
+    def _engine(self, voice: str, name: str) -> tuple[Synthesizer, bool]:
+        """The engine of a voice, and whether it speaks at the person's pitch."""
+        if (voice, name) not in self._engines:
+            person = self.people[name].voice
+            engine = choose_synthesizer(voice)[0]
+            pitched = engine.at_pitch(float(np.exp(person.log_pitch)), person.pitch_spread)
+            self._engines[voice, name] = (pitched or engine, pitched is not None)
+        return self._engines[voice, name]
 
     def _mel(self, voice: str, text: str, name: str) -> Float32[np.ndarray, "n 40"]:
         line = self._line(voice, text, name)

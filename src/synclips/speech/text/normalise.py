@@ -41,10 +41,11 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is to be spoken, and what a person should know of it."""
+    """What is to be spoken, what a person should know of it, and in which language (ISO 639-1)."""
 
     sentences: tuple[Sentence, ...]
     notes: tuple[str, ...] = ()
+    language: str = "en"
 
 
 def read_text(text: str, language: str = "auto") -> Reading:

@@ -6,8 +6,13 @@ from typing import Final
 
 from synclips.errors import BackendError, ConfigError
 from synclips.progress import Progress, silent
+from synclips.speech.text.language import NAMES
 from synclips.speech.tts.hub import ask_again
 from synclips.speech.tts.synthesizer import Synthesizer
+
+VARIANT: Final = "klatt4"
+"""eSpeak's variant of every language's voice."""
+ESPEAK_TAGS: Final = {"no": "nb", "zh": "cmn"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,21 @@ def choose_synthesizer(name: str = "auto", on_progress: Progress = silent) -> tu
             return synthesizer, f"voice engine: {engine.name} ({engine.about})"
     names = ", ".join(engine.name for engine in ENGINES)
     raise ConfigError(f"no voice engine is called {engine_name!r}; there are: auto, {names}")
+
+
+def foreign_synthesizer(language: str) -> tuple[Synthesizer, str]:
+    """What speaks another language than English (ISO 639-1): eSpeak NG; and a line for the user.
+
+    Raises:
+        BackendError: it does not work here.
+        ConfigError: it does not know the language.
+    """
+    from synclips.speech.tts.espeak import EspeakSynthesizer
+
+    name = NAMES.get(language, language)
+    return EspeakSynthesizer().with_voice(f"{ESPEAK_TAGS.get(language, language)}+{VARIANT}"), (
+        f"voice engine: espeak ({name}, a simple voice; --language names another language, --audio brings a recording)"
+    )
 
 
 def _best_that_starts(on_progress: Progress) -> tuple[Synthesizer, str]:
