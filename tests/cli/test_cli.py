@@ -361,7 +361,7 @@ def test_a_signal_that_an_import_turns_into_its_own_error_stops_the_command(
         except BaseException as error:
             raise ImportError("the module cannot be initialised") from error
 
-    monkeypatch.setattr("synclips.speech.text.normalise.spoken_sentences", importing)
+    monkeypatch.setattr("synclips.speech.reading.read_line", importing)
     assert main(["speak", "Hello.", "--output", str(tmp_path / "out.wav")]) == 130
     assert capsys.readouterr().err.splitlines() == ["synclips: stopped; nothing half-written is left"]
 

@@ -85,7 +85,7 @@ def test_any_recording(rate: int, channels: int, spoken: np.ndarray, tmp_path: P
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("Привет", "Cyrillic"), ("😀🎉", "nothing to speak"), ("word " * 10_000, "split it"), ("\x00\x1b\x07", "nothing")],
+    [("😀🎉", "nothing to speak"), ("word " * 10_000, "split it"), ("\x00\x1b\x07", "nothing")],
 )
 def test_texts_that_cannot_be_spoken(text: str, words: str) -> None:
     with pytest.raises(TextError, match=words) as caught:

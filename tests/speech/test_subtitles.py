@@ -118,7 +118,6 @@ def test_a_name_that_comes_back_is_a_speaker(tmp_path: Path) -> None:
         ("(door slams)", "sound descriptions"),
         ("MUSIC PLAYING", "sound descriptions"),
         ("(laughs)\n[crying]", "sound descriptions"),
-        ("Привет", "cannot read"),
     ],
 )
 def test_a_cue_without_words_is_skipped_with_a_note(tmp_path: Path, body: str, words: str) -> None:
