@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -44,8 +45,9 @@ def _existing(folder: Path) -> Path:
 
 def _check_name(path: Path, folder: Path) -> None:
     longest = 255
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        longest = os.pathconf(folder, "PC_NAME_MAX")
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError, ValueError):
+            longest = os.pathconf(folder, "PC_NAME_MAX")
     for name in path.parts[len(folder.parts) :] if path.is_relative_to(folder) else (path.name,):
         if len(os.fsencode(name)) > longest:
             words = f"the name {name[:20]}... has {len(os.fsencode(name))} bytes, and a file's may have {longest}"

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +26,8 @@ from synclips.file_checks import exists_already
 from synclips.file_checks import is_same_file as is_same_file
 from synclips.file_checks import reason as reason
 
-try:
+if sys.platform != "win32":  # there, an open file cannot be replaced
     import fcntl
-except ImportError:  # Windows: there, an open file cannot be replaced
-    fcntl = None  # type: ignore[assignment]
 
 SHORT_NAME: Final = 32
 """Bytes that a temporary name may have where its target's has fewer; otherwise it is never longer than its target's."""
@@ -92,7 +91,7 @@ def reserved(path: Path) -> Iterator[None]:
     Raises:
         OutputError: another run is writing it.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         yield
         return
     made = _make_folders(path.parent)
@@ -113,7 +112,7 @@ def reserved(path: Path) -> Iterator[None]:
 def _open_lock(lock: Path, path: Path) -> int | None:
     while True:
         try:
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         except OSError as error:
             raise OutputError(f"{path.parent} cannot be written ({reason(error)}); choose another folder") from error
         taken = _lock(handle)
@@ -145,15 +144,15 @@ def _make_folders(folder: Path) -> list[Path]:
 
 def _lock(handle: int) -> bool | None:
     """Whether an open file is locked for this process alone now; None where the file system has no locks."""
-    if fcntl is None:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return None
+        return True
+    return None
 
 
 def _is_at(handle: int, path: Path) -> bool:
@@ -181,7 +180,7 @@ def _locked_temporary(path: Path) -> tuple[int | None, Path]:
     while True:
         handle, name = tempfile.mkstemp(prefix=before, suffix=after, dir=path.parent)
         temporary = Path(name)
-        if fcntl is None:
+        if sys.platform == "win32":
             os.close(handle)
             return None, temporary
         if _lock(handle) is not False and _is_at(handle, temporary):
