@@ -11,6 +11,7 @@ from drawn_head import drawn_video, poses
 
 from synclips.config import RenderConfig
 from synclips.data.portrait import demo_portrait
+from synclips.errors import NoFaceError
 from synclips.features.face_mesh import Pose
 from synclips.media.photo_video import still_to_video
 from synclips.media.video import VideoWriter, probe, read_frames
@@ -96,10 +97,14 @@ def portrait_with(mask: tuple[int, int, int] | None) -> np.ndarray:
 
 
 def tracked(path: Path, frames: list[np.ndarray]) -> TrackedVideo:
+    return track_video(probe(written(path, frames)), read_frames(path), FaceMeshDetector())
+
+
+def written(path: Path, frames: list[np.ndarray]) -> Path:
     with VideoWriter(path, frames[0].shape[1], frames[0].shape[0], Fraction(25), codec="ffv1") as writer:
         for frame in frames:
             writer.write(frame)
-    return track_video(probe(path), read_frames(path), FaceMeshDetector())
+    return path
 
 
 @pytest.mark.parametrize("mask", [None, *CLOTH], ids=str)
@@ -141,3 +146,13 @@ def test_a_face_upside_down_is_told_from_one_that_is_upright() -> None:
     wrong = mesh.copy()
     wrong[:, :2] += middle - (mesh[:, :2].min(axis=0) + mesh[:, :2].max(axis=0)) / 2
     assert stands_on_its_head(over, wrong, detector), "an upright mesh laid over it"
+
+
+def test_a_video_that_is_upside_down_throughout_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    frames = [np.ascontiguousarray(frame[::-1, ::-1]) for frame in still_to_video(demo_portrait(), 0.2)]
+    with pytest.raises(NoFaceError, match="upside down"):
+        track_video(probe(written(path, frames)), iter(()), FaceMeshDetector())
+    grey = [np.full((96, 128, 3), 120, np.uint8)] * 3
+    with pytest.raises(NoFaceError, match="no face was found"):
+        track_video(probe(written(tmp_path / "b.mkv", grey)), iter(()), FaceMeshDetector())

@@ -160,8 +160,9 @@ class LipSync:
     def _check_mouths(self, appearance: Appearance) -> None:
         """Keep the original where a mask hides the mouth, or the mesh lies on a face upside down."""
         check = check_mouths(self.video, self.bank, list(crop_points(self.video, self.bank.frames)))
-        for found, reason in ((check.covered, Kept.COVERED), (check.upside_down, Kept.UPSIDE_DOWN)):
-            self.kept[found & (self.kept == Kept.NOT)] = reason
+        self.kept[check.covered & (self.kept == Kept.NOT)] = Kept.COVERED
+        lost = np.isin(self.kept, [Kept.NOT, Kept.NO_FACE, Kept.UNRELIABLE])  # few such frames are taken for a face
+        self.kept[check.upside_down & lost] = Kept.UPSIDE_DOWN
         spoiled = check.covered | check.upside_down
         self.visibility = fade(np.where(spoiled, np.float32(0), self.visibility), self.video.cuts)
         self.appearance = replace(appearance, occluded=appearance.occluded | spoiled[self.bank.frames])

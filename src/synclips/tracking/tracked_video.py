@@ -4,19 +4,26 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from synclips.errors import NoFaceError
+from synclips.errors import MediaError, NoFaceError
 from synclips.features.alignment import fit_alignment
 from synclips.features.face_mesh import Pose, fit_pose
-from synclips.media.video import TimedFrame, VideoInfo
+from synclips.media.video import TimedFrame, VideoInfo, frames_in_order
 from synclips.progress import Progress, silent
 from synclips.tracking.detections import Detections, detect_faces
 from synclips.tracking.detector import LandmarkDetector
+from synclips.tracking.face_models import BoxNetwork
+from synclips.tracking.face_search import whole
 from synclips.tracking.track import FaceTrack, bridge_gaps
 
+LOOKED_AT: Final = 5
+"""Frames without a face that are looked at upside down."""
+SURE: Final = 0.8
+"""Score of a face there from which it is believed."""
 PIECE = 1500
 """Frames fitted at once."""
 OVERLAP = 150
@@ -116,8 +123,23 @@ def follow(info: VideoInfo, detections: Detections, rows: Int64[np.ndarray, " r"
 
 
 def no_face(info: VideoInfo, count: int) -> NoFaceError:
-    """What is said where none of `count` frames shows a face."""
+    """What is said where none of `count` frames shows a face, or only one that stands on its head."""
+    if _upside_down(info, count):
+        return NoFaceError(f"the faces in {info.path} are upside down; turn the video by 180 degrees first")
     return NoFaceError(
         f"no face was found in {info.path} ({count} frames); use a video that shows one from the front, from about "
         "100 pixels on"
     )
+
+
+def _upside_down(info: VideoInfo, count: int) -> bool:
+    """Most of a few of the video's first `count` frames show a face when they are turned over."""
+    numbers = np.unique(np.linspace(0, max(count - 1, 0), LOOKED_AT).round().astype(int)).tolist()
+    detector, found = BoxNetwork(), 0
+    try:
+        for image in frames_in_order(info.path, numbers):
+            over = np.ascontiguousarray(image[::-1, ::-1])
+            found += bool(detector.find(over, [whole(over)], confidence=SURE)[0])
+    except (MediaError, IndexError):
+        return False
+    return 2 * found > len(numbers)
