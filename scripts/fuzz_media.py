@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="number of the first one; default 0")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other files; default 0")
     parser.add_argument("--keep", type=Path, default=None, help="folder for the files that failed")
-    parser.add_argument("--seconds", type=float, default=60, help="time for one file; default 60")
+    parser.add_argument("--seconds", type=float, default=60, help="processor time for one file; default 60")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -106,7 +106,7 @@ def child(folder: Path, seed: int, start: int, stop: int, seconds: float, keep: 
         if keep is not None:  # of a child that dies the last file stays there
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"last.{os.getpid()}").write_text(name)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         line = {"name": name, "outcome": "read"}
         try:
             refused = read_everything(path, scratch)
@@ -116,7 +116,7 @@ def child(folder: Path, seed: int, start: int, stop: int, seconds: float, keep: 
             if keep is not None:
                 (keep / name).write_bytes(data)
                 (keep / f"{name}.txt").write_text(traceback.format_exc())
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
         for left in scratch.iterdir():
