@@ -104,3 +104,15 @@ def test_french_is_spoken() -> None:
     assert line.duration > 1
     assert 60 < (median_pitch(line.waveform) or 0) < 200
     assert [time.word for time in line.words[:2]] == ["Bonjour", "tout"]
+
+
+@pytest.mark.parametrize("text", ["1.2 kg/m³, 5 km²", "per m², in kg", "√2, π, Δt, 10 µF", "x ≤ 5, y ≥ 3"])
+def test_units_and_formulas_are_in_no_language(text: str) -> None:
+    assert read_line(text).language == "en"
+
+
+def test_invisible_characters_vanish_in_other_languages_too() -> None:
+    said = read_line("Das ist un\xadglaub\xadlich schön,\u200b und wir gehen morgen nach Hause.").sentences
+    assert [sentence.text for sentence in said] == ["Das ist unglaublich schön, und wir gehen morgen nach Hause."]
+    (persian,) = read_line("می\u200cخواهم بروم به خانه").sentences
+    assert "\u200c" in persian.text

@@ -1,6 +1,7 @@
 """The process around a command: signals end it cleanly; native libraries do not write to its stderr."""
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ def calm_process(*, chatter: bool = False) -> Iterator[None]:
         if not chatter:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
+            stack.enter_context(_no_warnings_in_logs())
             stack.enter_context(_native_stderr_closed())
         yield
 
@@ -66,6 +68,17 @@ def _signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _no_warnings_in_logs() -> Iterator[None]:
+    """Libraries' log records below errors go nowhere: Matplotlib warns so of a home folder that cannot be written."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextlib.contextmanager

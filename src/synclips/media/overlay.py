@@ -1,5 +1,6 @@
 """A visible label: a few small words in a corner of every frame."""
 
+import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from synclips.errors import ConfigError
 from synclips.media.audio import Sound, Waveform
+from synclips.media.label_font import font_for
 from synclips.media.video_encode import Codec
 from synclips.media.video_read import VideoInfo
 from synclips.media.video_write import VideoWriter
@@ -28,12 +30,12 @@ class Label:
     """`text` for frames of `width` x `height` pixels, in the lower left corner: white on darkened ground.
 
     Raises:
-        ConfigError: nothing to be seen, or too long for the picture.
+        ConfigError: nothing to be seen, too long for the picture, or in letters that no font here has.
     """
 
     def __init__(self, text: str, width: int, height: int) -> None:
-        text = " ".join(text.split())
-        if not text or len(text) > LONGEST or not text.isprintable():
+        text = unicodedata.normalize("NFC", " ".join(text.split()))
+        if not text or len(text) > LONGEST or not text.replace("\u200c", "").replace("\u200d", "").isprintable():
             raise ConfigError(f"a label has 1 to {LONGEST} printable characters")
         self.text, self._width, self._height = text, width, height
         size = max(_SMALLEST, round(_SHARE * min(width, height)))
@@ -63,10 +65,11 @@ class Label:
 
 def _letters(text: str, size: int) -> Float32[np.ndarray, "y x"]:
     """The text's coverage in [0, 1], with a rim."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    font = ImageFont.load_default(size)
-    _, top, _, bottom = font.getbbox("Äg")  # the same height for all words
+    font = font_for(text, size)
+    boxes = [font.getbbox(words) for words in ("Äg", text)]  # the same height for all words, as far as they fit
+    top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
     rim = max(2, size // 5)
     picture = Image.new("L", (round(font.getlength(text)) + 2 * rim, round(bottom - top) + 2 * rim))
     ImageDraw.Draw(picture).text((rim, rim - top), text, 255, font)

@@ -1,10 +1,10 @@
 """What is to be spoken of a text, and in which language: English by the engines here, others by eSpeak NG's voices."""
 
 import re
-import unicodedata
 from typing import Final
 
 from synclips.errors import BackendError, TextError
+from synclips.speech.text.characters import without_invisible
 from synclips.speech.text.language import ENGLISH, NAMES, Language, language_of, may_be
 from synclips.speech.text.markup import without_tags
 from synclips.speech.text.normalise import LONGEST_TEXT, PARAGRAPH_PAUSE, SENTENCE_PAUSE, Reading, Sentence, read_text
@@ -81,7 +81,7 @@ def _sentences(text: str, spoken: Language) -> tuple[Sentence, ...]:
         )
     sentences: list[Sentence] = []
     for paragraph in re.split(r"\n\s*\n", without_tags(text)):
-        plain = "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in paragraph)
+        plain = without_invisible(paragraph)
         parts = [part for whole in _ENDS.split(" ".join(plain.split())) for part in _pieces(whole)]
         spoken_parts = [part for part in parts if any(sign.isalnum() for sign in part)]
         sentences += [Sentence(part, SENTENCE_PAUSE) for part in spoken_parts[:-1]]

@@ -55,6 +55,8 @@ _NAMED: Final = {
 """Last words of the Unicode names of Latin letters."""
 _GREEK: Final = re.compile(r"(?<![\u0370-\u03ff])[\u0391-\u03c9](?![\u0370-\u03ff])")
 _FRACTION: Final = re.compile(r"(\d?)([¼½¾⅐-⅞↉])")
+_JOINERS: Final = ("\u200c", "\u200d")
+_SHAPING: Final = re.compile("((?<=[\u0600-\u0dff])[\u200c\u200d])")
 _FOOTNOTE: Final = re.compile(r"(?:(?<=[A-Za-z]{3})|(?<=[a-z][.,;:!?\"”’]))[⁰¹²³⁴-⁹]+(?![\w⁻])")
 _ZERO_WIDTH_BREAK: Final = re.compile("\xad[ \t\r]*\n[ \t]*")
 
@@ -73,6 +75,15 @@ def plain_characters(text: str) -> str:
     text = text.translate(_PUNCTUATION)
     text = "".join(part if _KEPT.fullmatch(part) else unicodedata.normalize("NFKC", part) for part in _KEPT.split(text))
     return "".join(filter(None, map(_visible, text.replace("µ", "μ"))))
+
+
+def without_invisible(text: str) -> str:
+    """`text` without soft hyphens, marks of direction and the like, which are no spaces.
+
+    Joiners stay in scripts whose letters they shape, as in Persian and Hindi.
+    """
+    parts = _SHAPING.split(_ZERO_WIDTH_BREAK.sub("", text))
+    return "".join(part if part in _JOINERS else "".join(map(_visible, part)) for part in parts)
 
 
 def without_note_signs(text: str) -> tuple[str, list[str]]:

@@ -38,6 +38,8 @@ _COMMON: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_SYMBOLS: Final = 2
+"""Letters of the longest word (of a Greek one: 1) in a text of units and formulas, which is in no language."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Language:
 
 def language_of(text: str) -> Language:
     """The language that `text` is in; English, unsure, where nothing speaks for any."""
-    words = [word.lower() for word in _WORD.findall(text)]
+    words = _words(text)
     if not words or _has_common_words(words):
         return Language(ENGLISH)
     likelihood = _likelihood(text)
@@ -68,11 +70,25 @@ def language_of(text: str) -> Language:
 
 def may_be(text: str, tag: str) -> bool:
     """Whether `text` is at least as likely in the language `tag` as in English."""
-    words = [word.lower() for word in _WORD.findall(text)]
+    words = _words(text)
     if not words or _has_common_words(words):
         return False
     likelihood = _likelihood(text)
     return tag in likelihood and likelihood[tag] >= likelihood[ENGLISH]
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text in lower case; none where it holds only units, formulas and numbers."""
+    letters = "".join(sign if unicodedata.category(sign)[0] in "LM" else " " for sign in text)
+    words = [word.lower() for word in _WORD.findall(letters)]
+    return [] if all(_is_symbol(word) for word in words) else words
+
+
+def _is_symbol(word: str) -> bool:
+    scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in word}
+    if not scripts <= {"LATIN", "GREEK", "MICRO"}:
+        return False
+    return len(word) <= (_SYMBOLS if scripts & {"LATIN", "MICRO"} else 1)
 
 
 def _is_latin(words: list[str]) -> bool:
