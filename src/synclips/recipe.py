@@ -94,7 +94,7 @@ def finetune(
 def train_judges(
     shards: Path, outputs: Path, *, device: str = "auto", on_progress: Progress = silent
 ) -> tuple[Path, Path]:
-    """Those who score and have no part in training: a SyncNet by the `judge` recipe, and a lip reader.
+    """The evaluators, which are used in no training: a SyncNet by the `judge` recipe, and a lip reader.
 
     Returns their checkpoints, outputs/judges/syncnet.safetensors and lip_reader.safetensors. Clips whose AV offset was
     not measured are taken to have none, so train `base`'s encoders first.

@@ -1,9 +1,12 @@
-"""The 3-D face frame: head pose taken out, what is left is expression. Training and rendering share it.
+"""The canonical 3-D face frame, in which only expression moves, and the face at rest. Training and rendering share it.
 
 The canonical frame is the average face, upright and frontal: eye centre at (64, 38), mouth centre at (64, 92), x
 right, y down, z away from the viewer, so that 54 units lie between eyes and mouth. A `Pose` maps it to image pixels
 by a similarity (Umeyama, "Least-squares estimation of transformation parameters between two point patterns", IEEE
-TPAMI 13(4), 1991); the picture itself is taken as orthographic.
+TPAMI 13(4), 1991); projection is taken as orthographic.
+
+Motion is measured from a person's face at rest: the mean of the frames with the mouth least open (`rest_shape`); for
+somebody who never closes the mouth, the average face's closed lips are fitted to the face (`close_mouth`).
 """
 
 from dataclasses import dataclass
@@ -26,6 +29,12 @@ INNER_TOP, INNER_BOTTOM = 13, 14
 CORNERS = (61, 291)
 EYE_CENTRE = (64.0, 38.0)
 MOUTH_CENTRE = (64.0, 92.0)
+LEAST_OPEN = 0.2
+"""Share of the frames, those with the mouth least open, whose mean is the person's rest."""
+CLOSED, OPEN = 1.5, 3.5
+"""Openings (canonical units) up to which a person's least open mouth counts as closed, and from which as open."""
+JAW = np.array([152, 148, 377, 176, 400, 149, 378, 150, 379, 136, 365, 172, 397, 58, 288, 132, 361])
+BELOW_NOSE = np.array([2, 98, 327])
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ def lower_opening(lower: Float32[np.ndarray, "m 3"]) -> float:
 
 
 def mirror_points(points: Float32[np.ndarray, "*n 468 3"]) -> Float32[np.ndarray, "*n 468 3"]:
-    """Canonical points of the face seen in a mirror, each under its own name again."""
+    """Canonical points of the mirrored face, each at the index that its mirror image had."""
     mirrored = points[..., mirror_index(), :].copy()
     mirrored[..., 0] = 2 * EYE_CENTRE[0] - mirrored[..., 0]
     return mirrored
@@ -112,7 +121,7 @@ def triangles() -> Int32[np.ndarray, "t 3"]:
 
 @cache
 def lower_weight() -> Float32[np.ndarray, " 468"]:
-    """How far each point takes part in speech: 1 on lips, jaw and chin, fading to 0 at the nose and upper cheeks."""
+    """How far speech moves each point: 1 on lips, jaw and chin, fading to 0 at the nose and upper cheeks."""
     x, y = template()[:, 0] - MOUTH_CENTRE[0], template()[:, 1]
     weight = smoothstep((y - 62) / 22)
     beside_nose = np.maximum(np.abs(x) / 14, (y - 62) / 15)
@@ -130,7 +139,7 @@ def lower_points() -> Int32[np.ndarray, " m"]:
 
 @cache
 def mirror_index() -> Int32[np.ndarray, " 468"]:
-    """For each point, the one that takes its place in a mirror."""
+    """For each point the index of its mirror image."""
     flipped = template() * [-1, 1, 1] + [2 * EYE_CENTRE[0], 0, 0]
     distance = np.linalg.norm(flipped[:, None] - template()[None], axis=2)
     from scipy.optimize import linear_sum_assignment
@@ -148,14 +157,6 @@ def smoothstep(x: Float32[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:
 def _assets() -> dict[str, np.ndarray]:
     with files("synclips.features").joinpath("face_template.npz").open("rb") as stream, np.load(stream) as data:
         return {name: data[name] for name in ("points", "triangles")}
-
-
-LEAST_OPEN = 0.2
-"""Share of the frames, those with the mouth least open, whose mean is the person's rest."""
-CLOSED, OPEN = 1.5, 3.5
-"""Openings (canonical units) up to which a person's least open mouth counts as closed, and from which as open."""
-JAW = np.array([152, 148, 377, 176, 400, 149, 378, 150, 379, 136, 365, 172, 397, 58, 288, 132, 361])
-BELOW_NOSE = np.array([2, 98, 327])
 
 
 def rest_shape(meshes: Float32[np.ndarray, "n 468 3"]) -> Float32[np.ndarray, "468 3"]:
@@ -177,8 +178,8 @@ def close_mouth(mesh: Float32[np.ndarray, "468 3"]) -> Float32[np.ndarray, "468 
     """The face with the average face's lips at rest in place of its own.
 
     The average face is fitted to this one by an affine map of the points that lips do not move (rigid ones, below the
-    nose, the jaw's outline); its lips, so carried over and touching, replace the face's own, and the skin between them
-    and the fixed points follows smoothly (thin-plate spline).
+    nose, the jaw's outline). Its lips, transformed so and made to touch, replace the face's own, and the skin between
+    them and the fixed points follows smoothly (thin-plate spline).
     """
     from scipy.interpolate import RBFInterpolator  # takes a second to import
 

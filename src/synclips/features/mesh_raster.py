@@ -1,8 +1,8 @@
-"""Which triangle covers which pixel: the base of every warp. Training and rendering share it.
+"""Rasters of the face mesh, on which every warp is based. Training and rendering share them.
 
-The face's mesh is set into a ring of points around the head that move with the head's pose only, so that a warp of
-the face runs out smoothly into its surroundings. A raster says for each pixel of the destination which triangle
-covers it and where in the triangle it lies; weighting the source's corners alike gives the pixel to fetch (a piecewise
+The face's mesh is extended by a ring of points around the head that move with the head's pose only, so that a warp
+fades out smoothly into its surroundings. A raster says for each pixel of the destination which triangle
+covers it and its barycentric coordinates there; the source's corners so weighted give the place to sample (a piecewise
 affine warp).
 """
 
@@ -90,7 +90,7 @@ def rasterise(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Ra
     cx, cy, size = c[index, 0], c[index, 1], np.where(covered, area[index], 1.0)
     first = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / size
     second = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / size
-    # a filled pixel's centre may lie a little outside its triangle: its map goes on there, but not that of a sliver
+    # a filled pixel's centre may lie a little outside its triangle: the map is extrapolated, but not that of a sliver
     beyond = np.where(size > 4, 0.35, 0.0)[..., None]
     weights = np.clip(np.stack([first, second, 1 - first - second], axis=2), -beyond, 1 + beyond)
     weights *= (covered / np.maximum(weights.sum(axis=2), 1e-6))[..., None]
@@ -112,7 +112,7 @@ def lip_masks(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Fl
 
 
 def face_mask(raster: Raster, weight: Float32[np.ndarray, " v"] | None = None) -> Float32[np.ndarray, "h w"]:
-    """Where the made face replaces the frame: 1 on the lower face, 0 where nothing moves, smooth between.
+    """Where the generated face replaces the frame: 1 on the lower face, 0 where nothing moves, smooth between.
 
     `weight`: how far each point takes part; `moving_weight` if not given.
     """

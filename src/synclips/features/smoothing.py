@@ -1,8 +1,8 @@
-"""Detected points jitter; a head at rest must not, and a fast one must not be left behind.
+"""Smoothing of detected points over time: no jitter at rest, no lag in motion.
 
 The One-Euro filter (Casiez, Roussel and Vogel, "1 EUR filter: a simple speed-based low-pass filter for noisy input in
-interactive systems", CHI 2012): a low-pass whose cut-off rises with speed. Run forward and then backward, its lags
-cancel. Nothing crosses a cut: a new shot is a new head.
+interactive systems", CHI 2012): a low-pass whose cut-off rises with speed. Run forward and then backward, the lags
+cancel. Nothing is smoothed across a cut.
 """
 
 from itertools import pairwise
@@ -18,7 +18,7 @@ DERIVATIVE_CUTOFF = 0.3
 """Cut-off of the speed itself, in cycles a frame."""
 SPIKE = 0.12
 """Spreads of the points by which one frame alone must lie off its neighbours, beyond how far they lie apart, to be
-taken for a slip of the detector."""
+taken for a detection error."""
 NOISE = 0.35
 """Distance, in the points' unit, up to which `settle` takes a difference in time for the detector's noise."""
 
@@ -26,9 +26,9 @@ NOISE = 0.35
 def steady(
     points: Float64[np.ndarray, "n p d"], cuts: Int64[np.ndarray, " k"] | None = None
 ) -> Float64[np.ndarray, "n p d"]:
-    """Points of one rigid thing, frame by frame, without jitter and without lag.
+    """Points of one rigid body, frame by frame, smoothed without lag.
 
-    All of them share one speed, so that their shape is not bent. `cuts`: the frames that begin a new shot.
+    One speed serves all of them, so that their shape does not change. `cuts`: the frames that begin a new shot.
     """
     starts = [0, *(int(c) for c in ([] if cuts is None else cuts) if 0 < c < len(points)), len(points)]
     shots = [points[a:b] for a, b in pairwise(starts)]
@@ -38,14 +38,14 @@ def steady(
 def without_spikes(points: Float64[np.ndarray, "n p d"]) -> Float64[np.ndarray, "n p d"]:
     """Points of one shot; a frame that lies off both its neighbours while these agree becomes their mean.
 
-    A filter that follows speed would follow such a slip, which is the fastest motion of all.
+    A filter whose cut-off rises with speed would let such an error pass.
     """
     if len(points) < 3:
         return points
     middle = points[..., :2].mean(axis=1)
     off = np.linalg.norm(middle[1:-1] - (middle[:-2] + middle[2:]) / 2, axis=1)
     slipped = 1 + np.flatnonzero(off > np.linalg.norm(middle[2:] - middle[:-2], axis=1) + SPIKE * _spread(points))
-    # of two frames in a row only the one that lies further off slipped
+    # of two successive frames only the one that lies further off is in error
     alone = [i for i in slipped if off[i - 1] >= max(off[i - 2] if i > 1 else 0, off[i] if i < len(off) else 0)]
     result = points.copy()
     for i in alone:

@@ -1,1 +1,1 @@
-"""What is measured of a result: sync, lips, pictures, words."""
+"""Metrics of real and generated video: sync, lip shape, picture quality, intelligibility."""

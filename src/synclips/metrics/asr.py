@@ -1,7 +1,7 @@
-"""Are the words of a sound those of a text? Heard by pocketsphinx, where it is installed.
+"""Word accuracy of speech by pocketsphinx's recogniser, where that is installed.
 
-Its American model is small: on clear everyday sentences it hears about three words of four, so only a large drop means
-something. A sentence of GRID is heard with GRID's grammar, on which it is much surer.
+Its American model is small: on clear everyday sentences it recognises about three words of four, so only a large drop
+is significant. A sentence of GRID is recognised with GRID's grammar, which is far more accurate.
 """
 
 import re

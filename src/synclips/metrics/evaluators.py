@@ -1,4 +1,4 @@
-"""Who judges: the files, and one identity for all of them together."""
+"""The evaluators, networks that only score: their files, and one identity for all of them together."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +22,7 @@ from synclips.models.syncnet import SyncNet
 from synclips.models.syncnet_v2 import OriginalSyncNet, load_original_syncnet
 
 SYNCNET, LIP_READER = "syncnet.safetensors", "lip_reader.safetensors"
-"""The judges that the package carries: trained apart from every model, and never part of a loss."""
+"""The evaluators in the package, trained separately from every model and part of no loss."""
 
 
 LipReader = Callable[[UInt8[np.ndarray, "n 144 144 3"]], tuple[str, ...]]
@@ -31,7 +31,7 @@ LipReader = Callable[[UInt8[np.ndarray, "n 144 144 3"]], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Evaluators:
-    """Who scores: none of them may have had a part in making."""
+    """The networks that score; none of them may have been used in training what they score."""
 
     syncnet: SyncNet
     lip_reader: LipReader | None = None
@@ -41,7 +41,7 @@ class Evaluators:
 def load_evaluators(
     judge: Path | None, lip_reader: Path | None, original: Path | None, device: torch.device
 ) -> tuple[Evaluators, str]:
-    """The judges in those files (None: the shipped SyncNet, the shipped lip reader, no original), and their identity.
+    """The evaluators in those files (None: the shipped SyncNet and lip reader, no original), and their identity.
 
     Raises:
         CheckpointError: a file is missing, damaged, or holds something else.

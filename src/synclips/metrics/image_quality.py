@@ -1,4 +1,4 @@
-"""How the made pictures look: fidelity, sharpness, flicker. Pictures are RGB, 0 to 255, at their own resolution."""
+"""Quality of generated frames: fidelity, sharpness, flicker. Pictures are RGB, 0 to 255, at their own resolution."""
 
 from dataclasses import dataclass
 
@@ -69,7 +69,7 @@ def ssim(made: UInt8[np.ndarray, "h w 3"], real: UInt8[np.ndarray, "h w 3"]) -> 
 
 
 def gradient_energy(image: UInt8[np.ndarray, "h w 3"]) -> float:
-    """Mean squared gradient of luminance (central differences): what blurring takes away and noise adds."""
+    """Mean squared gradient of luminance (central differences): falls with blur, rises with noise."""
     grey = luminance(image)
     across, down = (grey[1:-1, 2:] - grey[1:-1, :-2]) / 2, (grey[2:, 1:-1] - grey[:-2, 1:-1]) / 2
     return float((across**2 + down**2).mean())
@@ -78,12 +78,12 @@ def gradient_energy(image: UInt8[np.ndarray, "h w 3"]) -> float:
 def flicker_energy(
     before: UInt8[np.ndarray, "h w 3"], image: UInt8[np.ndarray, "h w 3"], after: UInt8[np.ndarray, "h w 3"]
 ) -> float:
-    """Mean squared second difference in time of luminance: steady movement leaves little, flicker much."""
+    """Mean squared second difference in time of luminance: small for steady movement, large for flicker."""
     return float(((luminance(before) - 2 * luminance(image) + luminance(after)) ** 2).mean())
 
 
 def ratio(made: float, real: float) -> float:
-    """made / real; 1 where neither has any."""
+    """made / real; 1 where both are 0."""
     if real == 0:
         return 1.0 if made == 0 else float("inf")
     return made / real
@@ -96,7 +96,7 @@ def luminance(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
 
 @dataclass(frozen=True)
 class PictureFigures:
-    """Fidelity to the real pictures; means over frames. Ratios are made to real: 1 is right."""
+    """Fidelity to the real pictures; means over frames. Ratios are generated to real; 1 is best."""
 
     psnr_mouth: float
     ssim_mouth: float

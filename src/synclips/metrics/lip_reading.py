@@ -1,4 +1,4 @@
-"""Can the words be read from the lips? A lip reader confined to GRID's grammar, and the word error rate."""
+"""Intelligibility: a lip reader constrained to GRID's grammar, and its word error rate."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -18,7 +18,7 @@ from synclips.models.lip_reader import BLANK, LipReader
 from synclips.runtime import device_of
 
 STAGE = "lip_reader"
-"""What a lip reader's checkpoint says of itself."""
+"""`stage` in a lip reader's checkpoint."""
 
 
 @cache
@@ -29,7 +29,7 @@ def vocabulary() -> dict[str, int]:
 
 
 def word_error_rate(spoken: Sequence[str], read: Sequence[str]) -> float:
-    """Substitutions, deletions and insertions over the number of words spoken (jiwer); above 1 where much is invented.
+    """Substitutions, deletions and insertions over the number of spoken words (jiwer); above 1 with many insertions.
 
     Raises:
         ValueError: nothing was spoken.
@@ -76,7 +76,7 @@ def most_likely_sentence(log_probs: Float32[np.ndarray, "t c"]) -> tuple[str, ..
 
 
 def grey_mouths(crops: UInt8[np.ndarray, "n 144 144 3"]) -> Float32[np.ndarray, "n 48 96"]:
-    """What a lip reader sees of face crops, in [-1, 1]."""
+    """The lip reader's input from face crops, in [-1, 1]."""
     mouths = crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns]
     return np.stack([cv2.cvtColor(mouth, cv2.COLOR_RGB2GRAY) for mouth in mouths]).astype(np.float32) / 127.5 - 1
 
@@ -91,7 +91,7 @@ def read_lips(reader: LipReader, crops: UInt8[np.ndarray, "n 144 144 3"]) -> tup
 
 
 def load_lip_reader(path: Path) -> tuple[LipReader, dict[str, Any]]:
-    """A trained lip reader, and what its file says of it.
+    """A trained lip reader, and its file's metadata.
 
     Raises:
         CheckpointError: missing, damaged, or not a lip reader.

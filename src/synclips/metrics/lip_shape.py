@@ -1,4 +1,4 @@
-"""How well a made mouth follows the real one, as shapes: lip errors in the canonical face frame."""
+"""Lip shape errors of a generated mouth against the real one, in the canonical face frame; lip motion in silence."""
 
 from itertools import pairwise
 
@@ -9,6 +9,15 @@ from scipy.ndimage import median_filter
 from synclips.features.face_mesh import EYE_CORNERS, INNER_BOTTOM, INNER_TOP, LIPS, lower_points, template
 from synclips.media.audio import Waveform
 from synclips.media.timebase import FPS
+
+BELOW_SPEECH = 20.0
+"""Decibels below the sound's loud frames (95th percentile) from which a frame may count as silent."""
+ABOVE_FLOOR = 10.0
+"""Decibels above the sound's quiet frames (10th percentile) up to which a frame counts as silent."""
+QUIET = -60.0
+"""Level in dBFS below which a frame is always silent."""
+AROUND_SPEECH = 3
+"""Frames either side of speech that are not counted: lips open before the voice and close after it."""
 
 
 def inter_ocular() -> float:
@@ -49,18 +58,8 @@ def correlation(a: Float32[np.ndarray, " n"], b: Float32[np.ndarray, " n"]) -> f
     return float(np.corrcoef(a, b)[0, 1])
 
 
-BELOW_SPEECH = 20.0
-"""Decibels below the sound's loud frames at which a frame may count as silent."""
-ABOVE_FLOOR = 10.0
-"""Decibels above the sound's quiet frames up to which a frame counts as silent."""
-QUIET = -60.0
-"""A level in dBFS that is silent whatever else there is."""
-AROUND_SPEECH = 3
-"""Frames either side of speech that are not counted: lips open before the voice and close after it."""
-
-
 def silent_frames(waveform: Waveform, frames: int) -> Bool[np.ndarray, " n"]:
-    """The frames in whose neighbourhood nothing is heard. Beyond the waveform's end there is silence."""
+    """The frames in whose neighbourhood the sound is silent; beyond its end it is taken as silent."""
     each = waveform.sample_rate / FPS
     edges = np.round(np.arange(frames + 1) * each).astype(int)
     power = np.array([_mean_square(waveform.samples[a:b]) for a, b in pairwise(edges)])

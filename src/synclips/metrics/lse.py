@@ -2,8 +2,8 @@
 
 The definitions are those of Chung and Zisserman's evaluation, which Prajwal et al. ("A lip sync expert is all you
 need", 2020) took over: distances of picture i to sound i + k for k = -15 .. 15, zeros standing in for sound beyond the
-ends; their mean over i; LSE-D is its least value, LSE-C its median less the least. The face crop is laid out as theirs,
-but around our mesh, not their detector's box, so expect small differences from their program.
+ends; their mean over i; LSE-D is its least value, LSE-C its median less the least. The face crop has the original's
+layout, but around the mesh, not around its detector's box, so expect small differences from its program.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ MARGIN = 0.4
 
 @dataclass(frozen=True)
 class FieldFigures:
-    """What the original SyncNet says. `offset` is ours in sign: frames by which the sound lags (theirs is negated)."""
+    """Figures of the original SyncNet. `offset`: frames by which the sound lags the picture (theirs, negated)."""
 
     offset: int
     lse_d: float
@@ -47,13 +47,13 @@ def measure_field_sync(
     """
     steps = field_mfcc(waveform.samples)
     video = np.concatenate(list(_embed_faces(net, faces)) or [np.zeros((0, 1), np.float32)])
-    # like theirs, the last whole window is not looked at
+    # as in the original program, the last whole window is left out
     count = min(len(video) - 1, len(waveform.samples) // (SAMPLE_RATE // 25) - FRAMES)
     if count < 1:
         raise ValueError("sync needs at least six frames of picture and sound")
     audio = _embed_sound(net, steps, count)
     padded = np.pad(audio, ((REACH, REACH), (0, 0)))
-    # 1e-6: torch's pairwise_distance, which theirs uses, adds it to each difference
+    # 1e-6: torch's pairwise_distance, which the original uses, adds it to each difference
     distances = np.array(
         [np.linalg.norm(video[:count] - padded[k : k + count] + 1e-6, axis=1).mean() for k in range(2 * REACH + 1)]
     )

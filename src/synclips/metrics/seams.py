@@ -1,4 +1,4 @@
-"""Can one see where the made part was put in? Edges along the outline, against edges just beside it."""
+"""Visibility of the seam around the generated part: luminance steps along its outline against those beside it."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,19 @@ from synclips.metrics.image_quality import luminance
 NEAR = 2.0
 """Pixels either side of an outline over which its step is taken."""
 CONTROLS = (-9.0, -6.0, 6.0, 9.0)
-"""Pixels from the outline (inside is positive) of the outlines beside it that nothing was put in along."""
+"""Distances in pixels (inside positive) of the control outlines beside it, along which nothing was pasted."""
 BOXES = {"mouth box": MOUTH_VIEW, "lower-face box": LOWER_VIEW}
-"""Outlines that do not move with the words: seams along them can be told from other words in the reference."""
+"""Outlines that do not depend on what is said, so that seams along them can be compared with the reference."""
 SECTORS = 16
-"""Parts of an outline, by angle about its middle: within one a seam steps one way, and texture both."""
+"""Parts of an outline, by angle about its middle: within one a seam steps in one direction, texture in both."""
+_FLOOR = 1.0
+"""Grey levels below the visible, added to both sides of the ratio so that flat surroundings do not divide by 0."""
 
 
 def seam_visibility(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
-    """How much more sharply luminance steps across the mask's outline than across outlines just beside it.
+    """Ratio of the luminance step across the mask's outline to that across outlines just beside it.
 
-    About 1 where nothing was put in, or nothing shows; a step that the face itself has there (a lip, a jaw) counts
+    About 1 where nothing was pasted, or no seam shows; a step that the face itself has there (a lip, a jaw) counts
     too, so compare with the real video's figure where there is one. NaN if the mask has no outline.
     """
     found = _Outline.of(mask)
@@ -36,7 +38,7 @@ def seam_visibility(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h
 def seam_step(
     made: UInt8[np.ndarray, "h w 3"], real: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]
 ) -> float:
-    """Grey levels by which made less real steps across the mask's outline: 0 where nothing shows.
+    """Step in grey levels of the difference of made and real across the mask's outline; 0 where no seam shows.
 
     NaN if the mask has no outline.
     """
@@ -88,7 +90,7 @@ class _Outline:
 
 
 def outlines(points: Float32[np.ndarray, "468 3"], width: int, height: int) -> dict[str, Bool[np.ndarray, "h w"]]:
-    """Where programs of this kind put their seams: around the lips, the mouth and the lower face."""
+    """Where lip-sync programs have their seams: around the lips, the mouth and the lower face."""
     lips = cv2.convexHull(points[OUTER_LIPS, :2].astype(np.float32))[:, 0]
     grow = float(np.linalg.norm(points[CORNERS[0], :2] - points[CORNERS[1], :2])) / 5
     widened = _filled(lips, width, height)
@@ -99,10 +101,6 @@ def outlines(points: Float32[np.ndarray, "468 3"], width: int, height: int) -> d
     for name, view in BOXES.items():
         found[name] = _filled(transform(inverse, _corners(view)[None])[0], width, height) > 0
     return found
-
-
-_FLOOR = 1.0
-"""Grey levels of change that nobody sees; added to both sides so that flat surroundings do not divide by nothing."""
 
 
 def _corners(view: View) -> Float32[np.ndarray, "4 2"]:

@@ -1,4 +1,4 @@
-"""Do the lips belong to the sound, and by how much does one lag the other? Measured by a SyncNet.
+"""Agreement of lips and sound, and the AV offset between them, measured with a SyncNet.
 
 The sign, once for the whole program: an AV offset is the number of frames by which the *sound lags the picture*.
 Positive: what is seen at frame i is heard at frame i + offset; the sound is late. `shift`-ing a clip's sound k frames
@@ -26,7 +26,7 @@ REACH = 15
 HALF = FRAMES // 2
 """Frames at each end whose window would reach beyond the clip; they are not compared."""
 CONFIDENT = 0.15
-"""Confidence from which an offset is believed; below it nobody speaks, or not these lips."""
+"""Confidence from which an offset is reliable; below it nobody speaks, or somebody else does."""
 FEWEST = 5
 """Pairs that must lie under an offset for it to be considered at all."""
 PART = 128
@@ -35,19 +35,19 @@ PART = 128
 
 @dataclass(frozen=True)
 class SyncFigures:
-    """What a SyncNet says of one clip.
+    """Sync of one clip.
 
     offset:      frames by which the sound lags the picture
     similarity:  mean cosine similarity of picture and sound at that offset
-    at_zero:     the same at offset 0: what a viewer gets
+    at_zero:     the same at offset 0, as it is shown
     confidence:  `similarity` less the median over all offsets
     lse_d:       least mean Euclidean distance over the offsets
     lse_c:       median of the mean distances less the least of them
-    offsets, similarities, distances: the curves that these were read from; NaN where too few pairs lie
+    offsets, similarities, distances: the curves over offsets; NaN where there are too few pairs
 
     LSE-D and LSE-C are as Prajwal et al., "A lip sync expert is all you need", 2020, define them after Chung and
-    Zisserman, "Out of time", 2016, but on the unit vectors of our own SyncNet (distances between 0 and 2): comparable
-    with each other, never with published figures. For those see synclips.metrics.lse.
+    Zisserman, "Out of time", 2016, but on the unit vectors of this project's SyncNet (distances between 0 and 2):
+    comparable with each other, never with published figures. For those see synclips.metrics.lse.
     """
 
     offset: int

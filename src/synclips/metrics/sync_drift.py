@@ -1,4 +1,4 @@
-"""Where along a video does the sound drift against the lips? Sync in overlapping windows, and the likeliest path."""
+"""Drift of the sound against the lips along a video: sync in overlapping windows, and the likeliest path of offsets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ WINDOW, STEP = 3 * FPS, FPS // 2
 DRIFT = 1
 """Largest offset, in frames, that is not a drift."""
 CHANGE = 0.3
-"""Similarity, summed over windows, that another offset must gain before it is believed."""
+"""Cost of a change of offset, in similarity summed over windows."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SyncWindow:
 
     @property
     def sure(self) -> bool:
-        """The offset is to be believed."""
+        """The offset is reliable."""
         return self.confidence >= CONFIDENT
 
 
@@ -42,7 +42,7 @@ class SyncDrift:
 def sync_windows(
     video: Float32[np.ndarray, "n d"], audio: Float32[np.ndarray, "n d"], usable: Bool[np.ndarray, " n"]
 ) -> tuple[SyncWindow, ...]:
-    """Offset and confidence of `WINDOW` frames at every `STEP`, where enough `usable` ones are to tell.
+    """Offset and confidence of `WINDOW` frames at every `STEP`, where there are enough `usable` ones.
 
     The offsets are one path through all windows, which changes only where that gains `CHANGE`: a chance similarity of
     one window does not count as a drift.

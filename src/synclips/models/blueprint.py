@@ -1,13 +1,13 @@
-"""The author's five modules, layer for layer as printed, and the wiring between them that the print leaves open.
+"""The author's five modules, layer for layer as printed, and the connections between them.
 
 Printed: AudioEncoder (Linear 13 -> 128, four transformer encoder layers, d 128, feed-forward 512, dropout .1),
 VideoEncoder (Conv3d 3 -> 64 -> 128 -> 128, 3 x 3 x 3, padding 1, ReLU, MaxPool3d 2), CrossAttention (two projections
 128 -> 128, multi-head attention), Generator (Linear 128 -> 32768, two transposed convolutions, Tanh), Discriminator
 (two convolutions, Linear 8192 -> 1).
 
-Ours: pictures are 32 x 32 (what Linear 32768 = 512 x 8 x 8 and two doublings give), a video window is eight frames
-(three poolings leave one), 13 MFCC at 100 Hz are averaged to the frame rate after the audio encoder, and attention asks
-with the sound for the video's 4 x 4 positions of the person's reference window.
+Added: pictures are 32 x 32 (what Linear 32768 = 512 x 8 x 8 and two doublings give), a video window is eight frames
+(three poolings leave one), 13 MFCC at 100 Hz are averaged to the frame rate after the audio encoder, and attention
+takes its queries from the sound and its keys from the 4 x 4 positions of the person's reference window.
 """
 
 import math
@@ -21,7 +21,7 @@ N_MFCC = 13
 DIM = 128
 SIZE = 32
 WINDOW = 8
-"""Frames of picture that the video encoder sees."""
+"""Frames under one video embedding."""
 
 
 class AudioEncoder(nn.Module):
@@ -34,12 +34,12 @@ class AudioEncoder(nn.Module):
         self.transformer = nn.TransformerEncoder(layer, num_layers=4)
 
     def forward(self, mfcc: Float[Tensor, "b steps 13"]) -> Float[Tensor, "b steps 128"]:
-        """Every step sees the whole window."""
+        """One embedding a step; attention covers the whole window."""
         return self.transformer(self.embedding(mfcc))
 
 
 class VideoEncoder(nn.Module):
-    """Pictures to features on a grid an eighth as long, as high and as wide."""
+    """Pictures to features on a grid of an eighth of their length, height and width."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class VideoEncoder(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """The sound asks, the video answers."""
+    """Multi-head attention: queries from the sound, keys and values from the video."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class CrossAttention(nn.Module):
         self.attention = nn.MultiheadAttention(embed_dim=DIM, num_heads=4, batch_first=True)
 
     def forward(self, audio: Float[Tensor, "b n 128"], video: Float[Tensor, "b m 128"]) -> Float[Tensor, "b n 128"]:
-        """One answer for each audio embedding."""
+        """The attended video features of each audio embedding."""
         keys = self.video_proj(video)
         return self.attention(self.audio_proj(audio), keys, keys, need_weights=False)[0]
 
@@ -91,7 +91,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A 32 x 32 picture to one logit: real or made."""
+    """A 32 x 32 picture to one logit, positive for real."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class Discriminator(nn.Module):
 
 
 class BlueprintEncoders(nn.Module):
-    """Stage 1 of the blueprint preset: its audio and video encoders trained to meet."""
+    """Stage 1 of the blueprint preset: its audio and video encoders trained contrastively."""
 
     window = WINDOW
 
@@ -146,7 +146,7 @@ class BlueprintModel(nn.Module):
         reference: Float[Tensor, "b 8 32 32 3"],
         frames: Int[Tensor, "b k"] | None = None,
     ) -> Float[Tensor, "b n 3 32 32"]:
-        """A picture in [-1, 1] for every four steps, or of `frames` only, which then is all that is painted.
+        """A picture in [-1, 1] for every four steps, or of `frames` only, and only those are then painted.
 
         Features beyond the 13 MFCC are not used.
         """

@@ -1,5 +1,5 @@
-"""The discriminator of `base`: real or made, judged patch by patch (Isola et al., 2017; spectral norm: Miyato et al.,
-2018)."""
+"""The discriminator of `base`: a patch discriminator (Isola et al., "Image-to-image translation with conditional
+adversarial networks", 2017) with spectral normalisation (Miyato et al., 2018)."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class Discriminator(nn.Module):
-    """Four convolutions; returns every layer's output, the last being the logits, for feature matching."""
+    """Four convolutions. `forward` returns every layer's output for feature matching; the last are the patch logits."""
 
     def __init__(self, channels: int = 4, width: int = 32) -> None:
         super().__init__()

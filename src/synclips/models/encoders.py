@@ -1,4 +1,4 @@
-"""Stage 1's networks: encoders of sound and of lips that meet in one space, apart from any generator."""
+"""Stage 1's networks: encoders of sound and of lips into one space, trained without a generator."""
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +11,11 @@ from synclips.models.motion import AudioEncoder
 from synclips.models.syncnet import FRAMES, STEPS, SyncNet, stack_frames
 
 Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
-"""Unit vectors of lips and of sound, row by row of one moment, and the logarithm of their inverse temperature."""
+"""Unit vectors of lips and of sound, one moment a row, and the logarithm of their inverse temperature."""
 
 
 class BaseEncoders(nn.Module):
-    """SyncNet and the generator's audio encoder, trained against the same lips."""
+    """SyncNet, and the generator's audio encoder trained to match the SyncNet's lip embeddings."""
 
     window = FRAMES
     """Frames of picture that one embedding sees."""

@@ -1,4 +1,4 @@
-"""A small lip reader: pictures of a mouth in, at each frame the log-probabilities of words or of none (CTC) out.
+"""A small lip reader for evaluation: mouth pictures in, per-frame log-probabilities of words or blank (CTC) out.
 
 In the manner of LipNet (Assael et al., 2016): spatio-temporal convolutions, then a bidirectional GRU, trained with CTC
 (Graves et al., 2006); far smaller, and over whole words, of which GRID has 51.

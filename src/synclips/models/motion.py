@@ -1,7 +1,11 @@
-"""From sound to how the lower face moves: audio encoder, cross-attention to the person's own mouths, motion head.
+"""From sound to the motion of the lower face: audio encoder, cross-attention to the person's own mouths, motion head.
 
-Motion is measured from the person's face at rest, in the canonical frame, as principal components of the population's
-lower-face motion (Blanz and Vetter's linear model, fitted to speech only). The basis lies in the model's buffers.
+Motion is the displacement of the lower face's mesh points from the person's face at rest, in the canonical frame, as
+principal components of the training speakers' displacements (a linear model as in Blanz and Vetter, "A morphable model
+for the synthesis of 3D faces", 1999, of speech motion only). Mean, basis and spread are buffers of the model.
+
+`AudioEncoder` turns MFCC at 100 Hz into one embedding a frame at 25 Hz; `CrossAttention` lets each of them attend to a
+bank of the person's mouths (embeddings of the SyncNet's video encoder beside their motion components).
 """
 
 import torch
@@ -10,63 +14,6 @@ from torch import Tensor, nn
 
 from synclips.config import AudioEncoderConfig, ModelConfig
 from synclips.models.syncnet import VideoEncoder, stack_frames
-
-
-class CrossAttention(nn.Module):
-    """Pre-norm attention and feed-forward; a learned token stands beside the bank's, so that the bank may be empty."""
-
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.nothing = nn.Parameter(torch.zeros(1, 1, dim))
-        self.query_norm, self.key_norm, self.out_norm = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = nn.MultiheadAttention(dim, heads, dropout, batch_first=True)
-        self.feedforward = nn.Sequential(
-            nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
-        )
-
-    def forward(
-        self, audio: Float[Tensor, "b t d"], bank: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]
-    ) -> Float[Tensor, "b t d"]:
-        """`present` is false for bank places that hold nothing."""
-        keys = torch.cat([self.nothing.expand(len(bank), -1, -1), self.key_norm(bank)], dim=1)
-        missing = torch.cat([torch.zeros_like(present[:, :1]), ~present], dim=1)
-        found = self.attention(self.query_norm(audio), keys, keys, key_padding_mask=missing, need_weights=False)[0]
-        audio = audio + found
-        return audio + self.feedforward(self.out_norm(audio))
-
-
-class AudioEncoder(nn.Module):
-    """Two strided convolutions bring 100 Hz to 25; a transformer with a window of attention gives context.
-
-    Attention reaches `reach` frames either way in each layer, so the encoder can run over long sound in pieces.
-    """
-
-    def __init__(self, features: int, config: AudioEncoderConfig) -> None:
-        super().__init__()
-        dim = config.dim
-        self.reach = config.reach
-        self.stem = nn.Sequential(
-            nn.Conv1d(features, dim, 5, stride=2, padding=2),
-            nn.GELU(),
-            nn.ConstantPad1d((1, 2), 0.0),  # centred on the middle of a frame's four steps
-            nn.Conv1d(dim, dim, 5, stride=2),
-            nn.GELU(),
-            nn.Conv1d(dim, dim, 3, padding=1),
-        )
-        self.position = nn.Conv1d(dim, dim, 15, padding=7, groups=dim)
-        layer = nn.TransformerEncoderLayer(
-            dim, config.heads, config.feedforward, config.dropout, "gelu", batch_first=True, norm_first=True
-        )
-        self.transformer = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
-        self.norm = nn.LayerNorm(dim)
-
-    def forward(self, features: Float[Tensor, "b steps f"]) -> Float[Tensor, "b frames d"]:
-        """Four steps make a frame: `steps` must be a multiple of 4."""
-        x = self.stem(features.transpose(1, 2))
-        x = (x + self.position(x)).transpose(1, 2)
-        index = torch.arange(x.shape[1], device=x.device)
-        far = (index[:, None] - index[None]).abs() > self.reach
-        return self.norm(self.transformer(x, mask=far))
 
 
 class MotionModel(nn.Module):
@@ -92,7 +39,7 @@ class MotionModel(nn.Module):
         self.register_buffer("spread", torch.ones(motion.components))
 
     def set_basis(self, mean: Float[Tensor, "m 3"], basis: Float[Tensor, "k m 3"], spread: Float[Tensor, " k"]) -> None:
-        """Take the population's mean motion, its components (orthonormal), and their standard deviations."""
+        """Set mean displacement, components (orthonormal) and their standard deviations; see `fit_basis`."""
         self.mean.copy_(mean)
         self.basis.copy_(basis)
         self.spread.copy_(spread)
@@ -104,7 +51,7 @@ class MotionModel(nn.Module):
         shapes: Float[Tensor, "b n k"],
         present: Bool[Tensor, "b n"],
     ) -> tuple[Float[Tensor, "b t k"], Float[Tensor, "b t d"]]:
-        """Components in units of their spread, and the embeddings they were read from.
+        """Components in units of their spread, and the embeddings that they were predicted from.
 
         `bank` holds the video encoder's embeddings of the person's mouths and `shapes` their components. In training a
         share of `bank_share` of the windows sees the bank; afterwards the predictions with and without it are averaged
@@ -141,12 +88,69 @@ class MotionModel(nn.Module):
         return torch.einsum("...mc,kmc->...k", displacement - self.mean, self.basis) / self.spread
 
 
+class AudioEncoder(nn.Module):
+    """Two strided convolutions take 100 Hz to 25 Hz; a transformer whose attention is windowed gives context.
+
+    Each layer attends to `reach` frames on either side, so the encoder can run over long sound in overlapping chunks.
+    """
+
+    def __init__(self, features: int, config: AudioEncoderConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.reach = config.reach
+        self.stem = nn.Sequential(
+            nn.Conv1d(features, dim, 5, stride=2, padding=2),
+            nn.GELU(),
+            nn.ConstantPad1d((1, 2), 0.0),  # centred on the middle of a frame's four steps
+            nn.Conv1d(dim, dim, 5, stride=2),
+            nn.GELU(),
+            nn.Conv1d(dim, dim, 3, padding=1),
+        )
+        self.position = nn.Conv1d(dim, dim, 15, padding=7, groups=dim)
+        layer = nn.TransformerEncoderLayer(
+            dim, config.heads, config.feedforward, config.dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.transformer = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, features: Float[Tensor, "b steps f"]) -> Float[Tensor, "b frames d"]:
+        """Four steps make a frame: `steps` must be a multiple of 4."""
+        x = self.stem(features.transpose(1, 2))
+        x = (x + self.position(x)).transpose(1, 2)
+        index = torch.arange(x.shape[1], device=x.device)
+        far = (index[:, None] - index[None]).abs() > self.reach
+        return self.norm(self.transformer(x, mask=far))
+
+
+class CrossAttention(nn.Module):
+    """One pre-norm transformer block whose keys are the bank and one learned token, so that the bank may be empty."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(1, 1, dim))
+        self.query_norm, self.key_norm, self.out_norm = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = nn.MultiheadAttention(dim, heads, dropout, batch_first=True)
+        self.feedforward = nn.Sequential(
+            nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
+        )
+
+    def forward(
+        self, audio: Float[Tensor, "b t d"], bank: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b t d"]:
+        """Audio embeddings with what they found in the bank; `present` is false for empty places of the bank."""
+        keys = torch.cat([self.nothing.expand(len(bank), -1, -1), self.key_norm(bank)], dim=1)
+        missing = torch.cat([torch.zeros_like(present[:, :1]), ~present], dim=1)
+        found = self.attention(self.query_norm(audio), keys, keys, key_padding_mask=missing, need_weights=False)[0]
+        audio = audio + found
+        return audio + self.feedforward(self.out_norm(audio))
+
+
 def fit_basis(
     displacements: Float[Tensor, "n m 3"], components: int
 ) -> tuple[Float[Tensor, "m 3"], Float[Tensor, "k m 3"], Float[Tensor, " k"]]:
     """Mean, principal components and standard deviations of a population's displacements.
 
-    A sample smaller than `components` leaves the last ones with a small spread and no direction of meaning.
+    Of a sample smaller than `components` the last ones have the least spread and an arbitrary direction.
     """
     mean = displacements.mean(dim=0)
     flat = (displacements - mean).flatten(1)

@@ -1,8 +1,8 @@
-"""SyncNet: does this sound belong to these lips?
+"""SyncNet: embeddings of lips and of sound that are near where the two belong together, and its video encoder.
 
-After Chung and Zisserman, "Out of time: automated lip sync in the wild", 2016, with a symmetric InfoNCE loss (van den
-Oord et al., 2018) in place of pairs: other moments of the same clip are among the negatives, so that knowing the
-speaker does not help, and chance is ln(batch), never a plateau at ln 2.
+After Chung and Zisserman, "Out of time: automated lip sync in the wild", 2016, but trained with a symmetric InfoNCE
+loss (`losses.contrastive_loss`; van den Oord et al., "Representation learning with contrastive predictive coding",
+2018): other moments of the same clip are among the negatives, so that the speaker's identity does not help.
 """
 
 import math
@@ -15,40 +15,8 @@ from torch import Tensor, nn
 from synclips.config import SyncNetConfig
 
 FRAMES = 5
-"""Pictures that one embedding sees; it belongs to the middle one."""
+"""Frames under one video embedding, which belongs to the middle one."""
 HEIGHT, WIDTH = 48, 96
-
-
-class VideoEncoder(nn.Module):
-    """Four strided 3 x 3 convolutions over 48 x 96 mouth crops, frames stacked as channels; a plain one behind each of
-    the last two, where pixels are few."""
-
-    def __init__(self, config: SyncNetConfig) -> None:
-        super().__init__()
-        stages: list[nn.Module] = []
-        channels = 3 * FRAMES
-        for number, width in enumerate(config.widths):
-            stages.append(_convolution_2d(channels, width, 2))
-            if number >= 2:
-                stages.append(_convolution_2d(width, width, 1))
-            channels = width
-        self.stages = nn.Sequential(*stages)
-        self.head = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(channels * (HEIGHT // 16) * (WIDTH // 16), 256),
-            nn.ReLU(),
-            nn.Linear(256, config.dim),
-        )
-
-    def forward(self, mouths: Float[Tensor, "b 15 48 96"]) -> Float[Tensor, "b d"]:
-        """RGB in [-1, 1], the five frames' channels one after the other."""
-        return self.head(self.stages(mouths))
-
-
-def _convolution_2d(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
-
-
 STEPS = 4 * FRAMES
 """MFCC steps under five frames."""
 
@@ -80,9 +48,39 @@ class SyncNet(nn.Module):
         return F.normalize(self.audio_encoder(features.transpose(1, 2)).float(), dim=-1)
 
 
+class VideoEncoder(nn.Module):
+    """Four strided 3 x 3 convolutions over 48 x 96 mouth crops, frames stacked as channels; each of the last two, where
+    pixels are few, is followed by one of stride 1."""
+
+    def __init__(self, config: SyncNetConfig) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        channels = 3 * FRAMES
+        for number, width in enumerate(config.widths):
+            stages.append(_convolution_2d(channels, width, 2))
+            if number >= 2:
+                stages.append(_convolution_2d(width, width, 1))
+            channels = width
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * (HEIGHT // 16) * (WIDTH // 16), 256),
+            nn.ReLU(),
+            nn.Linear(256, config.dim),
+        )
+
+    def forward(self, mouths: Float[Tensor, "b 15 48 96"]) -> Float[Tensor, "b d"]:
+        """RGB in [-1, 1], the five frames' channels one after the other."""
+        return self.head(self.stages(mouths))
+
+
 def stack_frames(pictures: Float[Tensor, "b t h w 3"]) -> Float[Tensor, "b c h w"]:
     """Frames as channels: frame 0's red, green, blue, then frame 1's."""
     return pictures.permute(0, 1, 4, 2, 3).flatten(1, 2)
+
+
+def _convolution_2d(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def _convolution_1d(inputs: int, outputs: int, stride: int) -> nn.Sequential:

@@ -1,1 +1,1 @@
-"""From motion to pixels: the person's own mouths, fetched, warped, refined and put back."""
+"""From motion to pixels: the person's own mouths are chosen, warped, refined and pasted back."""

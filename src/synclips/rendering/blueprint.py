@@ -1,4 +1,4 @@
-"""The renderer of `blueprint`: the author's generator paints a 32 x 32 mouth, which is enlarged and put back."""
+"""The renderer of `blueprint`: the author's generator makes a 32 x 32 mouth, which is enlarged and pasted back."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from synclips.tracking.tracked_video import TrackedVideo
 
 @dataclass(frozen=True)
 class BlueprintPlan:
-    """The painted mouth of each output frame, RGB in [0, 255], and how far it replaces the original, in [0, 1]."""
+    """The generated mouth of each output frame, RGB in [0, 255], and how far it replaces the original, in [0, 1]."""
 
     pictures: Float32[np.ndarray, "n 32 32 3"]
     visibility: Float32[np.ndarray, " n"]
@@ -52,7 +52,7 @@ class BlueprintLipSync:
         times: Float64[np.ndarray, " n"],
         source: Int64[np.ndarray, " n"],
     ) -> BlueprintPlan:
-        """Paint a mouth for each output time (seconds), put on frame `source`; the painting knows no head pose."""
+        """A mouth for each output time (seconds), to be pasted onto frame `source`; it does not depend on head pose."""
         frames = len(features) // STEPS_PER_FRAME
         made = []
         for start in range(0, frames, CLIP_FRAMES):

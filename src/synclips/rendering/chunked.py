@@ -1,4 +1,4 @@
-"""What a renderer needs for its frames, worked out a block at a time: memory does not grow with the length."""
+"""Plans a renderer's frames a block at a time, so that memory does not grow with the video's length."""
 
 from typing import Any, Final
 
@@ -25,8 +25,8 @@ class BlockPlan:
     """`renderer` saying `sound` (16 kHz) along `timeline`.
 
     Ask for the frames in order: a block is planned when its first frame is asked for, and then forgotten.
-    `visibility`: for each output frame planned so far, how far the made mouth stands in it, in [0, 1]; `kept`: why it
-    keeps the original, where `visibility` is 0 (`synclips.rendering.visibility.Kept`).
+    `visibility`: for each output frame planned so far, how far the generated mouth replaces the original, in [0, 1].
+    `kept`: why the original is kept where `visibility` is 0 (`synclips.rendering.visibility.Kept`).
     """
 
     def __init__(self, renderer: Renderer, sound: Waveform, timeline: Timeline) -> None:
@@ -72,7 +72,7 @@ class BlockPlan:
 
 
 def _coefficients(sound: Waveform, gain: float, low: int, high: int) -> Float32[np.ndarray, "steps 13"]:
-    """The louder sound's MFCC over frames `low` to `high`, a piece at a time; beyond its end it is silent."""
+    """MFCC of the sound times `gain` over frames `low` to `high`, a piece at a time; beyond its end it is silent."""
     pieces = []
     for start in range(low, high, PIECE):
         stop, before = min(start + PIECE, high), max(0, start - 1)

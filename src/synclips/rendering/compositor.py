@@ -1,4 +1,7 @@
-"""Putting the made face back: colour matched, feathered, composed exactly once."""
+"""Compositing: mouths matched in colour and shaded, layers blended in two bands, grain matched, the face pasted back.
+
+Pictures are composed with the frame exactly once, in `paste_back`.
+"""
 
 from functools import cache
 
@@ -9,6 +12,10 @@ from jaxtyping import Bool, Float32, UInt8
 from synclips.config import RenderConfig
 
 Picture = Float32[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]
+TILE = 512
+"""Side in pixels of the square of noise that grain is cut from."""
+MAD = 1.4826
+"""Standard deviation of a normal distribution whose median absolute deviation is 1."""
 
 
 def colour_gain(
@@ -33,32 +40,31 @@ def match_colour(
     return (mouth * colour_gain(mouth, base, lips, render)).clip(0, 255).astype(np.uint8)
 
 
-def paste_back(
-    frame: UInt8[np.ndarray, "h w 3"],
-    made: Float32[np.ndarray, "y x 3"],
-    mask: Float32[np.ndarray, "y x"],
-    box: tuple[int, int, int, int],
+def inner_mouth_light(own: float, wanted: float, render: RenderConfig) -> float:
+    """Factor for the brightness of the inner mouth, seen at opening `own` and warped to opening `wanted` (canonical
+    units): teeth that were in full light would else show as a bright line between closing lips."""
+    wanted = max(wanted, 0.0)
+    if own <= render.closing * max(wanted, 1.0) or wanted >= render.lit_opening:
+        return 1.0
+    return render.darkest + (1 - render.darkest) * wanted / render.lit_opening
+
+
+def darken_inner_mouth(
+    picture: UInt8[np.ndarray, "h w 3"],
+    inside: Float32[np.ndarray, "h w"],
+    own: float,
+    wanted: float,
+    render: RenderConfig,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The frame with `made` where `mask` is 1 and itself where it is 0; pixels without mask stay bit for bit."""
-    left, top, right, bottom = box
-    result = frame.copy()
-    region = result[top:bottom, left:right]
-    share = mask[..., None]
-    blended = np.round(made * share + region * (1 - share)).clip(0, 255).astype(np.uint8)
-    result[top:bottom, left:right] = np.where(share > 0, blended, region)
-    return result
-
-
-TILE = 512
-"""Side of the square of noise that grain is cut from."""
-MAD = 1.4826
-"""Standard deviations that a normal distribution's median absolute deviation is worth, inverted."""
+    """The picture with its inner mouth (mask `inside`, in [0, 1]) scaled by `inner_mouth_light`."""
+    light = inner_mouth_light(own, wanted, render)
+    return picture if light == 1 else (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)
 
 
 def blend_layers(
     layers: list[UInt8[np.ndarray, "y x 3"]], shares: Float32[np.ndarray, "y x l"], fine: float, render: RenderConfig
 ) -> Float32[np.ndarray, "y x 3"]:
-    """The layers in these shares (they sum to 1 a pixel), but with the detail of the leading one.
+    """The weighted sum of the layers (`shares` sum to 1 a pixel), with the fine detail of the layer of largest weight.
 
     Two bands (Burt and Adelson, "A multiresolution spline with application to image mosaics", ACM ToG 1983): what is
     coarser than `fine` pixels is the weighted mean, what is finer comes from whichever layer has the largest share.
@@ -79,8 +85,8 @@ def match_grain(
     seed: tuple[int, int],
     render: RenderConfig,
 ) -> Float32[np.ndarray, "y x 3"]:
-    """The made picture with as much grain on its `skin` as the frame has there: independent noise in each frame, the
-    same for the same `blueprint`."""
+    """The generated picture with as much grain on its `skin` as the frame has there: noise that is independent from
+    frame to frame and a function of `seed`."""
     if int(skin.sum()) < 64:
         return made
     wanted, own = grain(frame, skin), grain(made, skin)
@@ -92,8 +98,24 @@ def match_grain(
     return made + _noise()[rows[:, None], columns[None], None] * np.float32(min(lack, render.largest_grain))
 
 
+def paste_back(
+    frame: UInt8[np.ndarray, "h w 3"],
+    made: Float32[np.ndarray, "y x 3"],
+    mask: Float32[np.ndarray, "y x"],
+    box: tuple[int, int, int, int],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The frame with `made` where `mask` is 1; pixels whose mask is 0 stay bit for bit."""
+    left, top, right, bottom = box
+    result = frame.copy()
+    region = result[top:bottom, left:right]
+    share = mask[..., None]
+    blended = np.round(made * share + region * (1 - share)).clip(0, 255).astype(np.uint8)
+    result[top:bottom, left:right] = np.where(share > 0, blended, region)
+    return result
+
+
 def grain(picture: Float32[np.ndarray, "y x 3"] | UInt8[np.ndarray, "y x 3"], where: Bool[np.ndarray, "y x"]) -> float:
-    """Standard deviation of what is finer than a pixel or two in luminance, edges left out."""
+    """Robust standard deviation (grey levels) of luminance less its blur of one pixel; the median leaves edges out."""
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
     fine = (grey - cv2.GaussianBlur(grey, (0, 0), 1.0))[where]
     return float(np.median(np.abs(fine))) * MAD
@@ -106,24 +128,3 @@ def _noise() -> Float32[np.ndarray, "t t"]:
     noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.5), np.float32)
     fine = noise - cv2.GaussianBlur(noise, (0, 0), 1.0)
     return noise / (np.median(np.abs(fine)) * MAD)
-
-
-def inner_mouth_light(own: float, wanted: float, render: RenderConfig) -> float:
-    """Factor for the brightness of the inner mouth, seen at opening `own` and warped to opening `wanted` (canonical
-    units): teeth that were in full light would else show as a bright line between closing lips."""
-    wanted = max(wanted, 0.0)
-    if own <= render.closing * max(wanted, 1.0) or wanted >= render.lit_opening:
-        return 1.0
-    return render.darkest + (1 - render.darkest) * wanted / render.lit_opening
-
-
-def darken_inner_mouth(
-    picture: UInt8[np.ndarray, "h w 3"],
-    inside: Float32[np.ndarray, "h w"],
-    own: float,
-    wanted: float,
-    render: RenderConfig,
-) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture with its inner mouth (mask `inside`, in [0, 1]) scaled by `inner_mouth_light`."""
-    light = inner_mouth_light(own, wanted, render)
-    return picture if light == 1 else (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)

@@ -39,8 +39,8 @@ class Plan:
     lower:   wanted lower face, canonical
     sound:   embedding
     mouths:  of the bank
-    visibility:    how far the made mouth replaces the original, in [0, 1] (see visibility.measure_visibility)
-    occluders: what stands before the mouth in the video's frames
+    visibility:    how far the generated mouth replaces the original, in [0, 1] (see visibility.measure_visibility)
+    occluders: what lies in front of the mouth in the video's frames
     """
 
     lower: Float32[np.ndarray, "n m 3"]
@@ -54,12 +54,12 @@ class Plan:
 
 
 class LipSync:
-    """One person in one video, ready to say anything.
+    """One person in one video, prepared to be rendered with any sound.
 
     Args:
         model: the generator, in evaluation mode, on its device.
         video: tracked; long enough to cover every frame that `render` is given.
-        bank: the person's mouths; if not given, built from the video, which is then also watched for occluders.
+        bank: the person's mouths; if not given, built from the video, in which occluders are then looked for too.
         precision: of the refiner's arithmetic (see `runtime.choose_precision`).
     """
 
@@ -101,7 +101,7 @@ class LipSync:
         free = uncovered(occluders.covered)
         self.kept[(free == 0) & (self.kept == Kept.NOT)] = Kept.COVERED
         visibility = fade(np.minimum(self.visibility, free), self.video.cuts)[source]
-        # fading out, the made lips first take the original's shape, and then its pixels
+        # fading out, the lips first take the original's shape, and then its pixels
         for step in np.flatnonzero((visibility > 0) & (visibility < 1)):
             own = self._own(int(source[step]))[lower_points()]
             wanted[step] = own + max(0.0, 2 * visibility[step] - 1) * (wanted[step] - own)
@@ -116,8 +116,8 @@ class LipSync:
     ) -> UInt8[np.ndarray, "h w 3"]:
         """Output frame `step` of the plan, made on the video's frame number `source`.
 
-        `skin`: a place of the bank that lends the skin in the frame's stead; for measuring, where the frame must not
-        lend its own face. Frames whose visibility is 0 are returned as they are.
+        `skin`: a place of the bank whose picture is the base layer instead of the frame's own, for measurements in
+        which the frame must not be rendered from itself. Frames whose visibility is 0 are returned as they are.
         """
         weight = min(1.0, 2 * float(plan.visibility[step]))
         if weight == 0:
@@ -173,7 +173,7 @@ class LipSync:
         return find_occluders(self.video, self.appearance, self._turn, frames)
 
     def _own(self, source: int) -> Float32[np.ndarray, "468 3"]:
-        """The frame's own canonical mesh, without the detector's jitter."""
+        """The frame's own canonical mesh, steadied over its neighbours; an outlier is replaced by their median."""
         reach = self.settings.steady_frames
         near = np.arange(max(0, source - reach), min(len(self.video), source + reach + 1))
         near = near[self.video.track.visible[near]]

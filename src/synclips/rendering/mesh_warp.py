@@ -1,4 +1,8 @@
-"""Mesh to mesh at native resolution: one raster in crop space says where each layer's pixels come from."""
+"""Warps from mesh to mesh: which points speech moves, how far, without folds, and where each pixel comes from.
+
+One raster of the wanted mesh over a view of the face crop is shared by all layers of a frame; layers are sampled at the
+video's own resolution. Masks say where the generated face replaces the frame and where mouths may show.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -26,106 +30,18 @@ MIDDLE, SIDE = 30.0, 52.0
 sides lies the outline against the background, which speech does not move and a warp could tear (EXPERIMENTS.md,
 2026-11-24, "Stage 2, joint with the discriminator")."""
 EDGE_ON, FACING = 0.1, 0.5
-"""Cosines, seen from above, of the angle between the skin and the viewer: below the first nothing moves."""
+"""Cosines, seen from above, of the angle between the skin's normal and the viewer: below the first a point does not
+move, from the second on it moves fully."""
 NEAR_LIPS = 16.0
-"""Canonical units from the lips within which the way the skin faces matters less and less: lips always move."""
+"""Canonical units from the lips within which that limit is lifted smoothly: the lips themselves always move."""
 LEAST_AREA = 0.01
-"""Share of its area in the frame that a triangle keeps."""
+"""Share of its area in the frame that a triangle keeps at least."""
 STEPS = 60
-"""Times that corners are pushed at most."""
-
-
-def moving_share(rotation: Float64[np.ndarray, "3 3"], render: RenderConfig) -> Float32[np.ndarray, " v"]:
-    """How far each point of the extended mesh moves with speech when the head is turned so, in [0, 1]."""
-    normals = _normals() @ rotation.T
-    across = -normals[:, 2] / np.maximum(np.hypot(normals[:, 0], normals[:, 2]), 1e-6)
-    facing = smoothstep(((across - EDGE_ON) / (FACING - EDGE_ON)).astype(np.float32))
-    share = _frontal() * np.maximum(facing, near_lips())
-    if render.moving == "lips":
-        share = np.where(np.isin(np.arange(len(share)), LIPS), share, 0)
-    return np.concatenate([share, np.zeros(RING)]).astype(np.float32)
-
-
-def without_folds(own: Float32[np.ndarray, "v 2"], wanted: Float32[np.ndarray, "v 2"]) -> Float32[np.ndarray, "v 2"]:
-    """The wanted mesh (pixels), changed as little as it takes for no triangle to turn over.
-
-    Of what the frame itself shows the right way round, nothing is turned over in the result. Corners of a triangle
-    that would be are pushed across its edges (position-based dynamics: Mueller et al., 2007); if that does not settle,
-    all motion is drawn back towards the frame's own mesh.
-    """
-    corners = extended_triangles()
-    least = double_areas(own, corners) * LEAST_AREA
-    shown = least > 0
-    points = wanted.astype(np.float64)
-    for _ in range(STEPS):
-        short = np.flatnonzero(shown & (double_areas(points, corners) < least))
-        if len(short) == 0:
-            return points.astype(np.float32)
-        a, b, c = (points[corners[short, k]] for k in range(3))
-        slopes = np.stack([b - c, c - a, a - b])[..., ::-1] * [1, -1]  # of the area, by each corner
-        lack = least[short] - double_areas(points, corners[short])
-        push = slopes * (lack / np.maximum((slopes**2).sum(axis=(0, 2)), 1e-9))[None, :, None]
-        total, count = np.zeros_like(points), np.zeros((len(points), 1))
-        for k in range(3):
-            np.add.at(total, corners[short, k], push[k])
-            np.add.at(count, corners[short, k], 1)
-        points += 1.5 * total / np.maximum(count, 1)
-    for share in 0.5 ** np.arange(1, 8):
-        points = own + (wanted - own) * share
-        if not (shown & (double_areas(points, corners) < least / 2)).any():
-            return points.astype(np.float32)
-    return own
-
-
-def double_areas(
-    points: Float32[np.ndarray, "v 2"] | Float64[np.ndarray, "v 2"], corners: Int32[np.ndarray, "t 3"]
-) -> Float64[np.ndarray, " t"]:
-    """Twice each triangle's area, negative where it lies turned over."""
-    a, b, c = (points[corners[:, k]].astype(np.float64) for k in range(3))
-    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-
-
-@cache
-def _frontal() -> Float32[np.ndarray, " 468"]:
-    beside = np.abs(template()[:, 0] - MOUTH_CENTRE[0])
-    return (lower_weight() * (1 - smoothstep((beside - MIDDLE) / (SIDE - MIDDLE)))).astype(np.float32)
-
-
-@cache
-def near_lips(reach: float = NEAR_LIPS) -> Float32[np.ndarray, " 468"]:
-    """1 on the lips, falling to 0 at `reach` canonical units from them."""
-    points = template()[:, :2]
-    distance = np.linalg.norm(points[:, None] - points[None, LIPS], axis=2).min(axis=1)
-    return smoothstep((1 - distance / reach).astype(np.float32)).astype(np.float32)
-
-
-@cache
-def around_lips(reach: float) -> Float32[np.ndarray, " v"]:
-    """For each point of the extended mesh how far mouths and residual may show there: 1 about the lips, 0 at `reach`
-    canonical units from them."""
-    share = smoothstep(2 * near_lips(reach))
-    return np.concatenate([share, np.zeros(RING, np.float32)])
-
-
-@cache
-def _normals() -> Float64[np.ndarray, "468 3"]:
-    """Outward directions of the average face at each point, smoothed over the neighbouring points."""
-    points, corners = template().astype(np.float64), triangles()
-    a, b, c = (points[corners[:, k]] for k in range(3))
-    flat = np.cross(b - a, c - a)
-    for _ in range(3):
-        total = np.zeros_like(points)
-        for k in range(3):
-            np.add.at(total, corners[:, k], flat)
-        flat = total[corners].sum(axis=1)
-    total *= -np.sign(total[:, 2].sum())  # outward: towards the viewer, against z
-    return total / np.linalg.norm(total, axis=1, keepdims=True)
-
-
+"""Most iterations of `without_folds`."""
 UNSEEN = 0.02
-"""Share of the made face below which the frame is not touched at all."""
+"""Value of the face mask below which the frame is not changed at all."""
 SMALLEST_GAP = 0.25
-"""Canonical units that the inner lips keep apart: a crossed pair would turn triangles over and tear the mouth."""
+"""Canonical units that the inner lips keep apart: crossed lips would fold triangles and tear the mouth."""
 
 
 @dataclass(frozen=True)
@@ -142,42 +58,6 @@ class Layout:
     lips: Float32[np.ndarray, "2 h w"]
     face: Float32[np.ndarray, "h w"]
     spoken: Float32[np.ndarray, "h w"]
-
-
-def lay_out(
-    points: Float32[np.ndarray, "v 2"],
-    view: View,
-    render: RenderConfig,
-    share: Float32[np.ndarray, " v"] | None = None,
-) -> Layout:
-    """The layout of a wanted mesh, `points` in the view's pixels, for training and for rendering.
-
-    `share`: how far each point moves with speech (see `moving_share`). Where a triangle lies turned over the frame is
-    kept.
-    """
-    raster = rasterise(points, view.height, view.width)
-    face = face_mask(raster, share) * _soft(~raster.turned)
-    face = np.maximum(face - UNSEEN, 0) / (1 - UNSEEN)
-    spoken = raster.interpolate(around_lips(render.spoken_reach)[:, None])[..., 0]
-    return Layout(raster, lip_masks(points, view.height, view.width), face, spoken)
-
-
-def painted_region(spoken: Float32[np.ndarray, "h w"], border: int = 6) -> Float32[np.ndarray, "h w"]:
-    """Where mouths and residual may show in the refiner's view: `spoken`, falling to 0 over the view's outermost
-    pixels."""
-    height, width = spoken.shape
-    y = np.minimum(np.arange(height), np.arange(height)[::-1])
-    x = np.minimum(np.arange(width), np.arange(width)[::-1])
-    return np.clip(np.minimum(y[:, None], x[None]) / border, 0, 1).astype(np.float32) * spoken
-
-
-def wanted_mesh(
-    own: Float32[np.ndarray, "468 3"], lower: Float32[np.ndarray, "m 3"], share: Float32[np.ndarray, " v"]
-) -> Float32[np.ndarray, "468 3"]:
-    """A frame's own canonical mesh with its lower face brought towards `lower`, each point as far as it moves."""
-    wanted, index = own.copy(), lower_points()
-    wanted[index] += share[index, None] * (lower - own[index])
-    return wanted
 
 
 @dataclass(frozen=True)
@@ -218,6 +98,86 @@ class Warp(Layout):
         )
 
 
+def moving_share(rotation: Float64[np.ndarray, "3 3"], render: RenderConfig) -> Float32[np.ndarray, " v"]:
+    """How far each point of the extended mesh moves with speech when the head is turned so, in [0, 1]."""
+    normals = _normals() @ rotation.T
+    across = -normals[:, 2] / np.maximum(np.hypot(normals[:, 0], normals[:, 2]), 1e-6)
+    facing = smoothstep(((across - EDGE_ON) / (FACING - EDGE_ON)).astype(np.float32))
+    share = _frontal() * np.maximum(facing, near_lips())
+    if render.moving == "lips":
+        share = np.where(np.isin(np.arange(len(share)), LIPS), share, 0)
+    return np.concatenate([share, np.zeros(RING)]).astype(np.float32)
+
+
+def wanted_mesh(
+    own: Float32[np.ndarray, "468 3"], lower: Float32[np.ndarray, "m 3"], share: Float32[np.ndarray, " v"]
+) -> Float32[np.ndarray, "468 3"]:
+    """A frame's own canonical mesh with its lower face brought towards `lower`, each point as far as it moves."""
+    wanted, index = own.copy(), lower_points()
+    wanted[index] += share[index, None] * (lower - own[index])
+    return wanted
+
+
+def keep_lips_apart(lower: Float32[np.ndarray, "m 3"], position: np.ndarray) -> Float32[np.ndarray, "m 3"]:
+    """The lower face with its inner lips `SMALLEST_GAP` apart; `position`: the inner lips' places in `lower`."""
+    half = len(INNER_LIPS) // 2
+    upper, below = position[1:half], position[:half:-1][: half - 1]
+    overlap = np.maximum(0, SMALLEST_GAP - (lower[below, 1] - lower[upper, 1])) / 2
+    result = lower.copy()
+    result[upper, 1] -= overlap
+    result[below, 1] += overlap
+    return result
+
+
+def without_folds(own: Float32[np.ndarray, "v 2"], wanted: Float32[np.ndarray, "v 2"]) -> Float32[np.ndarray, "v 2"]:
+    """The wanted mesh (pixels), changed so that no triangle folds over that the frame's `own` mesh shows unfolded.
+
+    Corners of a triangle whose signed area is below `LEAST_AREA` of its own are moved along the area's gradient
+    (position-based dynamics: Mueller et al., "Position based dynamics", 2007). If that does not converge in `STEPS`
+    iterations, the whole motion is scaled down towards the frame's own mesh.
+    """
+    corners = extended_triangles()
+    least = double_areas(own, corners) * LEAST_AREA
+    shown = least > 0
+    points = wanted.astype(np.float64)
+    for _ in range(STEPS):
+        short = np.flatnonzero(shown & (double_areas(points, corners) < least))
+        if len(short) == 0:
+            return points.astype(np.float32)
+        a, b, c = (points[corners[short, k]] for k in range(3))
+        slopes = np.stack([b - c, c - a, a - b])[..., ::-1] * [1, -1]  # of the area, by each corner
+        lack = least[short] - double_areas(points, corners[short])
+        push = slopes * (lack / np.maximum((slopes**2).sum(axis=(0, 2)), 1e-9))[None, :, None]
+        total, count = np.zeros_like(points), np.zeros((len(points), 1))
+        for k in range(3):
+            np.add.at(total, corners[short, k], push[k])
+            np.add.at(count, corners[short, k], 1)
+        points += 1.5 * total / np.maximum(count, 1)
+    for share in 0.5 ** np.arange(1, 8):
+        points = own + (wanted - own) * share
+        if not (shown & (double_areas(points, corners) < least / 2)).any():
+            return points.astype(np.float32)
+    return own
+
+
+def lay_out(
+    points: Float32[np.ndarray, "v 2"],
+    view: View,
+    render: RenderConfig,
+    share: Float32[np.ndarray, " v"] | None = None,
+) -> Layout:
+    """The layout of a wanted mesh, `points` in the view's pixels, for training and for rendering.
+
+    `share`: how far each point moves with speech (see `moving_share`). Where a triangle is folded over the frame is
+    kept.
+    """
+    raster = rasterise(points, view.height, view.width)
+    face = face_mask(raster, share) * _soft(~raster.turned)
+    face = np.maximum(face - UNSEEN, 0) / (1 - UNSEEN)
+    spoken = raster.interpolate(around_lips(render.spoken_reach)[:, None])[..., 0]
+    return Layout(raster, lip_masks(points, view.height, view.width), face, spoken)
+
+
 def prepare_warp(
     points: Float32[np.ndarray, "v 2"],
     alignment: Float64[np.ndarray, "2 3"],
@@ -251,15 +211,10 @@ def prepare_warp(
     )
 
 
-def into_view(points: Float32[np.ndarray, "v 2"], alignment: Float64[np.ndarray, "2 3"]) -> Float32[np.ndarray, "v 2"]:
-    """Points of the frame in WARP_VIEW's pixels."""
-    return (points @ alignment[:, :2].T + alignment[:, 2] - [WARP_VIEW.left, WARP_VIEW.top]).astype(np.float32)
-
-
 def warp_image(
     warp: Warp, source: UInt8[np.ndarray, "h w 3"], points: Float32[np.ndarray, "v 2"]
 ) -> UInt8[np.ndarray, "y x 3"]:
-    """The source's pixels carried over to the wanted mesh, for every pixel of the warp's box.
+    """The source's pixels warped to the wanted mesh, for every pixel of the warp's box (bicubic).
 
     `points` are the extended mesh in the source's pixels.
     """
@@ -267,15 +222,63 @@ def warp_image(
     return cv2.remap(source, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def keep_lips_apart(lower: Float32[np.ndarray, "m 3"], position: np.ndarray) -> Float32[np.ndarray, "m 3"]:
-    """The lower face with its inner lips not crossed; `position` are the inner lips' places in `lower`."""
-    half = len(INNER_LIPS) // 2
-    upper, below = position[1:half], position[:half:-1][: half - 1]
-    overlap = np.maximum(0, SMALLEST_GAP - (lower[below, 1] - lower[upper, 1])) / 2
-    result = lower.copy()
-    result[upper, 1] -= overlap
-    result[below, 1] += overlap
-    return result
+def painted_region(spoken: Float32[np.ndarray, "h w"], border: int = 6) -> Float32[np.ndarray, "h w"]:
+    """Where mouths and residual may show in the refiner's view: `spoken`, falling to 0 over the view's outermost
+    pixels."""
+    height, width = spoken.shape
+    y = np.minimum(np.arange(height), np.arange(height)[::-1])
+    x = np.minimum(np.arange(width), np.arange(width)[::-1])
+    return np.clip(np.minimum(y[:, None], x[None]) / border, 0, 1).astype(np.float32) * spoken
+
+
+def into_view(points: Float32[np.ndarray, "v 2"], alignment: Float64[np.ndarray, "2 3"]) -> Float32[np.ndarray, "v 2"]:
+    """Points of the frame in WARP_VIEW's pixels."""
+    return (points @ alignment[:, :2].T + alignment[:, 2] - [WARP_VIEW.left, WARP_VIEW.top]).astype(np.float32)
+
+
+def double_areas(
+    points: Float32[np.ndarray, "v 2"] | Float64[np.ndarray, "v 2"], corners: Int32[np.ndarray, "t 3"]
+) -> Float64[np.ndarray, " t"]:
+    """Twice each triangle's signed area, negative where it is folded over."""
+    a, b, c = (points[corners[:, k]].astype(np.float64) for k in range(3))
+    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+
+
+@cache
+def near_lips(reach: float = NEAR_LIPS) -> Float32[np.ndarray, " 468"]:
+    """1 on the lips, falling to 0 at `reach` canonical units from them."""
+    points = template()[:, :2]
+    distance = np.linalg.norm(points[:, None] - points[None, LIPS], axis=2).min(axis=1)
+    return smoothstep((1 - distance / reach).astype(np.float32)).astype(np.float32)
+
+
+@cache
+def around_lips(reach: float) -> Float32[np.ndarray, " v"]:
+    """For each point of the extended mesh how far mouths and residual may show there: 1 about the lips, 0 at `reach`
+    canonical units from them."""
+    share = smoothstep(2 * near_lips(reach))
+    return np.concatenate([share, np.zeros(RING, np.float32)])
+
+
+@cache
+def _frontal() -> Float32[np.ndarray, " 468"]:
+    beside = np.abs(template()[:, 0] - MOUTH_CENTRE[0])
+    return (lower_weight() * (1 - smoothstep((beside - MIDDLE) / (SIDE - MIDDLE)))).astype(np.float32)
+
+
+@cache
+def _normals() -> Float64[np.ndarray, "468 3"]:
+    """Outward directions of the average face at each point, smoothed over the neighbouring points."""
+    points, corners = template().astype(np.float64), triangles()
+    a, b, c = (points[corners[:, k]] for k in range(3))
+    flat = np.cross(b - a, c - a)
+    for _ in range(3):
+        total = np.zeros_like(points)
+        for k in range(3):
+            np.add.at(total, corners[:, k], flat)
+        flat = total[corners].sum(axis=1)
+    total *= -np.sign(total[:, 2].sum())  # outward: towards the viewer, against z
+    return total / np.linalg.norm(total, axis=1, keepdims=True)
 
 
 def _extent(face: Float32[np.ndarray, "h w"]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -291,5 +294,5 @@ def _extent(face: Float32[np.ndarray, "h w"]) -> tuple[tuple[int, int], tuple[in
 
 
 def _soft(allowed: Bool[np.ndarray, "h w"], reach: int = 3) -> Float32[np.ndarray, "h w"]:
-    """1 within, falling to 0 at the border: nothing outside is touched."""
+    """1 inside `allowed`, falling to 0 over its outermost `reach` pixels."""
     return np.clip(cv2.distanceTransform(allowed.astype(np.uint8), cv2.DIST_L2, 3) / reach, 0, 1)

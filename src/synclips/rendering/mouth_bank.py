@@ -1,4 +1,4 @@
-"""The person's own mouths, at their own resolution, and which of them serves which frame."""
+"""The bank of the person's own mouths, at the video's resolution, and the choice of mouths for each frame."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class MouthBank(MouthShapes):
     mouths: tuple[Mouth, ...]
 
     def without(self, frames: range) -> "MouthBank":
-        """The bank less the mouths of some frames (so that a frame to be measured does not lend its own)."""
+        """The bank without the mouths of some frames, so that a frame that is measured is not rendered from itself."""
         kept = np.array([int(f) not in frames for f in self.frames])
         mouths = tuple(m for m, k in zip(self.mouths, kept, strict=True) if k)
         return MouthBank(self.frames[kept], self.lower[kept], self.turn[kept], mouths)
@@ -156,7 +156,7 @@ def _runs(total: int, count: int, length: int = 8) -> np.ndarray:
 
 
 def _boxes(video: TrackedVideo) -> Int64[np.ndarray, "n 4"]:
-    """For each frame left, top, right, bottom of what a warp may read, within the frame."""
+    """For each frame the rectangle that a warp may read (left, top, right, bottom), clipped to the frame."""
     view = WARP_VIEW
     corners = np.array(
         [[view.left, view.top], [view.right, view.top], [view.left, view.bottom], [view.right, view.bottom]]
@@ -170,7 +170,7 @@ def _boxes(video: TrackedVideo) -> Int64[np.ndarray, "n 4"]:
 def _pictures(
     video: TrackedVideo, chosen: np.ndarray, boxes: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Index, cut-out and the five crops around each chosen frame, in one pass over the frames that are needed."""
+    """Index, cut-out and the five crops around each chosen frame, in one pass over the frames."""
     around = (chosen[:, None] + np.arange(5) - 2).clip(0, len(video) - 1)
     needed = np.unique(around)
     crops: dict[int, np.ndarray] = {}

@@ -18,11 +18,11 @@ from synclips.tracking.face_models import BoxNetwork, Region
 from synclips.tracking.tracked_video import TrackedVideo
 
 AROUND: Final = 5
-"""Mouths looked at, nearest to a frame, whose majority says how that frame is."""
+"""Checked mouths nearest to a frame, whose majority decides about that frame."""
 TRIED: Final = 48
-"""Mouths of the bank, spread over it, that are looked at."""
+"""Mouths of the bank, spread over it, that are checked."""
 TURNED_OVER: Final = 9
-"""Frames, spread over the doubtful ones, that are looked at upside down."""
+"""Frames, spread over the doubtful ones, in which a face is searched for upside down too."""
 SURE: Final = 0.82
 """Score of a face in its crop from which nothing is the matter: .71 to .93 in 28 videos of 26 people, .14 to .77 with a
 mask drawn over them, .25 to .79 where a mesh was fitted to the video turned over."""

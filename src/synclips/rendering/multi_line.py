@@ -1,4 +1,4 @@
-"""Several lines in one video: a mouth is made only while its face says one, and fades to the original around it."""
+"""Several lines in one video: a mouth is generated only during its face's lines, with a fade on either side."""
 
 from copy import copy
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
-"""A hand or a microphone before the mouth: where a frame does not look as this person's lower face does.
+"""Occluders of the mouth (a hand, a microphone): where a frame's lower face differs from the person's others.
 
-Every frame's lower face is laid out flat by the mesh (a texture, as of an unfolded mask), so that lips lie on lips
-however the head is turned. It is compared with the textures of the bank's mouths that are most alike in shape and pose:
-their median is what the frame should look like, their spread how much that varies. What differs coherently, over an
-area and over frames, is something in front.
+Every frame's lower face is warped by the mesh to one texture, so that lips lie on lips whatever the head pose. It is
+compared with the textures of the bank's mouths that are most similar in shape and pose: their median is the expected
+texture, their spread its tolerance. What differs coherently, over an area and over frames, is an occluder.
 """
 
 from collections.abc import Iterator
@@ -26,23 +25,23 @@ HEIGHT, WIDTH = 49, 63
 LEFT, TOP, DENSITY = 22.0, 60.0, 0.75
 """Canonical position of its corner, and texels a canonical unit."""
 ALIKE = 15
-"""Mouths that say how a frame should look."""
+"""Most similar mouths from which the expected texture is computed."""
 FEWEST = 30
-"""Mouths with which a bank knows its person; with fewer nothing is taken for an occluder."""
+"""Mouths that a bank must have for occluders to be looked for."""
 TOLERANCE = np.array([9.0, 3.5, 3.5], np.float32)
-"""Differences in L, a, b (OpenCV's 8-bit scale) that mean nothing, beyond 1.5 spreads of the mouths alike."""
+"""Differences in L, a, b (OpenCV's 8-bit scale) that are tolerated beyond 1.5 spreads of the similar mouths."""
 CHROMA = np.array([1.0, 2.0, 2.0], np.float32)
-"""What a difference in L, a, b counts."""
+"""Weights of differences in L, a, b."""
 TURN_COUNTS = 60.0
-"""Squared canonical units of lip shape that a squared radian of head pose counts, when mouths alike are looked for."""
+"""Squared canonical units of lip shape that a squared radian of head pose counts in the search for them."""
 FAR = 6.0
-"""Squared canonical units off the mouths alike at which the tolerance doubles."""
+"""Squared canonical units of distance to the similar mouths at which the tolerance doubles."""
 WEAK, STRONG = 3.0, 14.0
-"""Differences that belong to an occluder, and that only an occluder has."""
+"""Differences from which texels may belong to an occluder, and from which they are its core."""
 LEAST_AREA, LEAST_CORE = 40, 15
-"""Texels that an occluder covers, and in which it differs strongly."""
+"""Least number of an occluder's texels, and of those in its core."""
 MOST_COVERED = 0.1
-"""Share of its lips covered from which a mouth of the bank lends itself no more."""
+"""Share of its lips covered from which a mouth of the bank is not used."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Appearance:
         lips: Float32[np.ndarray, " p"],
         turn: Float64[np.ndarray, " 3"],
     ) -> Float32[np.ndarray, "h w"]:
-        """How far each texel of a frame lies off what is expected there, beyond what means nothing."""
+        """How far each texel of a frame differs from what is expected there, beyond the tolerance."""
         off = ((self.lips - lips) ** 2).mean(axis=1) + TURN_COUNTS * ((self.turn - turn) ** 2).sum(axis=1)
         near = np.abs(self.frames - frame) <= min(12, len(self.frames) // 30)
         off = np.where(near | self.occluded, np.inf, off)
@@ -83,7 +82,7 @@ class Appearance:
 
 @dataclass(frozen=True)
 class Occluders:
-    """What stands before the lower face. masks: by frame, only where there is something; covered: share of the lips."""
+    """What occludes the lower face. masks: by frame, only where there is something; covered: share of the lips."""
 
     masks: dict[int, Bool[np.ndarray, "49 63"]]
     covered: Float32[np.ndarray, " n"]
@@ -99,7 +98,7 @@ class Occluders:
 
 
 def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
-    """How the person of a bank looks; mouths that something stands before are found and marked."""
+    """The textures of a bank's mouths; occluded mouths are found and marked."""
     lips, points = _lips(video, bank.frames), crop_points(video, bank.frames)
     crops = (mouth.crops[len(mouth.crops) // 2] for mouth in bank.mouths)
     textures = np.stack([_texture(crop, at) for crop, at in zip(crops, points, strict=True)])
@@ -116,9 +115,9 @@ def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
 def find_occluders(
     video: TrackedVideo, appearance: Appearance, turn: Float64[np.ndarray, "n 3"], frames: Int64[np.ndarray, " k"]
 ) -> Occluders:
-    """What stands before the lower face in some frames (ascending) of a video; `turn`: rotation vectors of all.
+    """What occludes the lower face in some frames (ascending) of a video; `turn`: rotation vectors of all.
 
-    Something seen in one frame must be seen in half of its neighbours too.
+    An occluder found in one frame must overlap one in half of its neighbours.
     """
     masks: dict[int, np.ndarray] = {}
     covered = np.zeros(len(video), np.float32)
@@ -162,7 +161,7 @@ def _share_of_lips(mask: Bool[np.ndarray, "h w"]) -> float:
 
 
 def _texture(crop: UInt8[np.ndarray, "144 144 3"], points: Float32[np.ndarray, "v 2"]) -> Float32[np.ndarray, "a 3"]:
-    """The lower face laid out flat, in Lab; `points`: the extended mesh in the crop's pixels."""
+    """The lower face's texture, in Lab; `points`: the extended mesh in the crop's pixels."""
     at = _flat().interpolate(points)
     smooth = cv2.GaussianBlur(crop, (0, 0), 1.0)
     flat = cv2.remap(smooth, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -201,7 +200,7 @@ def _area() -> Bool[np.ndarray, "h w"]:
 
 @cache
 def _nearest() -> tuple[np.ndarray, np.ndarray]:
-    """For each texel the nearest of those compared: what covers the chin goes on below it."""
+    """For each texel the nearest of those that are compared: an occluder of the chin is continued below it."""
     from scipy.ndimage import distance_transform_edt
 
     rows, columns = distance_transform_edt(~_area(), return_distances=False, return_indices=True)

@@ -27,9 +27,9 @@ Model = Generator | BlueprintModel
 
 @runtime_checkable
 class Renderer(Protocol):
-    """One person in one video, ready to say anything.
+    """One person in one video, prepared to be rendered with any sound.
 
-    `visibility`: how far the made mouth may replace the original in each of the video's frames, in [0, 1]; lower it
+    `visibility`: how far a generated mouth may replace the original in each of the video's frames, in [0, 1]; lower it
     before anything is planned where the original is to stay.
     `kept`: why a frame keeps the original (`synclips.rendering.visibility.Kept`), as far as is known: what stands
     before a mouth is found when a frame is planned.

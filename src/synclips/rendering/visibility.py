@@ -1,4 +1,4 @@
-"""In which frames the mouth can be made at all. Where it cannot the original stays, and it is faded to, not cut to.
+"""In which frames the mouth can be generated. Where it cannot, the original is kept, with a fade to and from it.
 
 A frame's weight falls from 1 to 0 as the mouth turns away so far that its triangles lie edge-on, as the face becomes
 too small, as the mouth leaves the picture, and as the points found there stop looking like this person's face.
@@ -30,9 +30,9 @@ STRANGE = (4.5, 8.0)
 MISPLACED = (14.0, 22.0)
 """Canonical units by which the middle of the lips lies off the person's usual place."""
 COVERED = (0.35, 0.6)
-"""Share of the lips that something stands before."""
+"""Share of the lips that is occluded."""
 FADE = 8
-"""Frames from the original to a wholly made frame, at least."""
+"""Least number of frames of a fade between the original and a wholly generated mouth."""
 CHUNK = 500
 FEWEST_A_SECOND: Final = 6.0
 """Frames a second below which no mouth is made: lips would jump, and be late."""
@@ -67,14 +67,14 @@ _BECAUSE: Final = {
 
 
 def measure_visibility(video: TrackedVideo, cuts: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, " n"]:
-    """For each frame of a tracked video how far the made mouth may replace the original, in [0, 1].
+    """For each frame of a tracked video how far the generated mouth may replace the original, in [0, 1].
 
     It changes by at most 1 / FADE from frame to frame, except at `cuts` (frames that begin a new shot), and is 0
     wherever no usable face is.
     """
     weight = _demands(video).min(axis=0)
     weight[~video.track.visible | sparse(video.times)] = 0
-    # one frame alone between good ones is the detector's slip: its neighbours' mesh serves (see LipSync)
+    # one bad frame alone between good ones is a detection error: its neighbours' mesh is used (see LipSync)
     between = np.minimum(weight[:-2], weight[2:]) * video.track.visible[1:-1]
     weight[1:-1] = np.maximum(weight[1:-1], between)
     return fade(weight, cuts)

@@ -1,1 +1,1 @@
-"""Where faces are in a video, and whose they are."""
+"""Face detection and tracking: meshes in every frame, identities, and the cache of detections."""

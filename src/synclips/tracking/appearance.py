@@ -1,4 +1,4 @@
-"""What a face looks like from afar: enough to tell the people of one video apart, not to know anybody again."""
+"""Coarse appearance of head, hair and collar: distinguishes the people of one video; no biometric identification."""
 
 from functools import cache
 from typing import Final
@@ -10,7 +10,7 @@ from synclips.media.shots import coarse_picture
 
 ROWS, COLUMNS = 14, 12
 LOOK: Final = ROWS * COLUMNS * 3
-"""Numbers in a look."""
+"""Values of an appearance vector (a "look")."""
 UNIT: Final = 40.0
 """Grey levels that make a difference of 1."""
 
@@ -31,9 +31,9 @@ def look_of(image: UInt8[np.ndarray, "h w 3"], points: Float32[np.ndarray, "468 
 
 
 def difference(a: Float32[np.ndarray, " 504"], b: Float32[np.ndarray, " 504"]) -> float:
-    """How unlike two looks are where both show something; two people differ by about 1 or more.
+    """Distance of two looks over the parts that both show; of two people it is about 1 or more.
 
-    Brightness over all does not count, and what is beside the head, the background, only little.
+    Overall brightness does not count, and the background beside the head only little.
     """
     apart = (a - b).reshape(ROWS, COLUMNS, 3)
     weight = _weight() * np.isfinite(apart[..., 0])

@@ -1,7 +1,7 @@
-"""What was seen of a video is kept: the second line for the same video costs no detection.
+"""The cache of detections, for dubbing and for evaluation: a video is searched for faces once.
 
-An entry is named after the video's content and the detector, never after its path. Whatever is wrong with the cache -
-damaged, unwritable, full - costs only time: the video is looked at again.
+An entry is named after the video's content and the detector, never after its path. A damaged, unwritable or full cache
+is no error: the video is then searched again.
 """
 
 import contextlib
@@ -36,11 +36,12 @@ _BLOCK: Final = 1 << 16
 _BLOCKS: Final = 24
 _SUFFIX: Final = ".faces"
 _END: Final = b"synclips"
+_EPSILON: Final = 1e-6
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What was seen of a video's first `reach` seconds (infinite: of all of it)."""
+    """The faces of a video's first `reach` seconds (infinite: of all of it)."""
 
     detections: Detections
     reach: float
@@ -69,7 +70,7 @@ class TrackCache:
         return entry
 
     def save(self, video: Path, entry: Entry, look: str = "") -> None:
-        """Keep an entry in the place of an earlier one, and let go of what is beyond the limit."""
+        """Keep an entry in the place of an earlier one, and remove the least recently used beyond the limit."""
         with contextlib.suppress(OSError, OutputError):
             with atomic_path(self._path(video, look)) as temporary, temporary.open("wb") as file:
                 _write(file, entry)
@@ -100,9 +101,9 @@ def detect_video(
     detectors: Callable[[], FaceDetector] = lambda: FaceMeshDetector(faces=MOST_FACES),
     on_progress: Progress = silent,
 ) -> Detections:
-    """Every face in a video's frames before `stop` seconds (None: in all). What the cache knows is not looked at again.
+    """Every face in a video's frames before `stop` seconds (None: in all). Cached frames are not searched again.
 
-    A cached look that ends earlier, an interrupted one too, is gone on with; the detector then starts afresh there.
+    A cached entry that ends earlier, also of an interrupted search, is continued; the detector starts afresh there.
 
     Raises:
         MediaError: the video cannot be read.
@@ -128,7 +129,7 @@ def detect_at_rate(
     cache: TrackCache | None = None,
     on_progress: Progress = silent,
 ) -> Detections:
-    """The largest face in each of a video's frames at 25 a second, kept and gone on with as by `detect_video`.
+    """The largest face in each of a video's frames at 25 a second, cached and continued as by `detect_video`.
 
     Raises:
         MediaError: the video cannot be read.
@@ -192,9 +193,6 @@ def fingerprint(video: Path, look: str = "") -> str:
             file.seek(max(size - _BLOCK, 0) * number // (_BLOCKS - 1))
             digest.update(file.read(_BLOCK))
     return digest.hexdigest()[:32]
-
-
-_EPSILON: Final = 1e-6
 
 
 class _Until:

@@ -1,7 +1,7 @@
-"""Every face of every frame, as the detector saw them: the costly part, done once and kept.
+"""Every detected face of every frame: the costly part, done once and cached (detection_cache).
 
-Who is who (synclips.tracking.identities) is told from these alone. Small in memory however long the video: what is
-known of each face lies in a temporary file.
+Identities (synclips.tracking.identities) are computed from these alone. Memory does not grow with the video: the
+records of the faces lie in a temporary file.
 """
 
 import tempfile
@@ -35,8 +35,8 @@ class Detections:
 
     times:    seconds of each frame
     cuts:     the frames that begin a shot, except the first
-    frame:    for each sighting the number of its frame; never falls
-    records:  for each sighting a RECORD (a mapped file)
+    frame:    for each detection the number of its frame; ascending
+    records:  for each detection a RECORD (a mapped file)
     """
 
     times: Float64[np.ndarray, " n"]

@@ -1,9 +1,9 @@
-"""Who is who: the detections of a video become one track for each person.
+"""Identities: the detections of a video are linked into one track for each person.
 
-Two steps. Within a shot, faces are matched from frame to frame by where they should be by now (constant velocity),
-how large they are and what they look like, all at once (the Hungarian method; Kuhn, 1955), as in DeepSORT (Wojke,
-Bewley and Paulus, "Simple online and realtime tracking with a deep association metric", ICIP 2017). What breaks off
-at a gap, a crossing or a cut is then joined to the person whom it looks most like, never to one who is in the picture
+Two steps. Within a shot, faces are matched from frame to frame by their predicted place (constant velocity),
+size and appearance, all at once (the Hungarian method; Kuhn, 1955), as in DeepSORT (Wojke,
+Bewley and Paulus, "Simple online and realtime tracking with a deep association metric", ICIP 2017). Tracklets that
+end at a gap, a crossing or a cut are then joined to the person of most similar appearance, never to one who is visible
 at the same time.
 """
 
@@ -31,9 +31,9 @@ ALIKE: Final = 0.75
 """Difference of two looks below which they are one person's: close-up or not, GRID's people differ from themselves
 by 0.2 to 0.8, from others by 0.8 to 3."""
 RETURN: Final = 50
-"""Frames within which a face that comes back to the place where it was lost counts as twice as alike."""
+"""Frames within which the distance of a face that reappears where it was lost is halved."""
 FEWEST: Final = 5
-"""Frames that make a person; less is a false alarm, unless there is nothing else."""
+"""Frames of a person at least; fewer are taken for a false detection, unless there is nothing else."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def link_faces(detections: Detections, boxes: Boxes | None = None) -> list[Ident
 
 @dataclass(frozen=True)
 class _Seen:
-    """One sighting."""
+    """One detection."""
 
     row: int
     frame: int
@@ -105,12 +105,12 @@ class _Seen:
         return float(np.hypot(*(self.centre - place))) / max(self.size, size)
 
     def zoom(self, size: float) -> float:
-        """How different in size it is."""
+        """Absolute logarithm of the ratio of sizes."""
         return abs(float(np.log(self.size / size)))
 
 
 class _Tracklet:
-    """A face followed through a part of one shot without doubt."""
+    """A face tracked through a part of one shot."""
 
     def __init__(self, shot: int, seen: _Seen) -> None:
         self.shot = shot
@@ -132,7 +132,7 @@ class _Tracklet:
         return slice(self.first.frame, self.last.frame + 1)
 
     def cost(self, seen: _Seen) -> float:
-        """How ill a sighting goes with this piece; infinite if it cannot be the same face."""
+        """Cost of adding a detection to this tracklet; infinite if it cannot be the same face."""
         gap = seen.frame - self.last.frame
         away = seen.away(self.last.centre + self.velocity * gap, self.last.size)
         zoom = seen.zoom(self.last.size)
@@ -141,7 +141,7 @@ class _Tracklet:
         return away + zoom + difference(self.looks.look, seen.look)
 
     def returns(self, other: "_Tracklet") -> bool:
-        """Whether of two pieces of one shot the later begins soon after, and where, the earlier ends."""
+        """Whether of two tracklets of one shot the later begins soon after, and where, the earlier ends."""
         before, after = (self, other) if self.first.frame < other.first.frame else (other, self)
         lost, found = before.last, after.first
         soon = self.shot == other.shot and found.frame - lost.frame <= RETURN
@@ -179,7 +179,7 @@ def _cheapest(cost: Float64[np.ndarray, "p k"]) -> dict[int, int]:
 
 
 class _Person:
-    """The pieces of one person so far."""
+    """The tracklets of one person so far."""
 
     def __init__(self, piece: _Tracklet, frames: int) -> None:
         self.pieces: list[_Tracklet] = []
@@ -197,7 +197,7 @@ class _Person:
         return np.sort(np.concatenate([np.array(piece.rows, np.int64) for piece in self.pieces]))
 
     def unlike(self, piece: _Tracklet) -> float:
-        """How unlike this person a piece is; infinite if both are in the picture at once."""
+        """Appearance distance of a tracklet to this person; infinite if both are visible at once."""
         if self.present[piece.frames].any():
             return np.inf
         unlike = difference(self.looks.look, piece.looks.look)
@@ -205,7 +205,7 @@ class _Person:
 
 
 def _join(pieces: list[_Tracklet], frames: int) -> list[_Person]:
-    """The longest pieces choose first; only long ones make a person."""
+    """Tracklets joined into people, the longest first; only long ones start a new person."""
     fewest = FEWEST if any(len(piece.rows) >= FEWEST for piece in pieces) else 1
     people: list[_Person] = []
     for piece in sorted(pieces, key=lambda piece: (-len(piece.rows), piece.first.frame)):

@@ -1,4 +1,4 @@
-"""Which of several people a line is put into the mouth of, and whether that face is of use."""
+"""Which of several faces is dubbed, and whether it can be."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ STILL: Final = 0.0012
 """Motion of a mesh, in its own size, below which it is a picture's. Measured: pictures .0007 at most, people who sit
 still .0020 and more (EXPERIMENTS.md, 2026-11-28)."""
 _GROUPS, _GROUP = 30, 6
-"""Detections that motion is judged by: groups spread over the video, of successive ones, whose means are compared."""
+"""Detections that motion is measured on: groups spread over the video, of successive ones, whose means are compared."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One face through the frames of a video: detections joined, short gaps bridged."""
+"""The track of one face through the frames of a video: short gaps between detections are interpolated."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -19,11 +19,11 @@ from synclips.runtime import autocast
 from synclips.training.loop import GanStage, Means
 
 LENGTH = 10
-"""Frames painted of each clip a step."""
+"""Frames generated of each clip in a step."""
 
 
 class BlueprintFinetuneStage(GanStage):
-    """L1 and the adversary, as `run_stage` wants it. Starts from stage 1's encoders."""
+    """L1 and adversarial losses, as `run_stage` wants it. Starts from stage 1's encoders."""
 
     name = "finetune"
     model: BlueprintModel
@@ -60,10 +60,10 @@ class BlueprintFinetuneStage(GanStage):
             )
             (loss_d / self.config.accumulate).backward()
             self.discriminator.requires_grad_(False)
-            judged = self.discriminator(made)
+            logits = self.discriminator(made)
             losses = {
                 "pixel": F.l1_loss(made, real),
-                "adversarial": F.binary_cross_entropy_with_logits(judged, torch.ones_like(judged)),
+                "adversarial": F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits)),
             }
             (weighted_sum(losses, self.recipe.loss) / self.config.accumulate).backward()
             figures.add({name: value.item() for name, value in losses.items()} | {"discriminator": loss_d.item()})
@@ -73,7 +73,7 @@ class BlueprintFinetuneStage(GanStage):
         return figures.values()
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """PSNR of the painted pictures on held-out clips."""
+        """PSNR (dB) of the generated pictures on held-out clips."""
         assert isinstance(model, BlueprintModel)
         made, real = self._make(model, self.held_out, None)
         error = ((made - real) / 2).square().mean(dim=(1, 2, 3))
@@ -81,14 +81,14 @@ class BlueprintFinetuneStage(GanStage):
         return {"psnr": psnr, "score": psnr}
 
     def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:
-        """Real pictures above painted ones, enlarged."""
+        """Real pictures above generated ones, enlarged."""
         assert isinstance(model, BlueprintModel)
         rows = [torch.cat(list(part[:LENGTH]), dim=2) for part in reversed(self._make(model, self.held_out[:1], None))]
         canvas = ((torch.cat(rows, dim=1).permute(1, 2, 0) + 1) * 127.5).round().clip(0, 255).byte().cpu().numpy()
         return canvas.repeat(3, axis=0).repeat(3, axis=1)
 
     def _make(self, model: BlueprintModel, keys: list[str], rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
-        """Painted and real pictures (b, 3, 32, 32) in [-1, 1]; without `rng` unbent, from frame 20 on."""
+        """Generated and real pictures (b, 3, 32, 32) in [-1, 1]; without `rng` no augmentation, from frame 20 on."""
         features, references, real, chosen = [], [], [], []
         for key in keys:
             clip = self.store[key]

@@ -1,4 +1,4 @@
-"""Stage 2, second part: the whole model, from sound to picture, together with the discriminator."""
+"""Stage 2, second part: joint training of the whole model, from sound to picture, with the discriminator."""
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ MOUTH_COLUMNS = slice(_LEFT, _LEFT + MOUTH_VIEW.width)
 
 
 class FinetuneStage(GanStage):
-    """Joint training as `run_stage` wants it. `expert` judges the sync and is not trained."""
+    """The joint stage as `run_stage` wants it. `expert`: the SyncNet of the sync loss; it is not trained."""
 
     name = "finetune"
     model: Generator
@@ -99,7 +99,7 @@ class FinetuneStage(GanStage):
         return figures | {"score": gain + 5 * (figures["seen_sync"] - figures["seen_real_sync"])}
 
     def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:
-        """Rows of real frames above made ones, of known and of unknown speakers."""
+        """Rows of real frames above generated ones, of seen and of unseen speakers."""
         assert isinstance(model, Generator)
         rows = []
         for key in [*self.held_out["seen"][:2], *self.held_out["unseen"][:4]]:
@@ -121,10 +121,10 @@ class FinetuneStage(GanStage):
         figures.add({"discriminator": loss_d.item()})
         self.discriminator.requires_grad_(False)
         with autocast(self.device, self.recipe.precision):
-            judged = [features.float() for features in self.discriminator(made)]
+            scores = [features.float() for features in self.discriminator(made)]
         return {
-            "adversarial": adversarial_loss(judged[-1]),
-            "matching": matching_loss([features.float() for features in real], judged),
+            "adversarial": adversarial_loss(scores[-1]),
+            "matching": matching_loss([features.float() for features in real], scores),
         }
 
     def _sync(self, pictures: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
-"""The lip reader that judges: trained on real clips of the training speakers only, and never part of a loss elsewhere.
+"""Training of the evaluation's lip reader: on real clips of the training speakers; it is part of no other loss.
 
-Its order of clips and its changes of picture are drawn for its own stage name, so they are neither the expert's nor the
-generator's.
+Its order of clips and its augmentations are drawn for its own stage name, so they differ from those of the SyncNets and
+of the generator.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ LIP_READER = StageConfig(
 SPEED = 0.15
 """Largest change of speed, as a share."""
 DROPPED = 0.05
-"""Share of frames that are replaced by the one before, so that no single frame is relied on."""
+"""Share of frames replaced by the one before, so that the network does not rely on single frames."""
 ALIGNED = 0.5
-"""Weight of the alignment's cross-entropy beside CTC: the corpus says when each word is spoken."""
+"""Weight of the per-frame cross-entropy beside CTC; the corpus's alignments give each frame's word."""
 
 
 class LipReaderStage(OneNetwork):
@@ -80,7 +80,7 @@ class LipReaderStage(OneNetwork):
         return {name: value.item() for name, value in losses.items()}
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """Word error rate on clips that are not trained on, of known and of unknown speakers."""
+        """Word error rate (%) on held-out clips of seen and of unseen speakers."""
         assert isinstance(model, LipReader)
         figures = {
             f"{split}_wer": mean_word_error(model, self.store, keys) for split, keys in self.held_out.items() if keys
@@ -97,7 +97,7 @@ class LipReaderStage(OneNetwork):
     def _sample(
         self, key: str, rng: np.random.Generator
     ) -> tuple[UInt8[np.ndarray, "t 48 96"], Int64[np.ndarray, " t"], Int64[np.ndarray, " 6"]]:
-        """A changed clip at a changed speed: pictures, each frame's class, and the sentence's classes."""
+        """An augmented clip at a changed speed: pictures, each frame's class, and the sentence's classes."""
         clip = self.store[key]
         speed = float(np.exp(rng.uniform(-SPEED, SPEED)))
         start = (len(clip) - CLIP_FRAMES * speed) / 2
@@ -129,7 +129,7 @@ def frame_classes(clip: Clip, offset: int) -> Int64[np.ndarray, " n"]:
 
 
 def aligned(log_probs: Tensor, labels: Tensor) -> Tensor:
-    """Mean negative log-likelihood of each frame's class; silence, which is plenty, counts a third."""
+    """Mean negative log-likelihood of each frame's class; silence, the most frequent one, counts a third."""
     weight = torch.ones(log_probs.shape[-1], device=log_probs.device)
     weight[BLANK] = 1 / 3
     return F.nll_loss(log_probs.flatten(0, 1), labels.flatten(), weight)

@@ -56,11 +56,11 @@ class Stage(Protocol):
         """Figures of the averaged network; "score" among them, the larger the better."""
 
     def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:
-        """Something to look at, or None."""
+        """A picture for a person to look at, or None."""
 
 
 class OneNetwork:
-    """What a stage says of itself that trains `model` by `optimizer`."""
+    """The parts of `Stage` that are the same wherever one `model` is trained by one `optimizer`."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -79,7 +79,7 @@ class OneNetwork:
 
 
 class GanStage(OneNetwork):
-    """The same of a stage whose `model` is trained against `discriminator`."""
+    """The same where `model` is trained against `discriminator`."""
 
     discriminator: nn.Module
     optimizer_d: torch.optim.Optimizer

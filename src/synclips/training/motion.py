@@ -1,4 +1,4 @@
-"""Stage 2, first part: the audio encoder, cross-attention and motion head learn to move the mesh."""
+"""Stage 2, first part: audio encoder, cross-attention and motion head are trained on the mesh's motion."""
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
 
 
 class MotionStage(OneNetwork):
-    """Motion as `run_stage` wants it. The video encoder rests: its embeddings are computed once."""
+    """The motion stage as `run_stage` wants it. The video encoder is frozen: its embeddings are computed once."""
 
     name = "motion"
     model: MotionModel
@@ -47,7 +47,7 @@ class MotionStage(OneNetwork):
         self.held_out = {"seen": parts["seen"][:30] or parts["train"][:10], "unseen": parts["unseen"][:12]}
 
     def step(self, step: int) -> dict[str, float]:
-        """L1 of components, their velocities, the lips, and the mouth's opening."""
+        """One step on a batch of windows; the losses are those of `losses.MotionLosses`."""
         rng = self.sampler.rng(step)
         self.model.train()
         self.model.video_encoder.eval()
@@ -68,7 +68,8 @@ class MotionStage(OneNetwork):
         return {name: value.item() for name, value in losses.items()}
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """Largest lip error and correlation of opening, on held-out clips of known and of unknown speakers."""
+        """On held-out clips of seen and unseen speakers: largest lip error (lve, %) and that of a face at rest,
+        correlation of the opening, and ratio of its standard deviation to the true one (spread)."""
         assert isinstance(model, MotionModel)
         figures = {}
         for split, keys in self.held_out.items():
@@ -83,11 +84,11 @@ class MotionStage(OneNetwork):
             figures[f"{split}_spread"] = float(
                 np.mean([opening_of(m).std() / opening_of(t).std() for m, t in zip(made, true, strict=True)])
             )
-        # the error alone is noisy: how well the opening follows decides with it
+        # the error alone hardly changes after the first steps (EXPERIMENTS.md, 2026-11-24, "Stage 2, motion")
         return figures | {"score": figures["seen_opening"] - figures["seen_lve"] / 10}
 
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Generated and true displacements (n, m, 3) of a clip, with a bank of another moment of the same speaker."""
+        """Generated and true displacements (n, m, 3) of a clip, with a bank from another clip of the speaker."""
         speaker = speaker_of(key)
         others = [k for k in by_speaker(self.store.entries)[speaker] if k != key] or [key]
         plain, other = self.data.plain(key), others[0]
@@ -115,7 +116,7 @@ class MotionStage(OneNetwork):
 
 
 def draw_style(model: MotionModel, augment: AugmentConfig, rng: np.random.Generator) -> Style:
-    """A random person's style: more or less of each component, measured from rest."""
+    """A random speaking style: a gain of each component, measured from rest."""
     rest = model.components(torch.zeros_like(model.mean)).cpu().numpy()
     detail = rng.normal(0, augment.style_detail, len(rest))
     gain = np.exp(rng.normal(0, augment.style) + detail).astype(np.float32)

@@ -22,17 +22,17 @@ from synclips.models.syncnet import FRAMES, VideoEncoder, stack_frames
 from synclips.runtime import device_of
 
 NEAREST = 5
-"""Frames between what is being learned or made and any frame that lends a mouth or pixels, so that the answer is not
-among them."""
+"""Frames between the frames to be predicted or rendered and any frame that mouths or pixels are taken from, so that
+the answer is not among them."""
 
 
 Style = Callable[[Float32[np.ndarray, "n k"]], Float32[np.ndarray, "n k"]]
-"""How another person would make the same motion, as a map of components."""
+"""A map of components to those of the same motion in another speaking style."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One bent copy of a clip: features (4 n, 39) and true components (n, k)."""
+    """One augmented copy of a clip: features (4 n, 39) and true components (n, k)."""
 
     features: Float32[np.ndarray, "steps f"]
     components: Float32[np.ndarray, "n k"]
@@ -68,7 +68,7 @@ def fit_population(
 
 
 class MotionData:
-    """Variants and banks of clips, made when first asked for and kept."""
+    """Variants and banks of clips, made when first needed and cached."""
 
     def __init__(self, store: Clips, model: MotionModel, recipe: RecipeConfig) -> None:
         self.store, self.augment, self.sampling, self.seed = store, recipe.augment, recipe.sampling, recipe.seed
@@ -89,7 +89,7 @@ class MotionData:
         return Variant(features, _shifted(components, self.store.offset(key)))
 
     def _variant(self, key: str, number: int) -> Variant:
-        """Bent copy `number` of the clip; odd numbers are mirrored."""
+        """Augmented copy `number` of the clip; odd numbers are mirrored."""
         rng = np.random.default_rng([self.seed, zlib.crc32(key.encode()), number])
         clip = self.store[key]
         sound = draw_sound_change(self.augment, rng)
@@ -104,7 +104,7 @@ class MotionData:
         return Variant(sound.features(clip.waveform, frames), components.astype(np.float32))
 
     def _embeddings(self, key: str) -> Float32[np.ndarray, "n v"]:
-        """The video encoder's view of each frame of the clip."""
+        """The video encoder's embedding of each frame of the clip."""
         return embed_mouths(self._model.video_encoder, self.store[key])
 
     def bank(
@@ -156,7 +156,7 @@ def draw_windows(
     bank: int,
     style: Callable[[np.random.Generator], Style] | None = None,
 ) -> MotionBatch:
-    """One window of `window` frames of each clip, with a bank of `bank` places; `style` draws how it is restyled."""
+    """One window of `window` frames of each clip, with a bank of `bank` places; `style` draws a style for each."""
     features, true, banks = [], [], []
     for key in keys:
         number = int(rng.integers(data.sampling.variants))

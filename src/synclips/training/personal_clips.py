@@ -1,4 +1,4 @@
-"""A person's own video as clips to train on: its lips, and the sound that was heard with them."""
+"""A person's own video as clips to train on, in the form that the training stages take from the corpus."""
 
 from collections.abc import Iterator, Sequence
 

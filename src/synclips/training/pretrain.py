@@ -1,7 +1,7 @@
-"""Stage 1: sound and lips learn to find each other, apart from any generator.
+"""Stage 1: contrastive training of the encoders of sound and of lips, without a generator.
 
 Each step takes `batch` moments, ten from each of batch / 10 clips: the nine other moments of a clip show the same
-person in the same light, so only the lips can tell them apart.
+person in the same light, so that only the lips distinguish them.
 """
 
 import math
@@ -26,7 +26,7 @@ from synclips.runtime import autocast
 from synclips.training.loop import OneNetwork
 
 STUCK_AFTER, STUCK_SHARE = 300, 0.97
-"""From this step on, a loss above this share of chance is reported as stuck."""
+"""From this step on, a loss above this share of that of chance, ln(batch), is logged as `stuck_at_chance`."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class PretrainStage(OneNetwork):
         return figures
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """Loss and top-1 accuracy on clips that are not trained on, unbent."""
+        """Loss and top-1 accuracy on held-out clips, without augmentation."""
         assert isinstance(model, BaseEncoders | BlueprintEncoders)
         rng = np.random.default_rng(0)
         losses, hits = [], []
@@ -123,7 +123,7 @@ class PretrainStage(OneNetwork):
         return {"sync": float(np.mean(losses)), "top1": float(np.mean(hits)), "score": -float(np.mean(losses))}
 
     def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:  # noqa: ARG002
-        """One augmented batch, to see what the networks see."""
+        """One augmented batch, as the networks get it."""
         rng = self.sampler.rng(0)
         keys = self.sampler.draw(rng, 4)
         batch = draw_moments(

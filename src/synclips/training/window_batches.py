@@ -1,4 +1,4 @@
-"""Batches for the whole model: windows with sound, true motion and a bank of mouths; and their generated frames."""
+"""Batches of the joint stage: windows with sound, true motion and a bank of mouths, and the frames rendered of them."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,12 @@ from synclips.training.windows import LENGTH, Window, draw_window, window_at
 
 @dataclass(frozen=True)
 class Batch:
-    """Scenes with the whole clip's sound and true motion, and a bank of mouths."""
+    """Windows with their whole clips' sound and true motion, and banks of mouths.
+
+    features:  (b, 300, 39) sound of 75 frames on the pictures' clock
+    true:      (b, 75, k) motion components
+    mouths, shapes, present:  (b, n, 5, 48, 96, 3) in [-1, 1], (b, n, k), (b, n): the banks
+    """
 
     windows: list[Window]
     features: Tensor
@@ -39,6 +44,7 @@ class WindowBatches:
         self.augment, self.sampling = recipe.augment, recipe.sampling
 
     def draw(self, keys: list[str], rng: np.random.Generator) -> Batch:
+        """A random window of each of the clips `keys`, its sound changed, with a bank from elsewhere in the clip."""
         windows: list[Window] = []
         features, true, mouths, shapes = (list[Tensor]() for _ in range(4))
         for key in keys:
@@ -84,7 +90,10 @@ class WindowBatches:
     def make(
         self, model: Generator, batch: Batch, predicted: Tensor, rng: np.random.Generator | None
     ) -> tuple[Tensor, Generated]:
-        """Motion components of the whole clips, and the windows' frames, their shapes predicted or true."""
+        """Motion components of the whole clips, and the windows' frames rendered with predicted or true shapes.
+
+        `predicted` (b): which windows take the predicted shape; `rng`: draws augmentations, None for none.
+        """
         motion = model.motion
         bank = motion.embed_mouths(batch.mouths.flatten(0, 1)).unflatten(0, batch.mouths.shape[:2])
         components, tokens = motion(batch.features, bank, batch.shapes, batch.present)
@@ -94,7 +103,7 @@ class WindowBatches:
         chosen = torch.where(predicted[:, None, None].to(self.device), components[rows, index], batch.true[rows, index])
         rest = torch.from_numpy(np.stack([window.rest for window in batch.windows])).to(self.device)
         shapes = (motion.displacement(chosen) + rest[:, None]).flatten(0, 1)
-        if rng is not None:  # the network must not trust a true shape blindly
+        if rng is not None:  # predicted shapes are not exact: nor are the true ones, moved a little as a whole
             true_frames = (~predicted).to(self.device).repeat_interleave(LENGTH)[:, None, None]
             shapes = shapes + true_frames * self.augment.shape_noise * torch.randn_like(shapes[:, :1])
         augmentation = (
@@ -108,6 +117,7 @@ class WindowBatches:
         return components, generated
 
     def reconstruct(self, model: Generator, key: str, start: int) -> tuple[Batch, Generated]:
+        """The window of a clip from frame `start`, its shape predicted, without augmentation; always the same."""
         rng = np.random.default_rng(0)
         window = window_at(self.clips, key, min(start, len(self.clips[key]) - LENGTH), rng)
         size = self.sampling.refiner_bank

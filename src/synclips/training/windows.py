@@ -18,15 +18,19 @@ from synclips.rendering.mouth_bank import MouthShapes, choose_mouths, turns
 from synclips.training.motion_data import NEAREST
 
 LENGTH = 5
-"""Frames made in a row: what the SyncNet sees at once."""
+"""Frames of a window: as many as lie under one embedding of the SyncNet."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """`LENGTH` frames of one clip from `start`, and the frame that lends each its skin.
+    """`LENGTH` frames of one clip from `start`, to be rendered.
 
-    `turn`, if given, is a rotation of the head (about the mesh's middle) by which the frames being made are turned
-    away from what the clip shows; the donors are not.
+    skin:        for each, the frame that its base layer is taken from
+    rest:        the speaker's lower face at rest, canonical
+    photograph:  base layer and mouths come from one frame only
+    skipped:     number of best-fitting mouths that are left out (see `mouths`)
+    turn:        a rotation of the head about the mesh's middle by which the rendered frames are turned away from what
+                 the clip shows; the frames that layers are taken from are not turned
     """
 
     clip: Clip
@@ -39,12 +43,12 @@ class Window:
 
     @property
     def index(self) -> np.ndarray:
-        """The frames being made."""
+        """The frames to be rendered."""
         return np.arange(self.start, self.start + LENGTH)
 
     @property
     def pose(self) -> Float64[np.ndarray, "t 3 4"]:
-        """Canonical to crop pixels of the frames being made."""
+        """Maps of canonical points to crop pixels of the frames to be rendered."""
         pose = self.clip.pose[self.index]
         if self.turn is None:
             return pose
@@ -55,13 +59,13 @@ class Window:
 
     @property
     def donors(self) -> np.ndarray:
-        """Frames that may lend their mouth."""
+        """Frames that mouths may be taken from."""
         every = np.arange(len(self.clip))
         return every[(every <= self.start - NEAREST) | (every >= self.start + LENGTH - 1 + NEAREST)]
 
     @property
     def rotation(self) -> Float64[np.ndarray, "t 3 3"]:
-        """The head's rotation in the frames being made."""
+        """The head's rotation in the frames to be rendered."""
         return crop_rotation(self.pose)
 
     def mouths(
@@ -103,7 +107,7 @@ def draw_window(store: Clips, key: str, sampling: SamplingConfig, rng: np.random
 def window_at(
     store: Clips, key: str, start: int, rng: np.random.Generator, *, photograph: bool = False, skipped: int = 0
 ) -> Window:
-    """The window of a clip that starts at a frame. A photograph lends one frame to all."""
+    """The window of a clip that starts at a frame; its base layers come from a random other time of the clip."""
     clip = store[key]
     far = [
         d
