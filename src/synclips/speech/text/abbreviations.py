@@ -30,8 +30,9 @@ _NUMBERED: Final = {
     "Ch": "Chapter", "Chap": "Chapter", "Vol": "Volume", "Vols": "Volumes", "Tab": "Table", "Art": "Article",
     "App": "Appendix", "Ex": "Example", "Ref": "Reference", "Refs": "References", "Para": "Paragraph", "Pt": "Part",
     "Ep": "Episode", "Ver": "Version", "Ed": "Edition", "Rm": "Room", "Apt": "Apartment", "Ste": "Suite",
-    "Ext": "Extension", "Op": "Opus", "p": "page", "pp": "pages", "Nos": "numbers",
+    "Ext": "Extension", "ext": "extension", "Op": "Opus", "p": "page", "pp": "pages", "Nos": "numbers",
 }  # fmt: skip
+_DAYS: Final = "Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun"
 _SENTENCE_STARTS: Final = frozenset({
     "A", "An", "And", "As", "At", "But", "By", "For", "From", "He", "Her", "His", "How", "I", "If", "In", "Is",
     "It", "Its", "My", "No", "Not", "Now", "Of", "On", "Or", "Our", "She", "So", "Some", "That", "The", "Their",
@@ -51,6 +52,10 @@ _DEGREE: Final = "Ph|Sc|Ed|Phil|Pharm|Psy|LL|Litt|Eng|Mus|Hons|Com|Tech|Th|Div|D
 
 Found = re.Match[str]
 Form = tuple[re.Pattern[str], Callable[[Found], str]]
+
+
+def _day(written: str) -> str:
+    return next(name for short, name in _TITLES.items() if written[:3] == short[:3] and name.endswith("day"))
 
 
 def _street(found: Found) -> str:
@@ -112,6 +117,7 @@ BEFORE_NUMBERS: Final = _form(
 ABBREVIATION_FORMS: Final[tuple[Form, ...]] = (
     _form(r"\bSt\.", _street),
     _form(r"\b(Dr|Mr|Mrs|Ms|Prof|St)(?= [A-Z][a-z])", lambda found: {"St": "Saint"}.get(found[1]) or _TITLES[found[1]]),
+    _form(rf"\b({_DAYS})\.?[-–]({_DAYS})\b\.?", lambda found: f"{_day(found[1])} to {_day(found[2])}{_stop(found)}"),
     _form(r"\be\.g\.,?", lambda _: "for example,", _IGNORE),
     _form(r"\bi\.e\.,?", lambda _: "that is,", _IGNORE),
     _form(r"\ba\.k\.a\.?", lambda _: "also known as", _IGNORE),
@@ -125,5 +131,6 @@ ABBREVIATION_FORMS: Final[tuple[Form, ...]] = (
     _form(rf"\b({MONTH})\.(?=\s|$)", lambda found: month_name(found[1])),
     _form(r"\b(?:[A-Za-z]\.){2,}(?:[A-Z]\b(?!'))?", _letters),
     _form(r"\b([A-Z])\.(?=\s+[A-Z])", _initial),
+    _form(r"(?<![AP] )\b([B-HJ-Z])\.(?=\s+[a-z])", lambda found: found[1]),
 )
 """Patterns and what is said instead, in the order in which they are tried."""

@@ -141,6 +141,8 @@ _LIST_BEFORE: Final = re.compile(
     r"\b(?:pages?|items?|chapters?|questions?|lines?|days?|steps?|numbers?|verses?|levels?|parts?|nos?\.|pp?\.) ?$",
     re.IGNORECASE,
 )
+_MONEY_BEFORE: Final = re.compile(r"(?:[$£€¥]|\b[A-Z]{3}) ?$")
+_MONEY_AFTER: Final = re.compile(r" ?(?:[$£€¥]|[A-Z]{3}\b)")
 _MONTH_BEFORE: Final = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? $")
 
 
@@ -152,7 +154,7 @@ def plain_numbers(text: str, known: Conventions) -> str:
 
 def _plain(found: re.Match[str], preceding: str, following: str, known: Conventions) -> str:
     number, separator, rest = found[0], found["sep"], found["rest"]
-    money = preceding.rstrip()[-1:] in tuple("$£€¥") or following.lstrip()[:1] in tuple("$£€¥")
+    money = bool(_MONEY_BEFORE.search(preceding) or _MONEY_AFTER.match(following))
     euro = preceding.rstrip()[-1:] == "€" or following.lstrip()[:1] == "€"
     if separator in (" ", "'"):
         if number.startswith("0") or _MONTH_BEFORE.search(preceding):
@@ -177,7 +179,8 @@ def _plain(found: re.Match[str], preceding: str, following: str, known: Conventi
         return _thousands(number[: len(number) - len(rest)], rest)
     groups = number.split(separator)
     if separator == ",":
-        decimal = len(groups) == 2 and (number.startswith("0") or known.decimal_comma is True)
+        comma = known.decimal_comma is True and not money
+        decimal = len(groups) == 2 and (number.startswith("0") or comma)
         return number.replace(",", ".") if decimal else number
     if len(groups) > 2:
         return _thousands(number, None)

@@ -160,6 +160,10 @@ _NAMED: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
     (re.compile(rf"\b({MONTH})[ -]((?:19|20)\d{{2}})\b(?![,.]?\d)"), _named_year),
 )
 _TIMES: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
+    (
+        re.compile(r"([ap]\.?m\.?|\d:\d\d)\s?[-–]\s?(?=\d{1,2}(?::\d\d|\s?[ap]\.?m))", re.IGNORECASE),
+        lambda found: f"{found[1]} to ",
+    ),
     (re.compile(r"\b(\d{1,2}):(\d{2}):(\d{2}(?:\.\d+)?)\b(?!:)"), _duration),
     (re.compile(r"\b(\d{1,2})(?:[:.](\d{2}))? ?([ap]\.m\.?|[ap]m\b)", re.IGNORECASE), _time),
     (

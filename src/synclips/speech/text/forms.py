@@ -71,6 +71,9 @@ def _feet(found: Found) -> str:
 
 
 def _inches(found: Found) -> str:
+    opened = len(re.findall(r"(?<!\d)\"", found.string[: found.start()])) % 2
+    if opened:  # the end of what somebody says
+        return found[0]
     return f"{number_words(found[1])} {'inch' if found[1] == '1' else 'inches'}"
 
 
@@ -163,7 +166,8 @@ _FORMS: Final = (
     _form(r"\b(\d{1,3}(?:\.\d+)?) ?°()() ?([NSEW]\b)", _place),
     _form(r"\b(\d)' ?(\d{1,2})(?:\"|''|(?=\W|$))", _feet),
     _form(r"\b(\d{1,3})'()(?=[\s,.;!?]|$)", _feet),
-    _form(r"(?<![\w.\"])(\d+(?:\.\d+)?)\"(?=[\s,.;!?)]|$)(?!.*\")", _inches),
+    _form(r"(?<=\d/\d)\"|(?<=\d/\d\d)\"", lambda _: " inch"),
+    _form(r"(?<![\w.\"/])(\d+(?:\.\d+)?)\"(?=[\s,.;!?)]|$)", _inches),
     _form(r"\b(1\d{2}0|20\d0)'?s\b", lambda found: plural(year(int(found[1])))),
     _form(r"(?<!\w)'(\d0)'?s\b", _decade),
     _form(
@@ -193,6 +197,8 @@ _FORMS: Final = (
     _form(rf"(?:(?<=\s)|^)\+(?={NUMBER})", lambda _: "plus "),
     _form(r"(?<=[=<>]) ?-(?=[A-Za-z]\b)", lambda _: " minus "),
     BEFORE_NUMBERS,
+    _form(r"(?<=\w)\^\(?(-?\d+)\)?", lambda found: f" to the power of {number_words(found[1])} "),
+    _form(r"(?<=[A-Za-z])\.(?=\d)", lambda _: " point "),
     _form(NUMBER, lambda found: f" {number_words(found[0])} "),
     *ROMAN_FORMS,
     *ABBREVIATION_FORMS,

@@ -40,9 +40,11 @@ _SCALES: Final = {
     "million": "million", "billion": "billion", "trillion": "trillion",
 }  # fmt: skip
 _SCALE: Final = rf"(?:[ -]?(?P<scale>{'|'.join(map(re.escape, sorted(_SCALES, key=len, reverse=True)))})(?![\w]))?"
-_SIGN: Final = rf"(?P<sign>(?:{'|'.join(sorted(_DOLLARS, key=len, reverse=True))})?\$|R\$|[€£¥₹₽₩₺₴₪₫₦₱฿₿]|\bFr\.)"
+_SIGN: Final = (
+    rf"(?P<sign>(?:{'|'.join(sorted(_DOLLARS, key=len, reverse=True))})?\$|R\$|[€£¥₹₽₩₺₴₪₫₦₱฿₿]|\bFr\.|\bkr\b)"
+)
 _CODE: Final = rf"\b(?P<code>{'|'.join(_CODES)})"
-_SIGN_AFTER: Final = rf"(?P<sign>[$€£¥₹₽₩₺₴₪₫₦₱฿₿]|(?:zł|Kč|kr)(?!\w))|(?P<code>{'|'.join(_CODES)})(?!\w)"
+_SIGN_AFTER: Final = rf"(?P<sign>[$€£¥₹₽₩₺₴₪₫₦₱฿₿]|(?:zł|Kč|kr|Fr\.)(?!\w))|(?P<code>{'|'.join(_CODES)})(?!\w)"
 _PER: Final = (
     rf"(?: ?/ ?(?P<per>{'|'.join(sorted((u for u in UNITS if u.isalpha()), key=len, reverse=True))}|[a-z]+)(?![\w/]))?"
 )

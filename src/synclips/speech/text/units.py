@@ -32,6 +32,7 @@ _PLAIN: Final = {
     "fps": ("frame per second", "frames per second"), "rpm": ("revolution per minute", "revolutions per minute"),
     "bpm": ("beat per minute", "beats per minute"), "dpi": ("dot per inch", "dots per inch"),
     "ppi": ("pixel per inch", "pixels per inch"), "ppm": ("part per million", "parts per million"),
+    "Nm": ("newton meter", "newton meters"),
     "ppb": ("part per billion", "parts per billion"), "psi": ("pound per square inch", "pounds per square inch"),
     "kbps": ("kilobit per second", "kilobits per second"), "Mbps": ("megabit per second", "megabits per second"),
     "Gbps": ("gigabit per second", "gigabits per second"), "Mb": ("megabit", "megabits"), "Gb": ("gigabit", "gigabits"),
