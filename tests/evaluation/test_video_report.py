@@ -12,8 +12,9 @@ from synclips.errors import InputError, MediaError, NoFaceError, OutputError
 from synclips.evaluation.video_report import Listeners, VideoReport, evaluate_video
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLES_PER_FRAME
+from synclips.media.video import probe
 from synclips.models.syncnet import SyncNet
-from synclips.tracking.detection_cache import TrackCache
+from synclips.tracking.detection_cache import TrackCache, detect_at_rate
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +198,8 @@ def test_an_interrupted_report_goes_on_with_the_faces_it_found(
     assert len(seen) == 60 + (150 - 59)
     assert report.figures == real.figures
     assert sorted(path.name for path in folder.iterdir()) == ["index.html", "video.json"]
-    again = evaluate_video(original, tmp_path / "again", syncnet, Counting, reference=original, cache=cache)
-    assert len(seen) == 60 + (150 - 59)
-    assert again.figures == real.figures
+    again = detect_at_rate(probe(original), Counting, cache=cache)
+    assert (len(again), len(seen)) == (150, 60 + (150 - 59))
 
 
 def test_bad_input_is_one_clear_line(original: Path, syncnet: SyncNet, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_fit_gains_or_keeps_and_leaves_the_model_alone(
     monkeypatch.setattr(personalize, "measure_sync", lambda *_: heard_with(0.5))
     model.recipe = replace(model.recipe, personalize=PersonalizeConfig(rate=3e-2, warmup=1))
     ticks = count()
-    monkeypatch.setattr(personal_stages.time, "monotonic", lambda: next(ticks) * 0.1)
+    monkeypatch.setattr(personal_stages.time, "monotonic", lambda: next(ticks) * 0.2)
     torch.nn.init.constant_(model.motion.head[-1].bias, 2.0)  # a mouth that hangs open
     before = {name: value.clone() for name, value in model.state_dict().items()}
     told: list[int] = []
