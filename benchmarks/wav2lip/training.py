@@ -75,7 +75,7 @@ class Wav2LipStage(GanStage):
         self.augment = replace(recipe.augment, picture_noise=0.0)  # noise cannot be foretold, and would be blurred away
         parts = store.split()
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
-        self.held_out = {"seen": (parts["seen"] or parts["train"])[:8], "unseen": parts["unseen"][:8]}
+        self.held_out = {"seen": (parts["seen"] or parts["train"])[:8], "validation": parts["validation"][:8]}
         self._heard: dict[str, Float32[np.ndarray, "steps 39"]] = {}
 
     def step(self, step: int) -> dict[str, float]:
@@ -125,7 +125,7 @@ class Wav2LipStage(GanStage):
         """Rows of real frames above made ones, of known and of unknown speakers, at the crop's size."""
         assert isinstance(model, Wav2Lip)
         rows = []
-        for key in [*self.held_out["seen"][:2], *self.held_out["unseen"][:4]]:
+        for key in [*self.held_out["seen"][:2], *self.held_out["validation"][:4]]:
             windows = self._cut([key], [30])
             for pictures in (windows.targets[0], self._make(model, windows)):
                 rows.append(torch.cat(list(_at_crop_size(pictures)), dim=2))

@@ -20,7 +20,11 @@ FORMER_NAMES = {"seed": "blueprint"}
 
 @dataclass(frozen=True)
 class AudioEncoderConfig:
-    """Stem of two strided convolutions, then a transformer whose attention reaches `reach` frames either way."""
+    """Stem of two strided convolutions, then a transformer whose attention reaches `reach` frames either way.
+
+    speech_layers:  layers of Whisper's encoder whose states are heard beside the MFCC; 0: MFCC alone
+    speech_width:   values that a state is reduced to
+    """
 
     dim: int = 192
     layers: int = 4
@@ -28,6 +32,8 @@ class AudioEncoderConfig:
     feedforward: int = 512
     dropout: float = 0.1
     reach: int = 8
+    speech_layers: int = 0
+    speech_width: int = 96
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,8 @@ class LossConfig:
     velocity: float = 2.0
     lips: float = 1.0
     opening: float = 0.5
+    shape: float = 1.0
+    agreement: float = 0.5
     pixel: float = 10.0
     structure: float = 2.0
     gradient: float = 4.0

@@ -9,7 +9,7 @@ from synclips.data.dataset import ClipStore
 from synclips.data.preprocess import preprocess
 from synclips.data.shards import Manifest
 from synclips.errors import CheckpointError
-from synclips.features.mfcc import N_FEATURES
+from synclips.features.speech_features import feature_count
 from synclips.files import atomic_path
 from synclips.metrics.sync import measure_offsets
 from synclips.models.blueprint import BlueprintEncoders
@@ -57,7 +57,7 @@ def pretrain(
         stage = PretrainStage(store, recipe, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
     if recipe.model.preset == "base" and any(entry.av_offset is None for entry in store.manifest.clips):
-        encoders = load_into(best, BaseEncoders(N_FEATURES, recipe.model)).eval()
+        encoders = load_into(best, BaseEncoders(feature_count(recipe.model.audio.speech_layers), recipe.model)).eval()
         correct_offsets(shards, store, encoders, on_progress)
     return best
 
@@ -74,7 +74,7 @@ def finetune(
     pretrained = outputs / recipe.model.preset / "pretrain" / "best.safetensors"
     if not pretrained.is_file():
         raise CheckpointError(f"no pretrained encoders at {pretrained}; run `synclips pretrain` first")
-    encoders = load_into(pretrained, build_encoders(N_FEATURES, recipe.model))
+    encoders = load_into(pretrained, build_encoders(feature_count(recipe.model.audio.speech_layers), recipe.model))
     if isinstance(encoders, BlueprintEncoders):
         with from_seed(recipe):
             stage: Stage = BlueprintFinetuneStage(store, recipe, encoders, place)

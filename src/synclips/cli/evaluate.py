@@ -87,7 +87,7 @@ def _model_arguments(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--split",
         action="append",
-        choices=("seen", "unseen"),
+        choices=("seen", "validation", "unseen"),
         help="seen (clips of a known speaker that training left out), unseen (speakers that training never saw); "
         "may be given twice; default both",
     )

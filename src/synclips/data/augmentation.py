@@ -8,7 +8,8 @@ from jaxtyping import Float32, Float64, UInt8
 
 from synclips.config import AugmentConfig
 from synclips.features.alignment import View
-from synclips.features.mfcc import audio_features, mfcc
+from synclips.features.mfcc import N_FEATURES
+from synclips.features.speech_features import sound_features
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLES_PER_FRAME
 
@@ -84,8 +85,8 @@ class SoundChange:
     strength: float = 1.0
     seed: int = 0
 
-    def features(self, waveform: Waveform, frames: int) -> Float32[np.ndarray, "steps 39"]:
-        """Network features of the changed sound, for `frames` frames of the result."""
+    def features(self, waveform: Waveform, frames: int, speech_layers: int = 0) -> Float32[np.ndarray, "steps f"]:
+        """Network features of the changed sound, for `frames` frames of the result (see `sound_features`)."""
         samples = waveform.samples
         if self.speed != 1.0:
             at = np.arange(round(frames * SAMPLES_PER_FRAME)) * self.speed
@@ -97,8 +98,10 @@ class SoundChange:
             samples = samples + noise * np.float32(level)
         # the vocal tract that `speed` changed along is put back, unless asked for
         warp = round(self.formant * self.speed, 2)
-        coefficients = mfcc(Waveform(samples.astype(np.float32), waveform.sample_rate), frames, warp=warp)
-        return audio_features(coefficients) * np.float32(self.strength)
+        changed = Waveform(samples.astype(np.float32), waveform.sample_rate)
+        features = sound_features(changed, frames, speech_layers, warp=warp)
+        features[:, :N_FEATURES] *= np.float32(self.strength)
+        return features
 
 
 def draw_sound_change(config: AugmentConfig, rng: np.random.Generator) -> SoundChange:

@@ -93,7 +93,7 @@ class ClipStore:
 
     def split(self) -> dict[str, list[str]]:
         """Keys of the fixed splits (see synclips.data.grid.split_of)."""
-        parts: dict[str, list[str]] = {"train": [], "seen": [], "unseen": []}
+        parts: dict[str, list[str]] = {"train": [], "seen": [], "validation": [], "unseen": []}
         for key in self.entries:
             speaker, _, name = key.partition(".")
             parts[split_of(speaker, name)].append(key)
@@ -109,7 +109,7 @@ class BalancedSampler:
 
     def __init__(self, keys: Sequence[str], seed: int, stage: str) -> None:
         if not keys:
-            raise DataError("no clip to train on; the corpus needs speakers of the training split (s1-s5, s30-s32)")
+            raise DataError("no clip to train on; the corpus needs other speakers than s33")
         self._groups = list(by_speaker(keys).values())
         share = np.sqrt([len(group) for group in self._groups])
         self._share = share / share.sum()

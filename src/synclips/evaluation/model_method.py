@@ -12,14 +12,14 @@ from synclips.data.shards import sha256_of
 from synclips.evaluation.clip import Footage
 from synclips.evaluation.protocol import KEEP_AWAY, Method
 from synclips.evaluation.results import Task
-from synclips.features.mfcc import audio_features, mfcc
+from synclips.features.speech_features import sound_features
 from synclips.media.audio import Waveform, normalise_loudness
 from synclips.media.timebase import FPS, frames_in
 from synclips.models.blueprint import BlueprintModel
 from synclips.models.generator import Generator
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.mouth_bank import build_bank, turns
-from synclips.rendering.renderer import build_renderer, load_model, model_path
+from synclips.rendering.renderer import build_renderer, load_model, model_path, speech_layers
 
 BLOCK = 15
 """Frames of `reconstruct` made from one bank, which lacks them and their neighbours."""
@@ -45,7 +45,7 @@ class ModelMaker:
     def __call__(self, footage: Footage, waveform: Waveform, task: Task) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """Frames of `footage` saying `waveform`. In `reconstruct`, `blueprint` sees the clip itself."""
         count = min(len(footage), frames_in(len(waveform.samples)))
-        features = audio_features(mfcc(normalise_loudness(waveform), count))
+        features = sound_features(normalise_loudness(waveform), count, speech_layers(self.model))
         source = np.arange(count)
         times = source / FPS
         if task != "reconstruct" or isinstance(self.model, BlueprintModel):

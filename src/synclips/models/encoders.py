@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from synclips.config import ModelConfig
 from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.motion import AudioEncoder
+from synclips.models.speech_encoder import WIDTH
 from synclips.models.syncnet import FRAMES, STEPS, SyncNet, stack_frames
 
 Pair = tuple[Float[Tensor, "n d"], Float[Tensor, "n d"], Float[Tensor, ""]]
@@ -22,7 +23,8 @@ class BaseEncoders(nn.Module):
 
     def __init__(self, features: int, config: ModelConfig) -> None:
         super().__init__()
-        self.syncnet = SyncNet(features, config.syncnet)
+        speech = WIDTH if config.audio.speech_layers else 0
+        self.syncnet = SyncNet(features - speech, config.syncnet)
         self.audio_encoder = AudioEncoder(features, config.audio)
         self.projection = nn.Linear(config.audio.dim, config.syncnet.dim)
 

@@ -15,6 +15,8 @@ from synclips.models.motion import MotionModel
 
 Picture = Float[Tensor, "b 3 h w"]
 Weight = Float[Tensor, "b 1 h w"]
+STILL = 0.05
+"""Variance, in squared spreads, of a measure that hardly moves; keeps `concordance` steady there."""
 Losses = dict[str, Tensor]
 """Losses by the names of `LossConfig`'s fields."""
 
@@ -25,39 +27,63 @@ def weighted_sum(losses: Losses, weights: LossConfig) -> Float[Tensor, ""]:
 
 
 class MotionLosses:
-    """`motion`, `velocity`, `lips` and `opening`: predicted against true components of the lower face's motion.
+    """Predicted against true components of the lower face's motion.
 
     Args:
         model: gives components their displacements and spreads.
         lips: places of the lips' points among the lower face's.
         upper, lower: places of the inner lips' points, pair by pair.
+        measures: what a viewer reads of a mouth (its width, opening and the like), each as a linear function of the
+            displacement.
     """
 
     def __init__(
-        self, model: MotionModel, lips: Int[Tensor, " l"], upper: Int[Tensor, " p"], lower: Int[Tensor, " p"]
+        self,
+        model: MotionModel,
+        lips: Int[Tensor, " l"],
+        upper: Int[Tensor, " p"],
+        lower: Int[Tensor, " p"],
+        measures: Float[Tensor, "q m 3"],
     ) -> None:
-        self.model, self.lips, self.upper, self.lower = model, lips, upper, lower
+        self.model, self.lips, self.upper, self.lower, self.measures = model, lips, upper, lower, measures
 
     def __call__(self, made: Float[Tensor, "b t k"], true: Float[Tensor, "b t k"]) -> Losses:
         """`motion` and `velocity`: mean L1 of components and of their differences in time, weighted by spread; `lips`:
-        mean and largest distance of lip points (canonical units); `opening`: relative error of the inner lips' gap."""
+        mean and largest distance of lip points (canonical units); `opening`: relative error of the inner lips' gap;
+        `shape`: mean L1 of the measures, in units of their spread; `agreement`: one less the mean of the measures'
+        `concordance` over the window, which also asks that they move as far as in truth."""
         weight = self.model.spread / self.model.spread[0]
         error = (made - true) * weight
         speed = error[:, 1:] - error[:, :-1]
         shape, wanted = self.model.displacement(made), self.model.displacement(true)
         lips = (shape[..., self.lips, :2] - wanted[..., self.lips, :2]).norm(dim=-1)
         gap, wanted_gap = self.gap(shape), self.gap(wanted)
+        measures = self.measures.to(shape.device)
+        scale = (torch.einsum("qmc,kmc->qk", measures, self.model.basis) * self.model.spread).norm(dim=1)
+        seen, true_seen = (torch.einsum("btmc,qmc->btq", value, measures) / scale for value in (shape, wanted))
         return {
             "motion": error.abs().mean() * 4,
             "velocity": speed.abs().mean() * 4,
             "lips": lips.mean() / 4 + lips.amax(dim=-1).mean() / 8,
             # a closed mouth that opens a little is seen at once; a wide one that opens wider is not
             "opening": ((gap - wanted_gap).abs() / (wanted_gap.clamp_min(0) + 1.5)).mean(),
+            "shape": (seen - true_seen).abs().mean(),
+            "agreement": 1 - concordance(seen, true_seen).mean(),
         }
 
     def gap(self, displacement: Float[Tensor, "b t m 3"]) -> Float[Tensor, "b t p"]:
         """How far the inner lips moved apart from rest, pair by pair, in canonical units."""
         return displacement[..., self.lower, 1] - displacement[..., self.upper, 1]
+
+
+def concordance(made: Float[Tensor, "b t q"], true: Float[Tensor, "b t q"]) -> Float[Tensor, "b q"]:
+    """Concordance correlation over time (Lin, "A concordance correlation coefficient to evaluate reproducibility",
+    Biometrics 45, 1989): 1 only where both the course and its amplitude and mean agree. Values are in units of their
+    spread; where neither moves, it is near 1 if the means agree."""
+    mean, true_mean = made.mean(dim=1), true.mean(dim=1)
+    covariance = ((made - mean[:, None]) * (true - true_mean[:, None])).mean(dim=1)
+    variance, true_variance = made.var(dim=1, correction=0), true.var(dim=1, correction=0)
+    return (2 * covariance + STILL) / (variance + true_variance + (mean - true_mean).square() + STILL)
 
 
 def picture_losses(made: Picture, target: Picture, residual: Picture, weight: Weight) -> Losses:

@@ -4,8 +4,9 @@ Motion is the displacement of the lower face's mesh points from the person's fac
 principal components of the training speakers' displacements (a linear model as in Blanz and Vetter, "A morphable model
 for the synthesis of 3D faces", 1999, of speech motion only). Mean, basis and spread are buffers of the model.
 
-`AudioEncoder` turns MFCC at 100 Hz into one embedding a frame at 25 Hz; `CrossAttention` lets each of them attend to a
-bank of the person's mouths (embeddings of the SyncNet's video encoder beside their motion components).
+`AudioEncoder` turns MFCC, and the states of a speech encoder, at 100 Hz into one embedding a frame at 25 Hz;
+`CrossAttention` lets each of them attend to a bank of the person's mouths (embeddings of the SyncNet's video encoder
+beside their motion components).
 """
 
 import torch
@@ -13,11 +14,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from synclips.config import AudioEncoderConfig, ModelConfig
+from synclips.models.speech_encoder import WIDTH
 from synclips.models.syncnet import VideoEncoder, stack_frames
 
 
 class MotionModel(nn.Module):
-    """MFCC features and a mouth bank in, motion components of every frame out."""
+    """Sound features and a mouth bank in, motion components of every frame out."""
 
     mean: Tensor
     basis: Tensor
@@ -91,15 +93,22 @@ class MotionModel(nn.Module):
 class AudioEncoder(nn.Module):
     """Two strided convolutions take 100 Hz to 25 Hz; a transformer whose attention is windowed gives context.
 
+    Where `config.speech_layers` says so, the last `WIDTH` of the features are a speech encoder's states; they are
+    reduced before they join the MFCC.
+
     Each layer attends to `reach` frames on either side, so the encoder can run over long sound in overlapping chunks.
     """
 
     def __init__(self, features: int, config: AudioEncoderConfig) -> None:
         super().__init__()
-        dim = config.dim
+        dim, heard = config.dim, features
         self.reach = config.reach
+        self.reduce: nn.Module | None = None
+        if config.speech_layers:
+            heard = features - WIDTH + config.speech_width
+            self.reduce = nn.Sequential(nn.Conv1d(WIDTH, config.speech_width, 1), nn.Dropout(config.dropout))
         self.stem = nn.Sequential(
-            nn.Conv1d(features, dim, 5, stride=2, padding=2),
+            nn.Conv1d(heard, dim, 5, stride=2, padding=2),
             nn.GELU(),
             nn.ConstantPad1d((1, 2), 0.0),  # centred on the middle of a frame's four steps
             nn.Conv1d(dim, dim, 5, stride=2),
@@ -115,7 +124,10 @@ class AudioEncoder(nn.Module):
 
     def forward(self, features: Float[Tensor, "b steps f"]) -> Float[Tensor, "b frames d"]:
         """Four steps make a frame: `steps` must be a multiple of 4."""
-        x = self.stem(features.transpose(1, 2))
+        x = features.transpose(1, 2)
+        if self.reduce is not None:
+            x = torch.cat([x[:, :-WIDTH], self.reduce(x[:, -WIDTH:])], dim=1)
+        x = self.stem(x)
         x = (x + self.position(x)).transpose(1, 2)
         index = torch.arange(x.shape[1], device=x.device)
         far = (index[:, None] - index[None]).abs() > self.reach

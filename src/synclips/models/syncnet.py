@@ -26,6 +26,7 @@ class SyncNet(nn.Module):
 
     def __init__(self, features: int, config: SyncNetConfig) -> None:
         super().__init__()
+        self.features = features
         self.video_encoder = VideoEncoder(config)
         self.audio_encoder = nn.Sequential(
             _convolution_1d(features, 128, 1),
@@ -44,8 +45,9 @@ class SyncNet(nn.Module):
         return F.normalize(self.video_encoder(mouths).float(), dim=-1)
 
     def embed_audio(self, features: Float[Tensor, "b 20 f"]) -> Float[Tensor, "b d"]:
-        """Unit vectors of the 20 steps of sound under five frames."""
-        return F.normalize(self.audio_encoder(features.transpose(1, 2)).float(), dim=-1)
+        """Unit vectors of the 20 steps of sound under five frames; of more features than it was made for, the first."""
+        heard = features[..., : self.features].transpose(1, 2)
+        return F.normalize(self.audio_encoder(heard).float(), dim=-1)
 
 
 class VideoEncoder(nn.Module):

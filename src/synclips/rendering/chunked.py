@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from synclips.features.mfcc import audio_features, mfcc
+from synclips.features.speech_features import speech_states
 from synclips.media.audio import Waveform, loudness_gain
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME, frames_in
-from synclips.rendering.renderer import Renderer
+from synclips.rendering.renderer import Renderer, speech_layers
 from synclips.rendering.timeline import Timeline
 from synclips.rendering.visibility import Kept
 from synclips.runtime import release_memory
@@ -64,11 +65,17 @@ class BlockPlan:
         self.visibility[block] = visibility
         self.kept[block] = np.where(visibility == 0, self._renderer.kept[self._timeline.source[block]], Kept.NOT)
 
-    def _features(self, low: int, high: int) -> Float32[np.ndarray, "steps 39"]:
+    def _features(self, low: int, high: int) -> Float32[np.ndarray, "steps f"]:
         """Features of the sound's frames `low` to `high` at 25 a second, as the whole sound would give them."""
         begin = max(0, low - 1)  # the differences look at the neighbours
         features = audio_features(_coefficients(self._sound, self._gain, begin, high + 1), self._mean)
-        return features[(low - begin) * STEPS_PER_FRAME :][: (high - low) * STEPS_PER_FRAME]
+        heard = features[(low - begin) * STEPS_PER_FRAME :][: (high - low) * STEPS_PER_FRAME]
+        layers = speech_layers(self._renderer.model)
+        if not layers:
+            return heard
+        total = frames_in(len(self._sound.samples))
+        states = speech_states(self._sound, low, high, layers, total=max(total, high), gain=self._gain)
+        return np.concatenate([heard, states], axis=1)
 
 
 def _coefficients(sound: Waveform, gain: float, low: int, high: int) -> Float32[np.ndarray, "steps 13"]:

@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64, Int8, Int64, UInt8
 from synclips.config import RecipeConfig, from_dict
 from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points
-from synclips.features.mfcc import N_FEATURES
+from synclips.features.speech_features import feature_count
 from synclips.models.blueprint import BlueprintModel
 from synclips.models.checkpoint import load_into, read_metadata
 from synclips.models.generator import Generator
@@ -31,10 +31,12 @@ class Renderer(Protocol):
 
     `visibility`: how far a generated mouth may replace the original in each of the video's frames, in [0, 1]; lower it
     before anything is planned where the original is to stay.
+    model: what is rendered.
     `kept`: why a frame keeps the original (`synclips.rendering.visibility.Kept`), as far as is known: what stands
     before a mouth is found when a frame is planned.
     """
 
+    model: Any
     visibility: Float32[np.ndarray, " n"]
     kept: Int8[np.ndarray, " n"]
 
@@ -81,7 +83,12 @@ def build_model(recipe: RecipeConfig) -> Model:
     """An untrained generator of the recipe's preset."""
     if recipe.model.preset == "blueprint":
         return BlueprintModel()
-    return Generator(N_FEATURES, len(lower_points()), recipe)
+    return Generator(feature_count(recipe.model.audio.speech_layers), len(lower_points()), recipe)
+
+
+def speech_layers(model: Model) -> int:
+    """How many layers of the speech encoder the model hears (see `synclips.features.speech_features`)."""
+    return model.recipe.model.audio.speech_layers if isinstance(model, Generator) else 0
 
 
 def build_renderer(model: Model, video: TrackedVideo) -> Renderer:

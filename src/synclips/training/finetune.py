@@ -58,7 +58,7 @@ class FinetuneStage(GanStage):
         )
         parts = store.split()
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
-        self.held_out = {"seen": (parts["seen"] or parts["train"])[:8], "unseen": parts["unseen"][:8]}
+        self.held_out = {"seen": (parts["seen"] or parts["train"])[:8], "validation": parts["validation"][:8]}
 
     def step(self, step: int) -> dict[str, float]:
         """One step of the generator and one of the discriminator, over `batch` windows in `accumulate` parts."""
@@ -102,7 +102,7 @@ class FinetuneStage(GanStage):
         """Rows of real frames above generated ones, of seen and of unseen speakers."""
         assert isinstance(model, Generator)
         rows = []
-        for key in [*self.held_out["seen"][:2], *self.held_out["unseen"][:4]]:
+        for key in [*self.held_out["seen"][:2], *self.held_out["validation"][:4]]:
             generated = self.batches.reconstruct(model, key, 30)[1]
             for pictures in (generated.target, generated.pictures):
                 rows.append(torch.cat(list(pictures), dim=2))

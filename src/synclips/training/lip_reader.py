@@ -59,7 +59,7 @@ class LipReaderStage(OneNetwork):
             raise DataError("no training clip has its sentence; preprocess the corpus with its .align files")
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
         self.augment = replace(recipe.augment, rotation=recipe.augment.rotation * 1.5, shift=recipe.augment.shift * 1.5)
-        self.held_out = {"seen": parts["seen"] or parts["train"][:10], "unseen": parts["unseen"]}
+        self.held_out = {"seen": parts["seen"] or parts["train"][:10], "validation": parts["validation"]}
 
     def step(self, step: int) -> dict[str, float]:
         """CTC over the sentence, and cross-entropy with the corpus's own alignment."""

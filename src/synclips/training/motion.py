@@ -9,8 +9,9 @@ from synclips.config import AugmentConfig, RecipeConfig
 from synclips.data.dataset import BalancedSampler, ClipStore, by_speaker
 from synclips.data.grid import speaker_of
 from synclips.features.face_mesh import INNER_LIPS, LIPS, lower_points
-from synclips.features.mfcc import N_FEATURES
-from synclips.metrics.lip_shape import correlation, largest_lip_error, opening_of
+from synclips.features.speech_features import feature_count
+from synclips.metrics.articulation import MOVEMENTS, agreement, movement_weights
+from synclips.metrics.lip_shape import largest_lip_error, opening_of
 from synclips.models.encoders import BaseEncoders
 from synclips.models.losses import MotionLosses, weighted_sum
 from synclips.models.motion import MotionModel
@@ -21,7 +22,7 @@ from synclips.training.motion_data import MotionData, Style, draw_windows, fit_p
 
 def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
     """A motion model that starts from stage 1's encoders."""
-    model = MotionModel(N_FEATURES, len(lower_points()), recipe.model)
+    model = MotionModel(feature_count(recipe.model.audio.speech_layers), len(lower_points()), recipe.model)
     model.audio_encoder.load_state_dict(encoders.audio_encoder.state_dict())
     model.video_encoder.load_state_dict(encoders.syncnet.video_encoder.state_dict())
     return model
@@ -44,7 +45,7 @@ class MotionStage(OneNetwork):
         self.losses = motion_losses(self.model)
         trained = [p for name, p in self.model.named_parameters() if not name.startswith("video_encoder.")]
         self.optimizer = torch.optim.AdamW(trained, weight_decay=self.config.weight_decay)
-        self.held_out = {"seen": parts["seen"][:30] or parts["train"][:10], "unseen": parts["unseen"][:12]}
+        self.held_out = {"seen": parts["seen"][:30] or parts["train"][:10], "validation": parts["validation"][:12]}
 
     def step(self, step: int) -> dict[str, float]:
         """One step on a batch of windows; the losses are those of `losses.MotionLosses`."""
@@ -68,8 +69,8 @@ class MotionStage(OneNetwork):
         return {name: value.item() for name, value in losses.items()}
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """On held-out clips of seen and unseen speakers: largest lip error (lve, %) and that of a face at rest,
-        correlation of the opening, and ratio of its standard deviation to the true one (spread)."""
+        """On held-out clips of seen and unseen speakers: largest lip error (lve, %) and that of a face at rest;
+        correlation (r) and amplitude of each movement (see `metrics.articulation`)."""
         assert isinstance(model, MotionModel)
         figures = {}
         for split, keys in self.held_out.items():
@@ -78,14 +79,14 @@ class MotionStage(OneNetwork):
             made, true = zip(*(self.predict(model, key) for key in keys), strict=True)
             figures[f"{split}_lve"] = float(np.mean([largest_lip_error(m, t) for m, t in zip(made, true, strict=True)]))
             figures[f"{split}_rest_lve"] = float(np.mean([largest_lip_error(0 * t, t) for t in true]))
-            figures[f"{split}_opening"] = float(
-                np.mean([correlation(opening_of(m), opening_of(t)) for m, t in zip(made, true, strict=True)])
-            )
-            figures[f"{split}_spread"] = float(
-                np.mean([opening_of(m).std() / opening_of(t).std() for m, t in zip(made, true, strict=True)])
-            )
+            found = [agreement(m, t) for m, t in zip(made, true, strict=True)]
+            for name in MOVEMENTS:
+                figures[f"{split}_{name}_r"] = float(np.mean([clip[name].correlation for clip in found]))
+                figures[f"{split}_{name}_amplitude"] = float(np.median([clip[name].amplitude for clip in found]))
         # the error alone hardly changes after the first steps (EXPERIMENTS.md, 2026-11-24, "Stage 2, motion")
-        return figures | {"score": figures["seen_opening"] - figures["seen_lve"] / 10}
+        splits = [split for split, keys in self.held_out.items() if keys]
+        courses = np.mean([figures[f"{split}_{name}_r"] for split in splits for name in MOVEMENTS])
+        return figures | {"score": float(courses - np.mean([figures[f"{split}_lve"] for split in splits]) / 10)}
 
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Generated and true displacements (n, m, 3) of a clip, with a bank from another clip of the speaker."""
@@ -109,7 +110,7 @@ class MotionStage(OneNetwork):
         """Mouth opening over time, made (red) against true (black), of some held-out clips."""
         assert isinstance(model, MotionModel)
         rows = []
-        for key in [*self.held_out["seen"][:3], *self.held_out["unseen"][:3]]:
+        for key in [*self.held_out["seen"][:3], *self.held_out["validation"][:3]]:
             made, true = self.predict(model, key)
             rows.append(_traces(opening_of(true), opening_of(made)))
         return np.concatenate(rows)
@@ -129,7 +130,8 @@ def motion_losses(model: MotionModel) -> MotionLosses:
     half = len(INNER_LIPS) // 2
     upper = INNER_LIPS[2 : half - 1]
     lower = INNER_LIPS[: half + 1 : -1][: len(upper)]
-    return MotionLosses(model, *(torch.tensor([places[int(p)] for p in points]) for points in (LIPS, upper, lower)))
+    lips, above, below = (torch.tensor([places[int(p)] for p in points]) for points in (LIPS, upper, lower))
+    return MotionLosses(model, lips, above, below, torch.from_numpy(movement_weights()).float())
 
 
 def _traces(true: np.ndarray, made: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

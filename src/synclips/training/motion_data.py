@@ -72,7 +72,7 @@ class MotionData:
 
     def __init__(self, store: Clips, model: MotionModel, recipe: RecipeConfig) -> None:
         self.store, self.augment, self.sampling, self.seed = store, recipe.augment, recipe.sampling, recipe.seed
-        self._model = model
+        self._model, self._layers = model, recipe.model.audio.speech_layers
         self.variant = lru_cache(maxsize=20_000)(self._variant)
         self.plain = lru_cache(maxsize=4_000)(self._plain)
         self.embeddings = lru_cache(maxsize=20_000)(self._embeddings)
@@ -84,7 +84,7 @@ class MotionData:
     def _plain(self, key: str) -> Variant:
         """The clip as it is."""
         clip = self.store[key]
-        features = SoundChange().features(clip.waveform, len(clip))
+        features = SoundChange().features(clip.waveform, len(clip), self._layers)
         components = self.components(displacement_of(self.store, clip))
         return Variant(features, _shifted(components, self.store.offset(key)))
 
@@ -101,7 +101,7 @@ class MotionData:
         low = np.minimum(at.astype(int), len(clip) - 2)
         share = (at - low)[:, None].astype(np.float32)
         components = true[low] * (1 - share) + true[low + 1] * share
-        return Variant(sound.features(clip.waveform, frames), components.astype(np.float32))
+        return Variant(sound.features(clip.waveform, frames, self._layers), components.astype(np.float32))
 
     def _embeddings(self, key: str) -> Float32[np.ndarray, "n v"]:
         """The video encoder's embedding of each frame of the clip."""

@@ -18,7 +18,7 @@ from synclips.data.augmentation import PictureChange, SoundChange, draw_picture_
 from synclips.data.dataset import BalancedSampler, ClipStore
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import BLUEPRINT_VIEW, MOUTH_VIEW, View
-from synclips.features.mfcc import N_FEATURES
+from synclips.features.speech_features import feature_count
 from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.losses import contrastive_loss
@@ -51,6 +51,7 @@ def draw_moments(
     augment: AugmentConfig | None,
     window: int,
     view: View,
+    speech_layers: int = 0,
 ) -> Moments:
     """`sampling.moments` moments of each clip, changed by `augment` (None: as they are)."""
     pictures, features, indices = [], [], []
@@ -65,7 +66,7 @@ def draw_moments(
         shown = shown.clip(0, len(clip) - 1)
         used, inverse = np.unique(shown, return_inverse=True)
         pictures.append(picture.apply(clip.crops[used], view)[inverse.reshape(shown.shape)])
-        features.append(sound.features(clip.waveform, count))
+        features.append(sound.features(clip.waveform, count, speech_layers))
         indices.append(index)
     return Moments(np.stack(pictures), np.stack(features), np.stack(indices))
 
@@ -78,7 +79,8 @@ class PretrainStage(OneNetwork):
 
     def __init__(self, store: ClipStore, recipe: RecipeConfig, device: torch.device) -> None:
         self.config, self.recipe, self.store, self.device = recipe.pretrain, recipe, store, device
-        self.model = build_encoders(N_FEATURES, recipe.model).to(device)
+        self.model = build_encoders(feature_count(recipe.model.audio.speech_layers), recipe.model).to(device)
+        self.layers = recipe.model.audio.speech_layers
         self.view = MOUTH_VIEW if recipe.model.preset == "base" else BLUEPRINT_VIEW
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=self.config.weight_decay)
         parts = store.split()
@@ -91,7 +93,7 @@ class PretrainStage(OneNetwork):
         self.model.train()
         keys = self.sampler.draw(rng, max(2, self.config.batch // self.recipe.sampling.moments))
         batch = draw_moments(
-            self.store, keys, rng, self.recipe.sampling, self.recipe.augment, self.model.window, self.view
+            self.store, keys, rng, self.recipe.sampling, self.recipe.augment, self.model.window, self.view, self.layers
         )
         with autocast(self.device, self.recipe.precision):
             pairs = self.model.pairs(*batch.tensors(self.device))
@@ -116,7 +118,9 @@ class PretrainStage(OneNetwork):
         losses, hits = [], []
         for start in range(0, min(len(self.held_out), 40), 10):
             keys = self.held_out[start : start + 10]
-            batch = draw_moments(self.store, keys, rng, self.recipe.sampling, None, model.window, self.view)
+            batch = draw_moments(
+                self.store, keys, rng, self.recipe.sampling, None, model.window, self.view, self.layers
+            )
             loss, hit = contrastive_loss(*model.pairs(*batch.tensors(self.device))[0])
             losses.append(loss.item())
             hits.append(hit.item())
@@ -127,7 +131,7 @@ class PretrainStage(OneNetwork):
         rng = self.sampler.rng(0)
         keys = self.sampler.draw(rng, 4)
         batch = draw_moments(
-            self.store, keys, rng, self.recipe.sampling, self.recipe.augment, self.model.window, self.view
+            self.store, keys, rng, self.recipe.sampling, self.recipe.augment, self.model.window, self.view, self.layers
         )
         return np.concatenate(
             [np.concatenate([np.concatenate(list(m), axis=1) for m in clip[:4]]) for clip in batch.pictures]

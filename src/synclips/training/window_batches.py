@@ -42,6 +42,7 @@ class WindowBatches:
     def __init__(self, clips: Clips, model: Generator, recipe: RecipeConfig, device: torch.device) -> None:
         self.clips, self.model, self.device = clips, model, device
         self.augment, self.sampling = recipe.augment, recipe.sampling
+        self.speech_layers = recipe.model.audio.speech_layers
 
     def draw(self, keys: list[str], rng: np.random.Generator) -> Batch:
         """A random window of each of the clips `keys`, its sound changed, with a bank from elsewhere in the clip."""
@@ -71,7 +72,7 @@ class WindowBatches:
         clip, motion = window.clip, self.model.motion
         offset = self.clips.offset(clip.key)
         frames = np.arange(CLIP_FRAMES)
-        features = sound.features(clip.waveform, CLIP_FRAMES + abs(offset))
+        features = sound.features(clip.waveform, CLIP_FRAMES + abs(offset), self.speech_layers)
         # features on the pictures' clock: picture i is heard at i + offset
         steps = (4 * (frames + offset)[:, None] + np.arange(4)).ravel().clip(0, len(features) - 1)
         bank = np.resize(bank, self.sampling.refiner_bank)
