@@ -52,7 +52,6 @@ def main() -> None:
         if ours is not None:
             kept[ours] = value
     save_file(kept, options.output, {"from": "Whisper tiny.en (OpenAI)", "licence": "MIT"})
-    print(f"{options.output}: {len(kept)} tensors, {sum(value.size for value in kept.values()):,} numbers")
 
 
 def renamed(name: str) -> str | None:

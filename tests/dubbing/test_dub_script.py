@@ -220,6 +220,7 @@ class Marker:
     visibility: np.ndarray
     kept: np.ndarray
     heard: list[tuple[int, float]] = field(default_factory=list)
+    speech_layers: int = 0
 
     def plan(self, features: np.ndarray, times: np.ndarray, source: np.ndarray) -> "Marked":
         del features

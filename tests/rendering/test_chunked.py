@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from synclips.features.mfcc import audio_features, mfcc
+from synclips.features.speech_features import speech_states
 from synclips.media.audio import Waveform, normalise_loudness
 from synclips.media.timebase import FPS, STEPS_PER_FRAME, frames_in
 from synclips.rendering import chunked
@@ -32,6 +33,7 @@ class Recorder:
     heard: list[np.ndarray] = field(default_factory=list)
     visibility: np.ndarray = field(default_factory=lambda: np.linspace(0, 1, 2000, dtype=np.float32))
     kept: np.ndarray = field(default_factory=lambda: np.full(2000, Kept.SMALL, np.int8))
+    speech_layers: int = 0
 
     def plan(self, features: np.ndarray, times: np.ndarray, source: np.ndarray) -> Recorded:
         self.lengths.append(len(times))
@@ -53,8 +55,10 @@ def speech(seconds: float) -> Waveform:
 
 
 @pytest.mark.parametrize("rate", [24000 / 1001, 25, 60])
-@pytest.mark.parametrize("video_seconds", [11.0, 19.0])
-def test_blocks_hear_what_the_whole_hears(monkeypatch: pytest.MonkeyPatch, rate: float, video_seconds: float) -> None:
+@pytest.mark.parametrize(("video_seconds", "layers"), [(11.0, 0), (11.0, 2), (19.0, 2)])
+def test_blocks_hear_what_the_whole_hears(
+    monkeypatch: pytest.MonkeyPatch, rate: float, video_seconds: float, layers: int
+) -> None:
     monkeypatch.setattr(chunked, "BLOCK", 100)
     monkeypatch.setattr(chunked, "CONTEXT", 20)
     monkeypatch.setattr(chunked, "PIECE", 30)
@@ -63,8 +67,14 @@ def test_blocks_hear_what_the_whole_hears(monkeypatch: pytest.MonkeyPatch, rate:
     timeline = Timeline(np.arange(len(times))[::-1].copy(), times, video_seconds)
     heard = mfcc(normalise_loudness(sound), int(video_seconds * FPS) + 2)
     whole = audio_features(heard, heard[: frames_in(len(sound.samples)) * STEPS_PER_FRAME].mean(axis=0))
+    if layers:
+        frames = len(whole) // STEPS_PER_FRAME
+        total = int(times[-1] * FPS) + 2 + chunked.CONTEXT
+        whole = np.concatenate(
+            [whole, speech_states(normalise_loudness(sound), 0, frames, layers, total=total)], axis=1
+        )
     wanted = whole[np.floor(times * FPS + 0.5 + 1e-6).astype(int) * STEPS_PER_FRAME]
-    recorder, image = Recorder(), np.zeros((4, 4, 3), np.uint8)
+    recorder, image = Recorder(speech_layers=layers), np.zeros((4, 4, 3), np.uint8)
     plan = BlockPlan(recorder, sound, timeline)
     for step in range(len(times)):
         assert plan.render(image, step) is image

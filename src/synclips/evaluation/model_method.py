@@ -19,7 +19,7 @@ from synclips.models.blueprint import BlueprintModel
 from synclips.models.generator import Generator
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.mouth_bank import build_bank, turns
-from synclips.rendering.renderer import build_renderer, load_model, model_path, speech_layers
+from synclips.rendering.renderer import build_renderer, load_model, model_path
 
 BLOCK = 15
 """Frames of `reconstruct` made from one bank, which lacks them and their neighbours."""
@@ -45,7 +45,8 @@ class ModelMaker:
     def __call__(self, footage: Footage, waveform: Waveform, task: Task) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """Frames of `footage` saying `waveform`. In `reconstruct`, `blueprint` sees the clip itself."""
         count = min(len(footage), frames_in(len(waveform.samples)))
-        features = sound_features(normalise_loudness(waveform), count, speech_layers(self.model))
+        layers = self.model.recipe.model.audio.speech_layers if isinstance(self.model, Generator) else 0
+        features = sound_features(normalise_loudness(waveform), count, layers)
         source = np.arange(count)
         times = source / FPS
         if task != "reconstruct" or isinstance(self.model, BlueprintModel):

@@ -40,7 +40,7 @@ def feature_count(layers: int) -> int:
 def sound_features(
     waveform: Waveform, frames: int, layers: int, *, warp: float = 1.0
 ) -> Float32[np.ndarray, "steps f"]:
-    """`audio_features` of a 16 kHz sound's MFCC over `frames` frames, and its speech states where a model has `layers`."""
+    """`audio_features` of a 16 kHz sound's MFCC over `frames` frames, and its speech states if `layers` is not 0."""
     heard = audio_features(mfcc(waveform, frames, warp=warp))
     if not layers:
         return heard

@@ -34,6 +34,8 @@ class BlueprintPlan:
 class BlueprintLipSync:
     """One person in one video; `model` in evaluation mode, on its device."""
 
+    speech_layers = 0
+
     def __init__(self, model: BlueprintModel, video: TrackedVideo) -> None:
         self.model, self.video = model.eval(), video
         self.device = device_of(model)

@@ -9,7 +9,7 @@ from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.speech_features import speech_states
 from synclips.media.audio import Waveform, loudness_gain
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME, frames_in
-from synclips.rendering.renderer import Renderer, speech_layers
+from synclips.rendering.renderer import Renderer
 from synclips.rendering.timeline import Timeline
 from synclips.rendering.visibility import Kept
 from synclips.runtime import release_memory
@@ -34,6 +34,8 @@ class BlockPlan:
         self._renderer, self._sound, self._timeline = renderer, sound, timeline
         self._gain = loudness_gain(sound)
         self._mean = _mean_coefficients(sound, self._gain)
+        last = float(timeline.times[-1]) if len(timeline) else 0.0
+        self._heard = max(frames_in(len(sound.samples)), int(last * FPS) + 2) + CONTEXT  # silence at the end
         self._plan: Any = None
         self.visibility = np.ones(len(timeline), np.float32)
         self.kept = np.zeros(len(timeline), np.int8)
@@ -70,11 +72,10 @@ class BlockPlan:
         begin = max(0, low - 1)  # the differences look at the neighbours
         features = audio_features(_coefficients(self._sound, self._gain, begin, high + 1), self._mean)
         heard = features[(low - begin) * STEPS_PER_FRAME :][: (high - low) * STEPS_PER_FRAME]
-        layers = speech_layers(self._renderer.model)
+        layers = self._renderer.speech_layers
         if not layers:
             return heard
-        total = frames_in(len(self._sound.samples))
-        states = speech_states(self._sound, low, high, layers, total=max(total, high), gain=self._gain)
+        states = speech_states(self._sound, low, high, layers, total=self._heard, gain=self._gain)
         return np.concatenate([heard, states], axis=1)
 
 

@@ -68,7 +68,7 @@ class LipSync:
     ) -> None:
         self.model, self.video = model.eval(), video
         self.device, self.precision = device_of(model), precision
-        self.settings = model.recipe.render
+        self.settings, self.speech_layers = model.recipe.render, model.recipe.model.audio.speech_layers
         self.bank = bank if bank is not None else build_bank(video, self.settings)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]

@@ -31,12 +31,12 @@ class Renderer(Protocol):
 
     `visibility`: how far a generated mouth may replace the original in each of the video's frames, in [0, 1]; lower it
     before anything is planned where the original is to stay.
-    model: what is rendered.
+    speech_layers: of the speech encoder, whose states its model hears (see `synclips.features.speech_features`).
     `kept`: why a frame keeps the original (`synclips.rendering.visibility.Kept`), as far as is known: what stands
     before a mouth is found when a frame is planned.
     """
 
-    model: Any
+    speech_layers: int
     visibility: Float32[np.ndarray, " n"]
     kept: Int8[np.ndarray, " n"]
 
@@ -84,11 +84,6 @@ def build_model(recipe: RecipeConfig) -> Model:
     if recipe.model.preset == "blueprint":
         return BlueprintModel()
     return Generator(feature_count(recipe.model.audio.speech_layers), len(lower_points()), recipe)
-
-
-def speech_layers(model: Model) -> int:
-    """How many layers of the speech encoder the model hears (see `synclips.features.speech_features`)."""
-    return model.recipe.model.audio.speech_layers if isinstance(model, Generator) else 0
 
 
 def build_renderer(model: Model, video: TrackedVideo) -> Renderer:
