@@ -117,7 +117,7 @@ def test_split_is_by_speaker_and_s1_by_utterance() -> None:
     names = [
         f"{a}{b}{c}{d}{e}{f}" for a in "blps" for b in "bgrw" for c in "abiw" for d in "fk" for e in "z5" for f in "np"
     ]
-    assert {split_of(speaker, name) for speaker in UNSEEN_SPEAKERS for name in names} == {"unseen"}
+    assert {split_of(speaker, name) for speaker in UNSEEN_SPEAKERS for name in names} == {"unseen", "validation"}
     assert {split_of(speaker, name) for speaker in ("s2", "s32", "s34") for name in names} == {"train"}
     held_out = sum(split_of("s1", name) == "seen" for name in names)
     assert held_out == pytest.approx(len(names) / 14, rel=0.4)
@@ -132,7 +132,8 @@ def test_real_clips(grid_clips: Path) -> None:
     assert {utterance.speaker for utterance in parts["seen"]} == {"s1"}
     assert {"s1", "s2", "s3", "s4", "s5", "s30", "s31", "s32"} <= {utterance.speaker for utterance in parts["train"]}
     assert {utterance.speaker for utterance in parts["train"]}.isdisjoint(UNSEEN_SPEAKERS)
-    assert {utterance.speaker for utterance in parts["unseen"]} == UNSEEN_SPEAKERS
+    for part in ("unseen", "validation"):
+        assert {utterance.speaker for utterance in parts[part]} == UNSEEN_SPEAKERS
     assert Counter(utterance.speaker for utterance in utterances)["s1"] == 689
     for utterance in utterances:
         if utterance.alignment is None:

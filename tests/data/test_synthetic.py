@@ -45,7 +45,8 @@ def test_serves_every_split(corpus: Path) -> None:
     splits = [split_of(utterance.speaker, utterance.name) for utterance in find_utterances(corpus)]
 
     assert sorted(splits[:2]) == ["seen", "train"]
-    assert splits[2:] == ["train", "train", "unseen", "unseen"]
+    assert splits[2:4] == ["train", "train"]
+    assert sorted(splits[4:]) == ["unseen", "validation"]
 
 
 def test_clips_have_the_form_of_grid(corpus: Path) -> None:

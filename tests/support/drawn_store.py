@@ -11,12 +11,12 @@ FRAMES = 45
 
 
 def drawn_store(folder: Path) -> ClipStore:
-    """Two clips each of two training speakers and of an unseen one, and a held-out clip of the first."""
+    """Two clips each of two training speakers and of one who is never trained on, and a held-out clip of the first."""
     names = utterance_names()
-    seen = next(name for name in names if split_of(HELD_OUT_SPEAKER, name) == "seen")
-    places = [(HELD_OUT_SPEAKER, seen)]
-    for speaker in ("s1", "s2", "s33"):
-        for _ in range(2):
-            places.append((speaker, next(n for n in names if split_of(speaker, n) != "seen")))
+    wanted = ["seen", *4 * ["train"], "validation", "unseen"]
+    speakers = [HELD_OUT_SPEAKER, "s1", "s1", "s2", "s2", "s33", "s33"]
+    places = [
+        (who, next(n for n in names if split_of(who, n) == part)) for who, part in zip(speakers, wanted, strict=True)
+    ]
     clips = [draw_clip(seed, FRAMES, speaker, name) for seed, (speaker, name) in enumerate(places)]
     return ClipStore(write_store(folder, clips))

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from synclips.data.grid import (
     ALIGNMENT_UNITS_PER_SECOND,
     HELD_OUT_SPEAKER,
+    UNSEEN_SPEAKERS,
     WordSpan,
     sentence_of,
     split_of,
@@ -89,10 +90,12 @@ def _names(speakers: Sequence[str], clips: int, seed: int) -> Iterator[tuple[str
     for speaker in speakers:
         for number in range(clips):
             names = (_NAMES[index] for index in shuffled)
-            if speaker == HELD_OUT_SPEAKER:
-                wanted = "seen" if number == 0 and clips > 1 else "train"
-                names = (name for name in names if split_of(HELD_OUT_SPEAKER, name) == wanted)
-            yield speaker, next(names)
+            wanted = "train"
+            if speaker == HELD_OUT_SPEAKER and number == 0 and clips > 1:
+                wanted = "seen"
+            elif speaker in UNSEEN_SPEAKERS:
+                wanted = "validation" if number % 2 else "unseen"
+            yield speaker, next(name for name in names if split_of(speaker, name) == wanted)
 
 
 def _write_clip(
