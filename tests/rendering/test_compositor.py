@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 import torch
 from drawn_head import drawn_video, pictures
-from small_models import SMALL_RECIPE
+from small_models import FEATURES, SMALL_RECIPE
 
 from synclips.features.face_mesh import LIPS
-from synclips.features.mfcc import N_FEATURES
 from synclips.metrics.image_quality import gradient_energy
 from synclips.rendering.compositor import blend_layers, grain, match_grain
 from synclips.rendering.lip_sync import LipSync
@@ -70,7 +69,7 @@ def test_theme_2_nothing_outside_the_mask_changes_and_no_grain_is_added_there(tm
     video = drawn_video(tmp_path / "head.mkv", 12, grain=5.0)
     torch.manual_seed(0)
     lip_sync, frames = LipSync(build_model(SMALL_RECIPE), video), pictures(video)
-    features = np.random.default_rng(0).normal(size=(48, N_FEATURES)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(48, FEATURES)).astype(np.float32)
     plan = lip_sync.plan(features, video.times, np.arange(12))
     made = np.stack([lip_sync.render(frames[i], i, plan, i) for i in range(12)])
     changed = (made != frames).any(axis=(0, 3))

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 from drawn_head import HEIGHT, WIDTH, drawn_video, pictures
-from small_models import SMALL_RECIPE
+from small_models import FEATURES, SMALL_RECIPE
 
-from synclips.features.mfcc import N_FEATURES
 from synclips.media.video import probe, read_frames
 from synclips.rendering.lip_sync import LipSync, Plan
 from synclips.rendering.mouth_bank import build_bank, turns
@@ -58,7 +57,7 @@ def renderer(video: TrackedVideo) -> LipSync:
 
 
 def sound() -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(4 * FRAMES, N_FEATURES)).astype(np.float32)
+    return np.random.default_rng(0).normal(size=(4 * FRAMES, FEATURES)).astype(np.float32)
 
 
 @pytest.fixture(scope="module", params=["microphone", "hand", "pattern"])

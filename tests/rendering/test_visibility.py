@@ -7,11 +7,10 @@ import pytest
 import torch
 from drawn_head import drawn_video, pictures, posed_like, poses
 from scipy.spatial.transform import Rotation
-from small_models import SMALL_RECIPE
+from small_models import FEATURES, SMALL_RECIPE
 
 from synclips.features.face_mesh import Pose, lower_points, template
 from synclips.features.mesh_raster import extend, extended_triangles
-from synclips.features.mfcc import N_FEATURES
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.mesh_warp import double_areas, moving_share, without_folds
 from synclips.rendering.renderer import build_model
@@ -99,7 +98,7 @@ def lip_sync(video: TrackedVideo) -> LipSync:
 
 
 def sound(frames: int) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(4 * frames, N_FEATURES)).astype(np.float32)
+    return np.random.default_rng(0).normal(size=(4 * frames, FEATURES)).astype(np.float32)
 
 
 def test_theme_15_a_gated_frame_is_the_original_bit_for_bit_and_the_change_is_gradual(video: TrackedVideo) -> None:

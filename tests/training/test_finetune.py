@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_store import drawn_store
-from small_models import SMALL_RECIPE
+from small_models import FEATURES, SMALL_RECIPE
 
 from synclips.config import LossConfig, RecipeConfig, SamplingConfig, StageConfig
 from synclips.data.dataset import ClipStore
@@ -134,7 +134,7 @@ def test_a_real_stage_that_was_stopped_equals_one_that_was_not(store: ClipStore,
         if kind == "finetune":
             return stage_of(store)
         with from_seed(RECIPE):
-            return MotionStage(store, RECIPE, BaseEncoders(N_FEATURES, RECIPE.model), CPU)
+            return MotionStage(store, RECIPE, BaseEncoders(FEATURES, RECIPE.model), CPU)
 
     whole = made()
     run_stage(whole, RECIPE, tmp_path / "whole")

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 from drawn_store import FRAMES, drawn_store
-from small_models import SMALL_RECIPE
+from small_models import FEATURES, SMALL_RECIPE
 
 from synclips.config import AugmentConfig, SamplingConfig
 from synclips.data.dataset import ClipStore, by_speaker
 from synclips.features.face_mesh import lower_points
-from synclips.features.mfcc import N_FEATURES
 from synclips.models.motion import MotionModel
 from synclips.training.motion_data import NEAREST, MotionData, displacement_of, draw_windows, fit_population
 
@@ -20,7 +19,7 @@ CPU = torch.device("cpu")
 def data(tmp_path_factory: pytest.TempPathFactory) -> MotionData:
     store = drawn_store(tmp_path_factory.mktemp("store"))
     torch.manual_seed(0)
-    model = MotionModel(N_FEATURES, len(lower_points()), SMALL_RECIPE.model).eval()
+    model = MotionModel(FEATURES, len(lower_points()), SMALL_RECIPE.model).eval()
     model.set_basis(*fit_population(store, store.split()["train"], SMALL_RECIPE.model.motion.components))
     return MotionData(store, model, SMALL_RECIPE)
 
@@ -83,7 +82,7 @@ def test_a_style_is_in_the_truth_and_in_the_bank(data: MotionData) -> None:
         drawn = draw_windows(
             data, groups, keys[:2], rng, CPU, window=20, bank=6, style=lambda _: lambda x: np.float32(gain) * x
         )
-        assert drawn.features.shape == (2, 80, N_FEATURES)
+        assert drawn.features.shape == (2, 80, FEATURES)
         assert drawn.true.shape == (2, 20, SMALL_RECIPE.model.motion.components)
         assert drawn.bank[2].dtype == torch.bool
         return drawn.true.numpy(), drawn.bank[1].numpy()
