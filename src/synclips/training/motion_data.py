@@ -32,7 +32,7 @@ Style = Callable[[Float32[np.ndarray, "n k"]], Float32[np.ndarray, "n k"]]
 
 @dataclass(frozen=True)
 class Variant:
-    """One augmented copy of a clip: features (4 n, 39) and true components (n, k)."""
+    """One augmented copy of a clip: features (4 n, f) and true components (n, k)."""
 
     features: Float32[np.ndarray, "steps f"]
     components: Float32[np.ndarray, "n k"]
@@ -138,7 +138,7 @@ class MotionData:
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Windows of clips: features (b, 4 t, 39), true components (b, t, k), and banks as MotionModel takes them."""
+    """Windows of clips: features (b, 4 t, f), true components (b, t, k), and banks as MotionModel takes them."""
 
     features: torch.Tensor
     true: torch.Tensor

@@ -31,7 +31,7 @@ STUCK_AFTER, STUCK_SHARE = 300, 0.97
 
 @dataclass(frozen=True)
 class Moments:
-    """A batch: pictures (c, m, t, h, w, 3) uint8, features (c, steps, 39), frame index (c, m) in the features' time."""
+    """A batch: pictures (c, m, t, h, w, 3) uint8, features (c, steps, f), frame index (c, m) in the features' time."""
 
     pictures: UInt8[np.ndarray, "c m t h w 3"]
     features: Float32[np.ndarray, "c steps f"]

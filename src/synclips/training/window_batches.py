@@ -23,7 +23,7 @@ from synclips.training.windows import LENGTH, Window, draw_window, window_at
 class Batch:
     """Windows with their whole clips' sound and true motion, and banks of mouths.
 
-    features:  (b, 300, 39) sound of 75 frames on the pictures' clock
+    features:  (b, 300, f) sound of 75 frames on the pictures' clock
     true:      (b, 75, k) motion components
     mouths, shapes, present:  (b, n, 5, 48, 96, 3) in [-1, 1], (b, n, k), (b, n): the banks
     """
