@@ -1,5 +1,6 @@
 """From a line of text to the sound that drives the lips and goes into the video: each step of it, in order."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -9,7 +10,14 @@ from synclips.errors import ConfigError, TextError
 from synclips.media.audio import LOUDNESS, Waveform, loudness
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.progress import Progress, silent
-from synclips.speech.conversion.converter import STRENGTH, VoiceConverter, choose_converter, reference_statistics
+from synclips.speech.conversion.calibration import SENTENCES as CALIBRATION
+from synclips.speech.conversion.converter import (
+    STRENGTH,
+    VoiceConverter,
+    WorldConverter,
+    choose_converter,
+    reference_statistics,
+)
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness, with_background
 from synclips.speech.reading import read_line
@@ -25,6 +33,9 @@ Background = Literal["keep", "none"]
 _TEST_SENTENCE: Final = "She had your dark suit in greasy wash water all year."
 _OCTAVE: Final = 0.3
 """Similarity that an octave between synthesizer and reference outweighs: voices of one engine differ by .1."""
+_calibrated: Final[dict[tuple[str, float, bytes], WorldConverter]] = {}
+"""By engine, strength and reference: a script's lines share a calibration of some seconds."""
+_MOST_CALIBRATED: Final = 8
 _EDGE: Final = 0.04
 """Seconds of silence left before and after each sentence."""
 
@@ -105,7 +116,7 @@ def speak(
     sound, used = speech.waveform, None
     if voice and cloned is None:
         on_progress("convert the voice", 0, 1)
-        used = choose_converter(converter, strength, f"{engine.name}:{engine.voice}")
+        used = converter_for(engine, voice.speech, converter, strength)
         sound = used.convert(sound, voice.speech)
         on_progress("convert the voice", 1, 1)
     sound = match_loudness(sound, heard.loudness if heard and heard.usable else LOUDNESS)
@@ -181,6 +192,22 @@ def pitched_like(engine: Synthesizer, speech: Waveform) -> Synthesizer:
     """`engine` at the pitch of `speech` where it can do that by itself; elsewhere the converter moves the pitch."""
     voice = reference_statistics(speech)
     return engine if voice is None else engine.at_pitch(float(np.exp(voice.log_pitch)), voice.pitch_spread) or engine
+
+
+def converter_for(
+    engine: Synthesizer, reference: Waveform, name: str = "world", strength: float = STRENGTH
+) -> VoiceConverter:
+    """The converter called `name` from the engine's voice to that of `reference`; `world` is calibrated to both."""
+    converter = choose_converter(name, strength, f"{engine.name}:{engine.voice}")
+    if not isinstance(converter, WorldConverter) or strength == 0:
+        return converter
+    key = (repr(engine), strength, hashlib.sha256(reference.resampled(SAMPLE_RATE).samples.tobytes()).digest())
+    if key not in _calibrated:
+        while len(_calibrated) >= _MOST_CALIBRATED:
+            _calibrated.pop(next(iter(_calibrated)))
+        lines = tuple(speak_sentences(engine, (Sentence(text, 0.0),)).waveform for text in CALIBRATION)
+        _calibrated[key] = converter.calibrated(lines, reference)
+    return _calibrated[key]
 
 
 def speak_sentences(engine: Synthesizer, sentences: tuple[Sentence, ...], on_progress: Progress = silent) -> Speech:
