@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawn_head import drawn_video, poses
+from drawn_head import drawn_video, posed_like, poses
 
 from synclips.config import RenderConfig
 from synclips.data.portrait import demo_portrait
@@ -32,11 +32,6 @@ CLOTH = {"white": (228, 231, 235), "blue": (140, 185, 212), "black": (38, 38, 42
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> TrackedVideo:
     return drawn_video(tmp_path_factory.mktemp("head") / "head.mkv")
-
-
-def posed_like(video: TrackedVideo, pose: Pose) -> TrackedVideo:
-    points = pose.to_image(video.canonical(np.arange(len(video))))
-    return replace(video, pose=pose, track=replace(video.track, points=points))
 
 
 def test_each_frame_that_keeps_its_mouth_has_a_reason(drawn: TrackedVideo) -> None:

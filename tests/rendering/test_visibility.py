@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from drawn_head import drawn_video, pictures, poses
+from drawn_head import drawn_video, pictures, posed_like, poses
 from scipy.spatial.transform import Rotation
 from small_models import SMALL_RECIPE
 
@@ -22,11 +22,6 @@ from synclips.tracking.tracked_video import TrackedVideo
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> TrackedVideo:
     return drawn_video(tmp_path_factory.mktemp("head") / "head.mkv")
-
-
-def posed_like(video: TrackedVideo, pose: Pose) -> TrackedVideo:
-    points = pose.to_image(video.canonical(np.arange(len(video))))
-    return replace(video, pose=pose, track=replace(video.track, points=points))
 
 
 def test_an_ordinary_head_is_never_gated(video: TrackedVideo) -> None:

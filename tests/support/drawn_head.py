@@ -67,6 +67,12 @@ def drawn_video(
     return TrackedVideo(info, np.arange(count) / 25, track, pose, fit_alignment(points), np.zeros(0, np.int64))
 
 
+def posed_like(video: TrackedVideo, pose: Pose) -> TrackedVideo:
+    """The video's face, moving as it does, with the head in another pose."""
+    points = pose.to_image(video.canonical(np.arange(len(video))))
+    return replace(video, pose=pose, track=replace(video.track, points=points))
+
+
 def pictures(video: TrackedVideo) -> np.ndarray:
     """All frames."""
     return np.stack([frame.image for frame in read_frames(video.path)])

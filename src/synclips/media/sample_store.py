@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32
 
+BLOCK: Final = 1 << 18
+"""Samples of each channel that are handled at a time."""
 IN_MEMORY: Final = 8 << 20
 """Bytes from which samples go into a file: two minutes of mono at 16 kHz, twenty seconds of stereo at 48 kHz."""
 
@@ -40,6 +42,11 @@ class SampleStore:
         """Add samples at the end."""
         self._file.write(np.ascontiguousarray(samples.T).tobytes())
         self.count += samples.shape[1]
+
+    def append_silence(self, count: int) -> None:
+        """Add `count` samples of silence at the end; none where it is negative."""
+        for start in range(0, count, BLOCK):
+            self.append(np.zeros((self.channels, min(BLOCK, count - start)), np.float32))
 
     def take(self) -> Float32[np.ndarray, "channels n"]:
         """All samples, writable; call it once, at the end."""

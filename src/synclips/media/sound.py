@@ -9,11 +9,9 @@ import soxr
 from jaxtyping import Float32
 
 from synclips.media.channels import MONO, Channels, mix_matrix
-from synclips.media.sample_store import SampleStore
+from synclips.media.sample_store import BLOCK, SampleStore
 from synclips.media.waveform import Waveform
 
-BLOCK: Final = 1 << 18
-"""Samples of each channel that are handled at a time."""
 _CANCELLED: Final = 0.1
 """Energy of the mono mix, relative to that of the same channels without any correlation, below which they cancel."""
 _SILENT: Final = 1e-10
@@ -78,8 +76,7 @@ class Sound:
         with SampleStore(len(self.channels)) as store:
             for block in self.blocks():
                 store.append(block)
-            for start in range(present, count, BLOCK):
-                store.append(np.zeros((len(self.channels), min(BLOCK, count - start)), np.float32))
+            store.append_silence(count - present)
             return replace(self, samples=store.take())
 
     def cancelled(self) -> int | None:

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from synclips.errors import MediaError
 from synclips.media.channels import Channels, mix_matrix
 from synclips.media.sample_store import SampleStore
-from synclips.media.sound import BLOCK, Resampler, Sound
+from synclips.media.sound import Resampler, Sound
 from synclips.media.sound_decode import SoundDecoder
 from synclips.media.sound_tracks import find_track
 from synclips.media.timebase import OUTPUT_SAMPLE_RATE, SAMPLE_RATE
@@ -128,10 +128,7 @@ class _Parts:
     def fill(self, count: int) -> None:
         """Silence at the end, up to `count` samples in all."""
         self._flush()
-        channels, store = self._stores[-1]
-        missing = count - sum(store.count for _, store in self._stores)
-        for start in range(0, missing, BLOCK):
-            store.append(np.zeros((len(channels), min(BLOCK, missing - start)), np.float32))
+        self._stores[-1][1].append_silence(count - sum(store.count for _, store in self._stores))
 
     def joined(self) -> Sound:
         """All of it, in the layout that has the most channels."""

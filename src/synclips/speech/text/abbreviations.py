@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from synclips.speech.text.context import after, before
 from synclips.speech.text.dates import MONTH, month_name
+from synclips.speech.text.patterns import Found, after, before
 
 _TITLES: Final = {
     "Dr": "Doctor", "Mr": "Mister", "Mrs": "Missus", "Ms": "Miz", "Prof": "Professor", "Rev": "Reverend",
@@ -49,8 +49,6 @@ _LETTERED: Final = frozenset({
     "Schedule", "Form", "Line", "Route", "Unit", "Room", "Building", "Case", "Phase", "Point",
 })  # fmt: skip
 _DEGREE: Final = "Ph|Sc|Ed|Phil|Pharm|Psy|LL|Litt|Eng|Mus|Hons|Com|Tech|Th|Div|Dipl|Ing|Arch|Med|Vet"
-
-Found = re.Match[str]
 Form = tuple[re.Pattern[str], Callable[[Found], str]]
 
 

@@ -1,10 +1,10 @@
 """Addresses on networks, names of files and programs, hashtags and telephone numbers: `node.js`, `me@site.org`."""
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from synclips.speech.text.numbers import digits, number_words
+from synclips.speech.text.patterns import Found, Replacements, replaced
 
 _TOP: Final = (
     "com|org|net|edu|gov|mil|int|info|biz|dev|app|io|ai|tv|me|eu|de|fr|uk|es|it|nl|ch|at|be|pl|se|no|jp|cn|ru|in|ca|"
@@ -17,21 +17,16 @@ _FILES: Final = (
 )
 _SPELLED: Final = re.compile(r"[^aeiouy]+|[a-z]*\d[a-z\d]*|p(?:y|df|hp)|ai|io|exe|iso|avi|csv", re.IGNORECASE)
 """Endings that are said letter by letter; the others are words."""
-Found = re.Match[str]
 
 
 def addresses_in_words(text: str) -> str:
     """`text` with such names in words."""
-    for pattern, say in _ADDRESSES:
-        text = pattern.sub(say, text)
-    return text
+    return replaced(text, _ADDRESSES)
 
 
 def phones_in_words(text: str) -> str:
     """`text` with its telephone numbers, card numbers and IP addresses read digit by digit."""
-    for pattern, say in _PHONES:
-        text = pattern.sub(say, text)
-    return text
+    return replaced(text, _PHONES)
 
 
 def _url(found: Found) -> str:
@@ -90,7 +85,7 @@ def _version(found: Found) -> str:
 
 _END: Final = r"(?![\w])"
 _BYTE: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_ADDRESSES: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
+_ADDRESSES: Final[Replacements] = (
     (re.compile(r"\b(?:(?:https?|ftp)://|www\.)[^\s<>]+", re.IGNORECASE), _url),
     (re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), _url),
     (
@@ -118,7 +113,7 @@ def _is_address(written: str) -> bool:
     return not sentences and len(head) > 1 and (not head.isdigit() or len(last) > 2)
 
 
-_PHONES: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
+_PHONES: Final[Replacements] = (
     (re.compile(rf"(?<![\w.])(?:{_BYTE}\.){{3}}{_BYTE}(?![\w]|\.\d)"), _dots),
     (re.compile(r"\b(\d{4}(?:[ -]\d{4}){2,4})\b(?![ -]?\d)"), _phone),
     (

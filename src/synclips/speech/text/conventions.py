@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from synclips.errors import ConfigError
-from synclips.speech.text.context import after, before
+from synclips.speech.text.patterns import after, before
 
 LANGUAGES: Final = (
     "auto",

@@ -1,19 +1,17 @@
 """Dates and times of day in words: `05.12.2024`, `3/4/26`, `5-Dec-2024`, `2024-12-05T10:30:00Z`, `10:30 a.m.`."""
 
 import re
-from collections.abc import Callable
 from typing import Final
 
-from synclips.speech.text.context import after
 from synclips.speech.text.conventions import Conventions
 from synclips.speech.text.numbers import cardinal, digits, ordinal, year
+from synclips.speech.text.patterns import Found, Replacements, after, replaced
 
 MONTHS: Final = [
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 ]  # fmt: skip
 MONTH: Final = "|".join(MONTHS) + r"|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.?"
-Found = re.Match[str]
 
 
 def month_name(text: str) -> str:
@@ -27,16 +25,12 @@ def dates_in_words(text: str, known: Conventions) -> str:
     text = _YEAR_FIRST.sub(_year_first, text)
     text = _TWO_FIRST.sub(lambda found: _two_first(found, known), text)
     text = _MONTH_YEAR.sub(lambda found: f"{MONTHS[int(found[1]) - 1]} {year(int(found[2]))}", text)
-    for pattern, say in _NAMED:
-        text = pattern.sub(say, text)
-    return text
+    return replaced(text, _NAMED)
 
 
 def times_in_words(text: str) -> str:
     """`text` with its times of day and durations in words."""
-    for pattern, say in _TIMES:
-        text = pattern.sub(say, text)
-    return text
+    return replaced(text, _TIMES)
 
 
 def date(month: int, day: int, the_year: str | None) -> str | None:
@@ -142,7 +136,7 @@ _YEAR_FIRST: Final = re.compile(r"(?<![\d./-])(\d{4})([-/.])(\d{1,2})\2(\d{1,2})
 _TWO_FIRST: Final = re.compile(r"(?<![\d./-])(\d{1,2})(?:(/|-|\.) ?)(\d{1,2})\2 ?(\d{4}|\d{2})(?![\d/-]|\.\d)(\.?)")
 _MONTH_YEAR: Final = re.compile(r"(?<![\d./])(0?[1-9]|1[0-2])/((?:19|20)\d{2})(?![\d/])")
 _YEAR_AFTER: Final = r"(?:(?:,? |-)(\d{4}|'\d{2})(?!\d|,\d|[.-]\d| ?[$€£%]))?"
-_NAMED: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
+_NAMED: Final[Replacements] = (
     (
         re.compile(
             rf"\b(?:the )?(\d{{1,2}})(?:st|nd|rd|th)?(?: ?[-–] ?(\d{{1,2}})(?:st|nd|rd|th)?)?(?: of | |-)"
@@ -159,7 +153,7 @@ _NAMED: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
     ),
     (re.compile(rf"\b({MONTH})[ -]((?:19|20)\d{{2}})\b(?![,.]?\d)"), _named_year),
 )
-_TIMES: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
+_TIMES: Final[Replacements] = (
     (
         re.compile(r"([ap]\.?m\.?|\d:\d\d)\s?[-–]\s?(?=\d{1,2}(?::\d\d|\s?[ap]\.?m))", re.IGNORECASE),
         lambda found: f"{found[1]} to ",

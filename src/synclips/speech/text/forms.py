@@ -9,11 +9,11 @@ from typing import Final
 
 from synclips.speech.text.abbreviations import ABBREVIATION_FORMS, BEFORE_NUMBERS, DRIVE
 from synclips.speech.text.addresses import addresses_in_words, phones_in_words
-from synclips.speech.text.context import after, before
 from synclips.speech.text.conventions import Conventions, plain_numbers
 from synclips.speech.text.dates import dates_in_words, times_in_words
 from synclips.speech.text.money import money_in_words
 from synclips.speech.text.numbers import cardinal, fraction, number_words, ordinal, plural, year
+from synclips.speech.text.patterns import Found, after, before, replaced
 from synclips.speech.text.roman import ROMAN_FORMS
 from synclips.speech.text.signs import signs_in_words
 from synclips.speech.text.units import NUMBER, UNIT, UNIT_FORMS
@@ -28,8 +28,6 @@ _DECADE_NOUNS: Final = (
 _WAITING: Final = r"(?:wait|for|lasts?|lasted|takes?|took|after|every|within|another|about|only|than|least|most) "
 _OUT_OF: Final = r"(?:rated?|rating|scored?|scores|got|gave|give|gives|gets|an?|solid) "
 
-Found = re.Match[str]
-
 
 def in_words(text: str, known: Conventions) -> str:
     """`text` (one line) with every such form put into words; what is left is letters and punctuation."""
@@ -40,9 +38,7 @@ def in_words(text: str, known: Conventions) -> str:
     text = plain_numbers(text, known)
     text = times_in_words(text)
     text = money_in_words(text)
-    for pattern, say in _FORMS:
-        text = pattern.sub(say, text)
-    return signs_in_words(text)
+    return signs_in_words(replaced(text, _FORMS))
 
 
 def _powers(text: str) -> str:

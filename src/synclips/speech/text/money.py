@@ -1,10 +1,10 @@
 """Sums of money in words: the sign or code before or after the number, several currencies, thousands and millions."""
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from synclips.speech.text.numbers import cardinal, number_words, whole_number
+from synclips.speech.text.patterns import Found, Replacements, replaced
 from synclips.speech.text.units import NUMBER, UNITS
 
 _DOLLARS: Final = {"US": "US ", "A": "Australian ", "AU": "Australian ", "C": "Canadian ", "CA": "Canadian "} | {
@@ -48,14 +48,11 @@ _SIGN_AFTER: Final = rf"(?P<sign>[$€£¥₹₽₩₺₴₪₫₦₱฿₿]|(?:
 _PER: Final = (
     rf"(?: ?/ ?(?P<per>{'|'.join(sorted((u for u in UNITS if u.isalpha()), key=len, reverse=True))}|[a-z]+)(?![\w/]))?"
 )
-Found = re.Match[str]
 
 
 def money_in_words(text: str) -> str:
     """`text` with its sums of money in words."""
-    for pattern, say in _MONEY:
-        text = pattern.sub(say, text)
-    return text
+    return replaced(text, _MONEY)
 
 
 def _names(sign: str | None, code: str | None) -> tuple[str, str, str]:
@@ -96,7 +93,7 @@ def said(amount: str, scale: str | None, names: tuple[str, str, str]) -> str:
 
 _MINUS: Final = r"(?P<minus>(?<![\w])-)?"
 _TO: Final = r" ?[-–] ?"
-_MONEY: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
+_MONEY: Final[Replacements] = (
     (re.compile(r"(?<=\d)[.,](?:-{1,2}|–)(?=\s|$|[€.,;!?)])"), lambda _: ""),
     (re.compile(r"(?<![\d.,])(\d+)€(\d{2})\b"), lambda found: f"€{found[1]}.{found[2]}"),
     (

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
 from typing import Final
+
+from synclips.speech.text.patterns import Found, Replacements, replaced
 
 SIGNS: Final = {
     "&": "and", "@": "at", "+": "plus", "=": "equals", "×": "times", "÷": "divided by", "%": "percent",
@@ -25,14 +26,11 @@ _HEARTS: Final = "❤♥💙💚💛💜🖤🤍🤎🧡💖💗💓💕"
 _SILENT: Final = frozenset("()[]{}<>\"'-–/_*|~")
 """Brackets, quotation marks, dashes and marks of emphasis: punctuation that is not read."""
 _SMILEY: Final = re.compile(r"(?:(?<=\s)|^)(?:[:;=8][-^o']?[()DPpO3/|*]|<3|\^_?\^|[xX]D|:-?\\)(?=[\s.,!?]|$)")
-Found = re.Match[str]
 
 
 def signs_in_words(text: str) -> str:
     """`text` with every sign that has a word in words."""
-    for pattern, say in _FORMS:
-        text = pattern.sub(say, text)
-    return text
+    return replaced(text, _FORMS)
 
 
 def without_smileys(text: str) -> tuple[str, list[str]]:
@@ -56,7 +54,7 @@ def _star_rating(found: Found) -> str:
     return f" {names[count - 1]} out of five stars "
 
 
-_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
+_FORMS: Final[Replacements] = (
     (re.compile(rf"(?<=\bI )[{_HEARTS}\ufe0f]+(?= ?\w)"), lambda _: "love"),
     (re.compile(r"[★☆⭐]+"), _star_rating),
     (re.compile(r"(?<=\w)\*\*?(?=\w)(?<=\d[ *])|(?<=\d)\*(?=\d)"), lambda _: " times "),

@@ -1,11 +1,10 @@
 """Units of measure in words: `12 µm`, `9.8 m/s²`, `5-km`, `2 kgs`, `per m²`."""
 
 import re
-from collections.abc import Callable
 from typing import Final
 
-from synclips.speech.text.context import before
 from synclips.speech.text.numbers import number_words
+from synclips.speech.text.patterns import Found, Replacements, before
 
 NUMBER: Final = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 """A number in English notation."""
@@ -73,7 +72,6 @@ _AREAS: Final = frozenset({"m", "km", "cm", "mm", "dm", "μm", "nm", "ft", "mi",
 _WHOLE: Final = "|".join(sorted((re.escape(u) for u in UNITS if u[-1].isalpha()), key=len, reverse=True))
 _ALONE: Final = "kWh|kHz|MHz|GHz|mph|kph|fps|rpm|dpi|lbs|kgs|kg|km|cm|mm|ml|mL|mg|μm|μg|μs|μl|Hz|ft|lb|kΩ|MΩ|Ω|‰|‱"
 """Units that are no words and no usual initials, so that they may stand without a number."""
-Found = re.Match[str]
 
 
 def named(symbol: str, power: str | None, *, one: bool) -> str:
@@ -117,7 +115,7 @@ def _inches(found: Found) -> str:
 _POWER: Final = r"(\^-?\d|[23](?![\d.]))?"
 _END: Final = r"(?![\w/^])"
 _DENOMINATOR: Final = rf"(?: ?/ ?((?:100 ?)?(?:{_WHOLE})){_POWER})?"
-UNIT_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[Found], str]], ...]] = (
+UNIT_FORMS: Final[Replacements] = (
     (re.compile(rf"(?<=\d)( ?(?:{UNIT})) ?[-–] ?(?=\d)"), lambda found: f"{found[1]} to "),
     (re.compile(rf"(?<![\w.])({NUMBER}) in\.(?= +[a-z\d(]|[,;)]|(\s*$))"), _inches),
     (
