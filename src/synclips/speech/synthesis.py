@@ -20,13 +20,14 @@ from synclips.speech.conversion.converter import (
 )
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness, with_background
+from synclips.speech.pronunciation.given import Pronunciation, as_spoken, unused
 from synclips.speech.reading import read_line
 from synclips.speech.reference_voice import Reference, analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.text.language import ENGLISH
-from synclips.speech.text.normalise import Sentence
+from synclips.speech.text.normalise import Sentence, normalise
 from synclips.speech.time_stretch import FASTEST, SLOWEST, at_speed
-from synclips.speech.tts.engines import choose_synthesizer, foreign_synthesizer
+from synclips.speech.tts.engines import BUILT_IN, choose_synthesizer, foreign_synthesizer
 from synclips.speech.tts.synthesizer import Speech, Synthesizer, WordTime
 
 Background = Literal["keep", "none"]
@@ -74,6 +75,7 @@ def speak(
     speed: float = 1.0,
     background: Background = "keep",
     language: str = "auto",
+    pronounce: tuple[Pronunciation, ...] = (),
     on_progress: Progress = silent,
 ) -> SpokenLine:
     """Speak `text` in the voice heard in `reference`.
@@ -88,6 +90,7 @@ def speak(
         background: `keep` puts the reference's own background noise under the speech, `none` leaves it clean.
         language: the text's, or, where the text is English, whose way of writing numbers and dates it follows; as
             `read_line` takes it.
+        pronounce: how some words are spoken.
 
     Raises:
         TextError: nothing can be spoken, or too much.
@@ -102,7 +105,8 @@ def speak(
         if reading.language == ENGLISH
         else foreign_synthesizer(reading.language)
     )
-    notes = [note, *reading.notes, *(heard.notes if heard else ())]
+    engine, note = told(engine, note, pronounce, reading.language, language, synthesizer)
+    notes = [note, *reading.notes, *unused(pronounce, text), *(heard.notes if heard else ())]
     voice = heard if heard and heard.usable and convert else None
     cloned = engine.in_voice_of(voice.speech) if voice else None
     if cloned is not None:
@@ -121,6 +125,33 @@ def speak(
         on_progress("convert the voice", 1, 1)
     sound = match_loudness(sound, heard.loudness if heard and heard.usable else LOUDNESS)
     return _reported(sound, speech, engine, used, heard, voice, background, tuple(notes))
+
+
+def told(
+    engine: Synthesizer, note: str, pronounce: tuple[Pronunciation, ...], spoken: str, language: str, synthesizer: str
+) -> tuple[Synthesizer, str]:
+    """`engine` with the pronunciations, or where none was chosen, one that can be told; and the line about it.
+
+    Args:
+        spoken: the language that is spoken.
+        language, synthesizer: as `speak` takes them.
+
+    Raises:
+        ConfigError: the chosen engine cannot be told.
+    """
+    if not pronounce:
+        return engine, note
+    english = spoken == ENGLISH
+    given = as_spoken(pronounce, lambda word: normalise(word, language)) if english else pronounce
+    able = engine.pronouncing(given)
+    if able is not None:
+        return able, note
+    if synthesizer != "auto":
+        raise ConfigError(
+            f"{engine.name} cannot be told how a word is pronounced; leave --pronounce out, or give --voice {BUILT_IN}"
+        )
+    instead, line = choose_synthesizer(BUILT_IN)
+    return instead.pronouncing(given) or instead, f"{line}; {engine.name} cannot be told how a word is pronounced"
 
 
 def _check(strength: float, speed: float, background: str) -> None:

@@ -10,6 +10,7 @@ from synclips.speech.text.language import NAMES
 from synclips.speech.tts.hub import ask_again
 from synclips.speech.tts.synthesizer import Synthesizer
 
+BUILT_IN: Final = "hibari"
 VARIANT: Final = "klatt4"
 """eSpeak's variant of every language's voice."""
 ESPEAK_TAGS: Final = {"no": "nb", "zh": "cmn"}
