@@ -92,7 +92,7 @@ def test_foreign_texts_are_cut_into_sentences() -> None:
     long = read_line("Je ne sais pas ce que vous voulez dire avec cette phrase. " + "beaucoup de mots " * 60)
     assert max(len(sentence.text) for sentence in long.sentences) <= 300
     with pytest.raises(TextError, match="nothing to speak"):
-        reading._sentences("...", Language("fr"))
+        reading._sentences("...", Language("fr"), "fr")
     with pytest.raises(TextError, match="split it"):
         read_line("Bonjour tout le monde. " * 1000)
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from synclips.errors import BackendError, TextError
 from synclips.speech.text.characters import without_invisible
+from synclips.speech.text.foreign import foreign_words
 from synclips.speech.text.language import ENGLISH, NAMES, Language, language_of, may_be
 from synclips.speech.text.markup import without_tags
 from synclips.speech.text.normalise import LONGEST_TEXT, PARAGRAPH_PAUSE, SENTENCE_PAUSE, Reading, Sentence, read_text
@@ -35,7 +36,8 @@ def read_line(text: str, language: str = "auto", synthesizer: str = "auto") -> R
         return read_text(text, language)
     problem = _problem(spoken, synthesizer)
     if problem is None:
-        return Reading(_sentences(text, spoken), language=spoken.tag)
+        regional = language.replace("_", "-").split("-")[0].lower() == spoken.tag
+        return Reading(_sentences(text, spoken, language if regional else spoken.tag), language=spoken.tag)
     try:
         reading = read_text(text, language)
     except TextError as error:
@@ -69,8 +71,8 @@ def _problem(spoken: Language, synthesizer: str) -> str | None:
     return None
 
 
-def _sentences(text: str, spoken: Language) -> tuple[Sentence, ...]:
-    """The text as it is written, in pieces; eSpeak reads numbers and signs in the language itself.
+def _sentences(text: str, spoken: Language, language: str) -> tuple[Sentence, ...]:
+    """The text in pieces, with dates and money in words; eSpeak reads other numbers and signs in the language itself.
 
     Raises:
         TextError: there is no word in it, or it is too long.
@@ -81,7 +83,7 @@ def _sentences(text: str, spoken: Language) -> tuple[Sentence, ...]:
         )
     sentences: list[Sentence] = []
     for paragraph in re.split(r"\n\s*\n", without_tags(text)):
-        plain = without_invisible(paragraph)
+        plain = foreign_words(without_invisible(paragraph), language)
         parts = [part for whole in _ENDS.split(" ".join(plain.split())) for part in _pieces(whole)]
         spoken_parts = [part for part in parts if any(sign.isalnum() for sign in part)]
         sentences += [Sentence(part, SENTENCE_PAUSE) for part in spoken_parts[:-1]]
