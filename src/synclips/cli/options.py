@@ -200,11 +200,11 @@ class _Voice(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def voice_lines() -> list[str]:
-    """Every voice that --voice takes, and for those that do not work here, why."""
+def voice_lines(language: str = "en") -> list[str]:
+    """Every voice of a language that --voice takes, and for those that do not work here, why."""
     from synclips.speech.tts.engines import list_voices
 
-    voices = list_voices()
+    voices = list_voices(language)
     width = max(len(voice.name) for voice in voices)
     problems = (f"; not here: {voice.problem}" if voice.problem else "" for voice in voices)
     return [f"{voice.name:<{width}}  {voice.about}{problem}" for voice, problem in zip(voices, problems, strict=True)]

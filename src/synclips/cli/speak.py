@@ -62,6 +62,9 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def _voices_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--language", metavar="L", default="en", help="the voices that speak it: en, fr, pt-BR, ...; default en"
+    )
     add_json(parser)
 
 
@@ -69,9 +72,9 @@ def _voices(args: argparse.Namespace, terminal: Terminal) -> None:
     if args.json:
         from synclips.speech.tts.engines import list_voices
 
-        terminal.result(as_json([asdict(voice) for voice in list_voices()]))
+        terminal.result(as_json([asdict(voice) for voice in list_voices(args.language)]))
         return
-    for line in voice_lines():
+    for line in voice_lines(args.language):
         terminal.result(line)
 
 
@@ -91,7 +94,7 @@ VERBS: Final = (
         "voices",
         "list the voices that work here",
         "List the voices that --voice takes and, for those that do not work on this machine, how to get them.",
-        ("voices", "voices --json"),
+        ("voices", "voices --language fr", "voices --json"),
         _voices_arguments,
         _voices,
     ),

@@ -6,14 +6,13 @@ from typing import Final
 from synclips.errors import BackendError, TextError
 from synclips.speech.text.characters import without_invisible
 from synclips.speech.text.foreign import foreign_words
-from synclips.speech.text.language import ENGLISH, NAMES, Language, language_of, may_be
+from synclips.speech.text.language import ENGLISH, NAMES, OTHERS, SAME, Language, language_of, may_be
 from synclips.speech.text.markup import without_tags
 from synclips.speech.text.normalise import LONGEST_TEXT, PARAGRAPH_PAUSE, SENTENCE_PAUSE, Reading, Sentence, read_text
 from synclips.speech.tts.espeak import library_files
 
 FOREIGN_VOICES: Final = ("auto", "espeak")
 """What `--voice` may be where another language than English is spoken."""
-_SAME: Final = {"nb": "no", "nn": "no", "cmn": "zh", "iw": "he"}
 _ENDS: Final = re.compile(r"(?<=[.!?。！？…])\s*")
 _LONGEST: Final = 300
 
@@ -36,8 +35,7 @@ def read_line(text: str, language: str = "auto", synthesizer: str = "auto") -> R
         return read_text(text, language)
     problem = _problem(spoken, synthesizer)
     if problem is None:
-        regional = language.replace("_", "-").split("-")[0].lower() == spoken.tag
-        return Reading(_sentences(text, spoken, language if regional else spoken.tag), language=spoken.tag)
+        return Reading(_sentences(text, spoken, regional(language, spoken.tag)), language=spoken.tag)
     try:
         reading = read_text(text, language)
     except TextError as error:
@@ -49,12 +47,18 @@ def spoken_language(text: str, language: str) -> Language:
     """The language that a text is to be spoken in: its own, or `language` where it may be in that."""
     plain = without_tags(text)
     wanted = language.replace("_", "-").split("-")[0].lower()
-    wanted = _SAME.get(wanted, wanted)
+    wanted = SAME.get(wanted, wanted)
     if wanted == "auto":
         return language_of(plain)
-    if wanted == ENGLISH or wanted not in NAMES or not may_be(plain, wanted):
+    if wanted == ENGLISH or wanted not in NAMES | OTHERS or not may_be(plain, wanted):
         return Language(ENGLISH)
     return Language(wanted)
+
+
+def regional(language: str, spoken: str) -> str:
+    """`spoken` (ISO 639-1) with the region that `language` names, if that is the language that is spoken."""
+    main = language.replace("_", "-").split("-")[0].lower()
+    return language if SAME.get(main, main) == spoken else spoken
 
 
 def _problem(spoken: Language, synthesizer: str) -> str | None:

@@ -21,7 +21,7 @@ from synclips.speech.conversion.converter import (
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness, with_background
 from synclips.speech.pronunciation.given import Pronunciation, as_spoken, unused
-from synclips.speech.reading import read_line
+from synclips.speech.reading import read_line, regional
 from synclips.speech.reference_voice import Reference, analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.text.language import ENGLISH
@@ -103,7 +103,7 @@ def speak(
     engine, note = (
         choose_synthesizer(synthesizer, on_progress)
         if reading.language == ENGLISH
-        else foreign_synthesizer(reading.language)
+        else foreign_synthesizer(regional(language, reading.language), synthesizer)
     )
     engine, note = told(engine, note, pronounce, reading.language, language, synthesizer)
     notes = [note, *reading.notes, *unused(pronounce, text), *(heard.notes if heard else ())]
