@@ -16,7 +16,7 @@ from jaxtyping import Float64
 from synclips.errors import ConfigError
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
-from synclips.speech.conversion.calibration import missing_colour
+from synclips.speech.conversion.calibration import missing_colour, trust
 from synclips.speech.conversion.spectral_match import coloured, equalised
 from synclips.speech.conversion.world import (
     FRAMES_PER_SECOND,
@@ -128,10 +128,11 @@ class WorldConverter:
         return self._finished(converted, reference)
 
     def calibrated(self, lines: tuple[Waveform, ...], reference: Waveform) -> "WorldConverter":
-        """The converter with the colour that it lacks of `reference`, heard in unconverted `lines`."""
+        """The converter with the colour that it lacks of `reference` (speech only), heard in unconverted `lines`."""
         plain = replace(self, colour=())
         converted = tuple(plain.convert(line, reference) for line in lines)
-        colour = self.strength * missing_colour(converted, reference.resampled(SAMPLE_RATE))
+        share = self.strength * trust(reference.duration)
+        colour = share * missing_colour(converted, reference.resampled(SAMPLE_RATE))
         return replace(self, colour=tuple(float(value) for value in colour))
 
     def _finished(self, converted: Waveform, reference: Waveform) -> Waveform:

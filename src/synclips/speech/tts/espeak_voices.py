@@ -22,7 +22,8 @@ _LATIN_AMERICA: Final = "es-419"
 
 @dataclass(frozen=True)
 class EspeakVoice:
-    """A voice: the name that the library knows it by, what it speaks in English words, and each language that it answers for with its priority."""
+    """A voice: the name that the library knows it by, that of what it speaks, and each language that it answers for
+    (BCP 47) with its priority."""
 
     tag: str
     name: str
