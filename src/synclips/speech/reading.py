@@ -8,13 +8,13 @@ from synclips.speech.text.characters import without_invisible
 from synclips.speech.text.foreign import foreign_words
 from synclips.speech.text.language import ENGLISH, NAMES, OTHERS, SAME, Language, language_of, may_be
 from synclips.speech.text.markup import without_tags
-from synclips.speech.text.normalise import LONGEST_TEXT, PARAGRAPH_PAUSE, SENTENCE_PAUSE, Reading, Sentence, read_text
+from synclips.speech.text.normalise import LONGEST_TEXT, Reading, read_text
+from synclips.speech.text.pauses import Sentence, pieces_of, with_pauses
 from synclips.speech.tts.espeak import library_files
 
 FOREIGN_VOICES: Final = ("auto", "espeak")
 """What `--voice` may be where another language than English is spoken."""
 _ENDS: Final = re.compile(r"(?<=[.!?。！？…])\s*")
-_LONGEST: Final = 300
 
 
 def read_line(text: str, language: str = "auto", synthesizer: str = "auto") -> Reading:
@@ -85,25 +85,12 @@ def _sentences(text: str, spoken: Language, language: str) -> tuple[Sentence, ..
         raise TextError(
             f"the text has {len(text):,} characters, and at most {LONGEST_TEXT:,} can be spoken at once: split it"
         )
-    sentences: list[Sentence] = []
+    paragraphs: list[list[str]] = []
     for paragraph in re.split(r"\n\s*\n", without_tags(text)):
         plain = foreign_words(without_invisible(paragraph), language)
-        parts = [part for whole in _ENDS.split(" ".join(plain.split())) for part in _pieces(whole)]
-        spoken_parts = [part for part in parts if any(sign.isalnum() for sign in part)]
-        sentences += [Sentence(part, SENTENCE_PAUSE) for part in spoken_parts[:-1]]
-        sentences += [Sentence(part, PARAGRAPH_PAUSE) for part in spoken_parts[-1:]]
+        parts = [part for whole in _ENDS.split(" ".join(plain.split())) for part in pieces_of(whole)]
+        paragraphs.append([part for part in parts if any(sign.isalnum() for sign in part)])
+    sentences = with_pauses(paragraphs)
     if not sentences:
         raise TextError(f"there is nothing to speak in the text: type at least one word ({spoken.name})")
-    sentences[-1] = Sentence(sentences[-1].text, 0.0)
-    return tuple(sentences)
-
-
-def _pieces(sentence: str) -> list[str]:
-    """Parts of at most 300 characters, cut at spaces where there are any."""
-    pieces = []
-    while len(sentence) > _LONGEST:
-        at = sentence.rfind(" ", 1, _LONGEST)
-        at = at if at > 0 else _LONGEST
-        pieces.append(sentence[:at].strip())
-        sentence = sentence[at:].strip()
-    return [*pieces, sentence]
+    return sentences

@@ -25,7 +25,8 @@ from synclips.speech.reading import read_line, regional
 from synclips.speech.reference_voice import Reference, analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.text.language import ENGLISH
-from synclips.speech.text.normalise import Sentence, normalise
+from synclips.speech.text.normalise import normalise
+from synclips.speech.text.pauses import Sentence
 from synclips.speech.time_stretch import FASTEST, SLOWEST, at_speed
 from synclips.speech.tts.engines import BUILT_IN, choose_synthesizer, foreign_synthesizer
 from synclips.speech.tts.synthesizer import Speech, Synthesizer, WordTime

@@ -18,6 +18,7 @@ from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.conversion.calibration import missing_colour, trust
 from synclips.speech.conversion.spectral_match import coloured, equalised
+from synclips.speech.conversion.stretches import in_stretches
 from synclips.speech.conversion.world import (
     FRAMES_PER_SECOND,
     Frames,
@@ -107,6 +108,10 @@ class WorldConverter:
     def convert(self, speech: Waveform, reference: Waveform) -> Waveform:
         """See `VoiceConverter`. Speech or reference without voiced sound leave the speech as it is."""
         speech = speech.resampled(SAMPLE_RATE)
+        parts = in_stretches(speech)
+        if len(parts) > 1:
+            converted = [self.convert(part, reference).samples for part in parts]
+            return Waveform(np.concatenate(converted), SAMPLE_RATE)
         wanted = _reference_voice(reference.resampled(SAMPLE_RATE).samples.tobytes())
         if wanted is None or len(speech.samples) < SAMPLE_RATE // 10:
             return speech
@@ -124,8 +129,8 @@ class WorldConverter:
             speaking = _at_pitch_of(speaking, line, int(frames.strong().sum()))
         frames = with_aperiodicity(frames, speech)
         f0 = moved_pitch(frames.f0, speaking, target)
-        converted = synthesise(Frames(f0, frames.envelope + gain, frames.aperiodicity), len(speech.samples))
-        return self._finished(converted, reference)
+        moved = synthesise(Frames(f0, frames.envelope + gain, frames.aperiodicity), len(speech.samples))
+        return self._finished(moved, reference)
 
     def calibrated(self, lines: tuple[Waveform, ...], reference: Waveform) -> "WorldConverter":
         """The converter with the colour that it lacks of `reference` (speech only), heard in unconverted `lines`."""
