@@ -28,7 +28,8 @@ class DubOptions:
     certificate, private_key:  PEM files to sign with; None: a self-made certificate
     label:        words written on every frame
     strict:       a line of a script that cannot be used as it is written is an error, not a note
-    language:     whose way of writing numbers and dates a text follows: auto, en-US, en-GB, de, ... (`LANGUAGES`)
+    language:     the text's: auto, fr, pt-BR, ...; or whose way of writing numbers and dates an English text follows:
+                  en-GB, de, ...
     pronounce:    how words are spoken: each `word=IPA`, or the name of a file of such lines
 
     Raises:

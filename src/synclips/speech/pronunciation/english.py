@@ -72,7 +72,7 @@ def pronounced(sentence: str, given: tuple[Pronunciation, ...] = ()) -> tuple[To
         told = _told(texts[start:stop], known)
         phonemes = text if text in PUNCTUATION else _read(text, tags[start], following) if told is None else told
         tokens.append(Token(text, phonemes))
-        to = text in ("to", "To") or (text == "TO" and tag in ("TO", "IN"))
+        to = text in ("to", "To") or (text == "TO" and tags[start] in ("TO", "IN"))
         following = Following(_begins_with_vowel(phonemes, following.vowel), to)
     return tuple(reversed(tokens))
 
