@@ -1,6 +1,7 @@
 """Speech that the model was not trained on: synthesizers' voices and recordings in any language, on unseen speakers.
 
     python benchmarks/other_speech.py --raw-dir data/raw --audio french.wav --audio japanese.wav
+    python benchmarks/other_speech.py --raw-dir data/raw --voices fr de es ja
 
 Each sound drives one clip of each unseen speaker, through the real renderer. The shipped judge, which no model was
 trained beside, then says by how many frames the sound lags the made lips, and how well they agree; real clips, and the
@@ -24,7 +25,7 @@ from synclips.metrics.evaluators import load_evaluators
 from synclips.metrics.sync import SyncFigures, measure_sync
 from synclips.rendering.renderer import load_model
 from synclips.runtime import share_cores, tune_allocator
-from synclips.speech.tts.engines import choose_synthesizer
+from synclips.speech.tts.engines import choose_synthesizer, foreign_synthesizer
 from synclips.tracking.detector import FaceMeshDetector
 
 SENTENCES = (
@@ -32,7 +33,14 @@ SENTENCES = (
     "We shall meet again tomorrow, before the sun goes down.",
     "Perhaps my mother would buy a bottle of warm milk.",
 )
-SYNTHESIZERS = ("espeak", "flite")
+SYNTHESIZERS = ("hibari", "espeak", "flite")
+FOREIGN = {
+    "fr": ("Bonjour tout le monde, il fait beau ce matin.", "Ma petite voiture bleue est en panne depuis lundi."),
+    "de": ("Guten Morgen, heute bleibt das Wetter schön.", "Wir wollten eigentlich am Abend ins Kino gehen."),
+    "es": ("Buenos días, hoy vamos a comer en la playa.", "Mi hermano compró una bicicleta nueva para el verano."),
+    "ja": ("おはようございます。きょうはいいてんきですね。", "あしたともだちとえいがをみにいくつもりです。"),
+}
+"""Lines that --voices speaks with eSpeak NG's voice of the language."""
 SECONDS = 3.0
 ELSEWHERE = 1.0
 """Seconds by which the sound is turned round for the row that must fail."""
@@ -43,6 +51,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--raw-dir", type=Path, default=Path("data/raw"))
     parser.add_argument("--audio", type=Path, action="append", default=[], help="a recording; may be given again")
+    parser.add_argument(
+        "--voices", nargs="+", default=SYNTHESIZERS, help="engines, and languages of eSpeak NG's voices"
+    )
     parser.add_argument("--checkpoint", type=Path)
     args = parser.parse_args()
     tune_allocator()
@@ -58,7 +69,7 @@ def main() -> None:
         )
         real = [measure_sync(syncnet, clip.look.crops, clip.waveform) for clip in clips]
         terminal.result(_row("real clips, own sound", real))
-        for name, sounds in _sounds(args.audio):
+        for name, sounds in _sounds(args.voices, args.audio):
             found, moved = [], []
             for number, clip in enumerate(clips):
                 sound = normalise_loudness(sounds[number % len(sounds)])
@@ -71,11 +82,13 @@ def main() -> None:
             terminal.result(_row(f"{name}, another moment's sound", moved))
 
 
-def _sounds(recordings: list[Path]) -> Iterator[tuple[str, list[Waveform]]]:
+def _sounds(voices: list[str], recordings: list[Path]) -> Iterator[tuple[str, list[Waveform]]]:
     """Each source of speech by name, with pieces of `SECONDS`."""
-    for name in SYNTHESIZERS:
-        synthesizer, _ = choose_synthesizer(name)
-        yield name, [_piece(synthesizer.synthesize(text).waveform.resampled(SAMPLE_RATE)) for text in SENTENCES]
+    for name in voices:
+        foreign = name in FOREIGN
+        synthesizer, _ = foreign_synthesizer(name) if foreign else choose_synthesizer(name)
+        texts = FOREIGN[name] if foreign else SENTENCES
+        yield name, [_piece(synthesizer.synthesize(text).waveform.resampled(SAMPLE_RATE)) for text in texts]
     for path in recordings:
         whole = read_audio(path, SAMPLE_RATE)
         starts = np.arange(0.5, max(0.6, whole.duration - SECONDS), SECONDS)[:6]

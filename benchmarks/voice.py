@@ -8,7 +8,8 @@ elsewhere every second file), up to --seconds of speech, or as much more as it t
 is converted; the other part is held out. Similarity is the cosine of each spoken sentence's embedding with the centroid
 of the held-out part, and the share of it that a real recording reaches; rank 1 is among all speakers. Two encoders
 say so, of which the second had no part in any loss; words are heard by Whisper tiny.en and by pocketsphinx. The forty
-sentences chose nothing: no text, weight or setting was decided by them. Prints a table by sex, engine and seconds.
+sentences chose nothing: no text, weight or setting was decided by them. Prints a table by sex, engine and seconds. What
+the calibration of the converter costs, once for each person, stands apart from the real-time factor.
 """
 
 import argparse
@@ -22,11 +23,11 @@ from voice_listeners import Encoder, SecondEncoder, TeacherEncoder, Whisper, sph
 
 from synclips.media.audio import Waveform, loudness, read_audio
 from synclips.media.timebase import SAMPLE_RATE
-from synclips.speech.conversion.converter import STRENGTH, choose_converter
+from synclips.speech.conversion.converter import STRENGTH
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness
 from synclips.speech.reference_voice import Reference, analyse_reference
-from synclips.speech.synthesis import nearest_voice, pitched_like, speak_sentences
+from synclips.speech.synthesis import converter_for, nearest_voice, pitched_like, speak_sentences
 from synclips.speech.text.normalise import spoken_sentences
 from synclips.speech.tts.engines import choose_synthesizer
 from synclips.speech.tts.synthesizer import Synthesizer
@@ -193,12 +194,14 @@ def measure(
     spent = duration = 0.0
     errors = {"Whisper": [0, 0], "Sphinx": [0, 0]}
     voice = pitched_like(engine, reference.speech) if reference else engine
-    converter = choose_converter("world", strength, f"{engine.name}:{engine.voice}")
+    begin = processor_time()
+    converter = converter_for(voice, reference.speech, strength=strength) if reference else None
+    calibration = processor_time() - begin
     target = median_pitch(reference.speech) if reference else None
     for text in sentences:
         begin = processor_time()
         sound = speak_sentences(voice, spoken_sentences(text)).waveform
-        if reference:
+        if converter and reference:
             sound = match_loudness(converter.convert(sound, reference.speech), reference.loudness)
             note("loudness, LU", abs(loudness(sound) - reference.loudness))
         spent += processor_time() - begin
@@ -219,7 +222,11 @@ def measure(
     row = {name: float(np.mean(values)) for name, values in sums.items() if name != "F0"}
     row |= {f"wrong words, {name}, %": 100 * wrong / words for name, (wrong, words) in errors.items()}
     pitch = float(np.nanmedian(sums["F0"]))
-    return row | {"F0 error, %": 100 * abs(pitch / target - 1) if target else np.nan, "RTF": spent / duration}
+    return row | {
+        "F0 error, %": 100 * abs(pitch / target - 1) if target else np.nan,
+        "RTF": spent / duration,
+        "calibration, s": calibration,
+    }
 
 
 def main() -> None:

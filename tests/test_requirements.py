@@ -22,7 +22,7 @@ LEFT_OUT = {
 """Declared needs that are not met on purpose: nothing that SyncLips calls imports them, or another build stands in."""
 
 
-OPTIONAL = {"pocketsphinx", "espeakng_loader"}
+OPTIONAL = {"babel", "num2words", "pocketsphinx", "espeakng_loader"}
 """Modules that the program does without where they are not installed."""
 
 CUDA = re.compile(r"nvidia-|cuda-|triton$")

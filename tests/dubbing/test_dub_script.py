@@ -59,7 +59,8 @@ def dubbed(scene: Path, options: DubOptions, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("dubbed")
     script = folder / "lines.csv"
     script.write_text("start,end,text\n1.0,1.6,Now then.\n")
-    return dub(scene, folder / "out.mkv", script=script, options=options)
+    told = replace(options, pronounce=("then=ˈðɛən", "Goethe=ˈɡøːtə"))
+    return dub(scene, folder / "out.mkv", script=script, options=told)
 
 
 def test_the_picture_changes_only_around_the_line(scene: Path, dubbed: DubResult) -> None:
@@ -93,6 +94,9 @@ def test_the_report_says_where_each_word_is(dubbed: DubResult) -> None:
     assert (line.line, line.start, line.face) == (2, 1.0, 1)
     assert line.words[0][1] >= 1.0
     assert line.words[-1][2] <= line.end + 0.05
+    assert [word for word, *_ in line.words] == ["Now", "then"]
+    notes = [note for note in dubbed.report.speech.notes if "not in the text" in note]
+    assert notes == ["pronunciations of words that are not in the text: Goethe"]
     assert dubbed.report.duration == pytest.approx(SECONDS, abs=0.05)
 
 

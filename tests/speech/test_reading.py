@@ -8,6 +8,7 @@ from synclips.speech.conversion.world import median_pitch
 from synclips.speech.reading import read_line, spoken_language
 from synclips.speech.synthesis import speak
 from synclips.speech.text.language import Language, language_of, may_be
+from synclips.speech.text.pauses import PARAGRAPH_PAUSE, SENTENCE_PAUSE
 
 
 @pytest.fixture
@@ -88,11 +89,11 @@ def test_an_english_engine_that_was_asked_for_is_kept() -> None:
 def test_foreign_texts_are_cut_into_sentences() -> None:
     sentences = read_line("こんにちは、元気ですか。はい、元気です。\n\n<b>さようなら</b>。").sentences
     assert [sentence.text for sentence in sentences] == ["こんにちは、元気ですか。", "はい、元気です。", "さようなら。"]
-    assert [sentence.pause for sentence in sentences] == [0.35, 0.7, 0.0]
+    assert [sentence.pause for sentence in sentences] == [SENTENCE_PAUSE, PARAGRAPH_PAUSE, 0.0]
     long = read_line("Je ne sais pas ce que vous voulez dire avec cette phrase. " + "beaucoup de mots " * 60)
     assert max(len(sentence.text) for sentence in long.sentences) <= 300
     with pytest.raises(TextError, match="nothing to speak"):
-        reading._sentences("...", Language("fr"))
+        reading._sentences("...", Language("fr"), "fr")
     with pytest.raises(TextError, match="split it"):
         read_line("Bonjour tout le monde. " * 1000)
 

@@ -8,6 +8,7 @@ from synclips.media.audio import Waveform
 from synclips.speech import synthesis
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import TRUE_PEAK, true_peak
+from synclips.speech.pronunciation.given import Pronunciation
 from synclips.speech.reference_voice import analyse_reference
 from synclips.speech.synthesis import SpokenLine, nearest_voice, speak
 from synclips.speech.tts.espeak import EspeakSynthesizer
@@ -113,6 +114,9 @@ class TwoVoices:
 
     def at_pitch(self, median: float, spread: float) -> None:
         del median, spread
+
+    def pronouncing(self, given: tuple[Pronunciation, ...]) -> None:
+        del given
 
     def synthesize(self, text: str) -> Speech:
         return EspeakSynthesizer(self.voice).synthesize(text)

@@ -5,6 +5,15 @@ import pytest
 from synclips.errors import TextError
 from synclips.speech.text.normalise import LONGEST_TEXT, normalise, spoken_sentences
 from synclips.speech.text.numbers import cardinal, number_words, ordinal, year
+from synclips.speech.text.pauses import (
+    BREATH_PAUSE,
+    CLAUSE_PAUSE,
+    CUT_PAUSE,
+    PARAGRAPH_PAUSE,
+    SENTENCE_PAUSE,
+    with_pauses,
+    word_count,
+)
 
 WRITTEN_AND_SPOKEN = [
     ("2pm", "two P M"),
@@ -92,6 +101,26 @@ def test_sentences_and_pauses() -> None:
     pauses = [sentence.pause for sentence in sentences]
     assert pauses[1] > pauses[0] > 0
     assert pauses[-1] == 0
+
+
+def test_the_voice_rests_where_people_do() -> None:
+    clause = "we walked along the river until the sun had set, "
+    text = f"{clause * 7}and then home. Yes. {'It was a very long day for all of us there. ' * 2}No.\n\nEnd."
+    sentences = spoken_sentences(text)
+    assert [sentence.pause for sentence in sentences] == [
+        CLAUSE_PAUSE,
+        BREATH_PAUSE,
+        SENTENCE_PAUSE,
+        SENTENCE_PAUSE,
+        BREATH_PAUSE,
+        PARAGRAPH_PAUSE,
+        0.0,
+    ]
+    assert CUT_PAUSE < CLAUSE_PAUSE < SENTENCE_PAUSE < BREATH_PAUSE < PARAGRAPH_PAUSE
+    assert spoken_sentences(" ".join(["word"] * 100))[0].pause == CUT_PAUSE
+    assert word_count("two words") == 2
+    assert word_count("おはようございます") == 5
+    assert with_pauses([]) == ()
 
 
 def test_a_sentence_too_long_for_an_engine_is_cut_and_nothing_is_lost() -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from synclips.errors import CheckpointError, ConfigError
 from synclips.media.audio import Waveform, read_audio
+from synclips.speech.conversion import converter
 from synclips.speech.conversion.converter import WorldConverter, choose_converter
+from synclips.speech.conversion.stretches import in_stretches
 from synclips.speech.conversion.voice_mapper import load_voice_mapper
 from synclips.speech.conversion.world import (
     analyse,
@@ -65,6 +67,23 @@ def test_length_and_timing_stay(line: Waveform, converted: Waveform) -> None:
     assert len(converted.samples) == len(line.samples)
     one, two = (np.convolve(w.samples**2, np.ones(1600), "same") for w in (line, converted))
     assert np.corrcoef(one, two)[0, 1] > 0.7
+
+
+def test_long_speech_is_converted_in_parts(
+    line: Waveform, other_voice: Waveform, converted: Waveform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = np.zeros(RATE // 4, np.float32)
+    samples = np.concatenate([line.samples, quiet, line.samples, quiet, line.samples])
+    longest = 1.3 * len(line.samples) / RATE
+    parts = in_stretches(Waveform(samples, RATE), longest)
+    assert [len(part.samples) for part in parts] == pytest.approx([len(line.samples)] * 3, abs=RATE // 2)
+    assert np.array_equal(np.concatenate([part.samples for part in parts]), samples)
+    monkeypatch.setattr(converter, "in_stretches", lambda speech: in_stretches(speech, longest))
+    result = WorldConverter(source=SOURCE).convert(Waveform(samples, RATE), other_voice)
+    assert len(result.samples) == len(samples)
+    middle = result.samples[len(line.samples) + len(quiet) :][: len(line.samples)]
+    envelopes = [np.convolve(wave**2, np.ones(800), "same") for wave in (middle, converted.samples)]
+    assert np.corrcoef(*envelopes)[0, 1] > 0.9
 
 
 def test_same_input_same_sound(line: Waveform, other_voice: Waveform, converted: Waveform) -> None:

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from synclips.media.audio import Waveform, write_wav
 from synclips.models.checkpoint import load_into
+from synclips.speech.conversion.calibration import band_widths, gain_of_cepstra
 from synclips.speech.conversion.converter import SMOOTHING, average_deviation
 from synclips.speech.conversion.voice_mapper import VoiceMapper, load_voice_mapper
 from synclips.speech.conversion.world import Frames, analyse, envelope_of, synthesise
@@ -23,8 +24,6 @@ from synclips.training.voice_lines import (
     LineBatch,
     Lines,
     Person,
-    band_widths,
-    gain_of_cepstra,
     hear_people,
     hear_person,
 )

@@ -139,4 +139,5 @@ def dub_options(args: argparse.Namespace) -> "DubOptions":
     from synclips.dubbing.options import DubOptions
 
     names = {field.name for field in fields(DubOptions)}
-    return DubOptions(**{name: value for name, value in vars(args).items() if name in names})
+    given = {name: value for name, value in vars(args).items() if name in names}
+    return DubOptions(**given | {"pronounce": tuple(args.pronounce)})

@@ -138,6 +138,14 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         "default auto, by the text itself; other languages than English are spoken by eSpeak NG (extra espeak)",
     )
     group.add_argument(
+        "--pronounce",
+        metavar="WORD=IPA",
+        action="append",
+        default=[],
+        help="how a word is spoken, in the International Phonetic Alphabet: nginx=ˈɛndʒɪnˌɛks; or a text "
+        "file of such lines; may be given again",
+    )
+    group.add_argument(
         "--voice-reference",
         "--like",
         metavar="F",
@@ -166,7 +174,7 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         help="how far the voice is converted, from 0 (only the pitch and the average timbre) to 1; default 1",
     )
     group.add_argument(
-        "--speed", metavar="X", type=real_number(0.25, 4), default=1.0, help="2 speaks twice as fast; default 1"
+        "--speed", metavar="X", type=real_number(0.5, 2), default=1.0, help="2 speaks twice as fast; default 1"
     )
     group.add_argument(
         "--background",
@@ -192,11 +200,11 @@ class _Voice(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def voice_lines() -> list[str]:
-    """Every voice that --voice takes, and for those that do not work here, why."""
+def voice_lines(language: str = "en") -> list[str]:
+    """Every voice of a language that --voice takes, and for those that do not work here, why."""
     from synclips.speech.tts.engines import list_voices
 
-    voices = list_voices()
+    voices = list_voices(language)
     width = max(len(voice.name) for voice in voices)
     problems = (f"; not here: {voice.problem}" if voice.problem else "" for voice in voices)
     return [f"{voice.name:<{width}}  {voice.about}{problem}" for voice, problem in zip(voices, problems, strict=True)]

@@ -23,16 +23,19 @@ def _speak_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
     from synclips.media.audio import read_audio, write_wav
+    from synclips.speech.pronunciation.given import files_of, pronunciations
     from synclips.speech.reading import read_line
     from synclips.speech.synthesis import speak
 
     if args.output.suffix.lower() != ".wav":
         raise ConfigError(f"{args.output} does not end in .wav; name a .wav file")
     written = None if args.text_file in (None, "-") else Path(args.text_file)
-    check_outputs([args.output], [written, args.voice_reference], overwrite=args.overwrite)
+    read = [written, args.voice_reference, *files_of(args.pronounce)]
+    check_outputs([args.output], read, overwrite=args.overwrite)
     if args.line is not None:
         args.text = args.line
     text = text_of(args) or ""
+    pronounce = pronunciations(args.pronounce)
     read_line(text, args.language, args.voice)
     with temporary_space(), reserved(args.output):
         reference = read_audio(args.voice_reference) if args.voice_reference else None
@@ -46,6 +49,7 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
             speed=args.speed,
             background=args.background,
             language=args.language,
+            pronounce=pronounce,
             on_progress=terminal.progress,
         )
         write_wav(args.output, line.waveform, overwrite=args.overwrite)
@@ -58,6 +62,9 @@ def _speak(args: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def _voices_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--language", metavar="L", default="en", help="the voices that speak it: en, fr, pt-BR, ...; default en"
+    )
     add_json(parser)
 
 
@@ -65,9 +72,9 @@ def _voices(args: argparse.Namespace, terminal: Terminal) -> None:
     if args.json:
         from synclips.speech.tts.engines import list_voices
 
-        terminal.result(as_json([asdict(voice) for voice in list_voices()]))
+        terminal.result(as_json([asdict(voice) for voice in list_voices(args.language)]))
         return
-    for line in voice_lines():
+    for line in voice_lines(args.language):
         terminal.result(line)
 
 
@@ -87,7 +94,7 @@ VERBS: Final = (
         "voices",
         "list the voices that work here",
         "List the voices that --voice takes and, for those that do not work on this machine, how to get them.",
-        ("voices", "voices --json"),
+        ("voices", "voices --language fr", "voices --json"),
         _voices_arguments,
         _voices,
     ),

@@ -99,6 +99,7 @@ def _sound(
         speed=options.speed,
         background=options.background,
         language=options.language,
+        pronounce=options.pronunciations,
         on_progress=on_progress,
     )
     rate = line.waveform.sample_rate

@@ -6,6 +6,7 @@ from pathlib import Path
 from synclips.media.video_encode import Codec
 from synclips.rendering.timeline import SyncMode
 from synclips.speech.conversion.converter import CONVERTERS, STRENGTH
+from synclips.speech.pronunciation.given import Pronunciation, files_of, pronunciations
 from synclips.speech.synthesis import Background
 from synclips.speech.text.conventions import check_language
 from synclips.tracking.selection import FaceChoice, parse_choice
@@ -27,10 +28,12 @@ class DubOptions:
     certificate, private_key:  PEM files to sign with; None: a self-made certificate
     label:        words written on every frame
     strict:       a line of a script that cannot be used as it is written is an error, not a note
-    language:     whose way of writing numbers and dates a text follows: auto, en-US, en-GB, de, ... (`LANGUAGES`)
+    language:     the text's: auto, fr, pt-BR, ...; or whose way of writing numbers and dates an English text follows:
+                  en-GB, de, ...
+    pronounce:    how words are spoken: each `word=IPA`, or the name of a file of such lines
 
     Raises:
-        ConfigError: `face` is none of these, or the language is not known.
+        ConfigError: `face` is none of these, the language is not known, or a pronunciation is none.
     """
 
     sync_mode: SyncMode | None = None
@@ -58,15 +61,23 @@ class DubOptions:
     label: str | None = None
     strict: bool = False
     language: str = "auto"
+    pronounce: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parse_choice(self.face)
         check_language(self.language)
+        pronunciations(self.pronounce)
 
     @property
     def files(self) -> tuple[Path | None, ...]:
         """The files that are read."""
-        return self.checkpoint, self.voice_reference, self.certificate, self.private_key
+        named = self.checkpoint, self.voice_reference, self.certificate, self.private_key
+        return *named, *files_of(self.pronounce)
+
+    @property
+    def pronunciations(self) -> tuple[Pronunciation, ...]:
+        """How words are spoken."""
+        return pronunciations(self.pronounce)
 
     @property
     def face_choice(self) -> FaceChoice:

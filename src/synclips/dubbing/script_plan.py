@@ -21,6 +21,7 @@ from synclips.rendering.multi_line import Part, ScenePlan
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.runtime import choose_device
 from synclips.speech.cue_times import SHORTEST, ScriptLine, without_overlaps
+from synclips.speech.pronunciation.given import is_in, unused
 from synclips.speech.reference_voice import LEAST_SPEECH, background_of
 from synclips.speech.script import Script, read_script
 from synclips.speech.script_faults import LineError, ScriptFaults
@@ -70,7 +71,7 @@ def plan_script(
     cast = {face.number: face for face in faces.values()}
     voices = _voices(video, list(cast.values()), options, notes, on_progress)
     fitted, reports, left_out = _speak(script, faces, voices, end, options, on_progress)
-    notes += [*script.notes, *left_out]
+    notes += [*script.notes, *left_out, *unused(options.pronunciations, "\n".join(line.text for line in script.lines))]
     notes += [line.note for line in fitted if line.note]
     notes += [note for report in reports for note in report.notes]
     if index is None:
@@ -228,6 +229,7 @@ def _speak(
                 line.text, voices[face], synthesizer=options.voice, convert=options.convert_voice,
                 converter=options.converter, strength=options.strength, speed=options.speed,
                 background="none", language=options.language,
+                pronounce=tuple(one for one in options.pronunciations if is_in(one, line.text)),
             )  # fmt: skip
         except TextError as error:
             _left_out(script, line, str(error), faults)

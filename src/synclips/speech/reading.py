@@ -5,16 +5,16 @@ from typing import Final
 
 from synclips.errors import BackendError, TextError
 from synclips.speech.text.characters import without_invisible
-from synclips.speech.text.language import ENGLISH, NAMES, Language, language_of, may_be
+from synclips.speech.text.foreign import foreign_words
+from synclips.speech.text.language import ENGLISH, NAMES, OTHERS, SAME, Language, language_of, may_be
 from synclips.speech.text.markup import without_tags
-from synclips.speech.text.normalise import LONGEST_TEXT, PARAGRAPH_PAUSE, SENTENCE_PAUSE, Reading, Sentence, read_text
+from synclips.speech.text.normalise import LONGEST_TEXT, Reading, read_text
+from synclips.speech.text.pauses import Sentence, pieces_of, with_pauses
 from synclips.speech.tts.espeak import library_files
 
 FOREIGN_VOICES: Final = ("auto", "espeak")
 """What `--voice` may be where another language than English is spoken."""
-_SAME: Final = {"nb": "no", "nn": "no", "cmn": "zh", "iw": "he"}
 _ENDS: Final = re.compile(r"(?<=[.!?。！？…])\s*")
-_LONGEST: Final = 300
 
 
 def read_line(text: str, language: str = "auto", synthesizer: str = "auto") -> Reading:
@@ -35,7 +35,7 @@ def read_line(text: str, language: str = "auto", synthesizer: str = "auto") -> R
         return read_text(text, language)
     problem = _problem(spoken, synthesizer)
     if problem is None:
-        return Reading(_sentences(text, spoken), language=spoken.tag)
+        return Reading(_sentences(text, spoken, regional(language, spoken.tag)), language=spoken.tag)
     try:
         reading = read_text(text, language)
     except TextError as error:
@@ -47,12 +47,18 @@ def spoken_language(text: str, language: str) -> Language:
     """The language that a text is to be spoken in: its own, or `language` where it may be in that."""
     plain = without_tags(text)
     wanted = language.replace("_", "-").split("-")[0].lower()
-    wanted = _SAME.get(wanted, wanted)
+    wanted = SAME.get(wanted, wanted)
     if wanted == "auto":
         return language_of(plain)
-    if wanted == ENGLISH or wanted not in NAMES or not may_be(plain, wanted):
+    if wanted == ENGLISH or wanted not in NAMES | OTHERS or not may_be(plain, wanted):
         return Language(ENGLISH)
     return Language(wanted)
+
+
+def regional(language: str, spoken: str) -> str:
+    """`spoken` (ISO 639-1) with the region that `language` names, if that is the language that is spoken."""
+    main = language.replace("_", "-").split("-")[0].lower()
+    return language if SAME.get(main, main) == spoken else spoken
 
 
 def _problem(spoken: Language, synthesizer: str) -> str | None:
@@ -69,8 +75,8 @@ def _problem(spoken: Language, synthesizer: str) -> str | None:
     return None
 
 
-def _sentences(text: str, spoken: Language) -> tuple[Sentence, ...]:
-    """The text as it is written, in pieces; eSpeak reads numbers and signs in the language itself.
+def _sentences(text: str, spoken: Language, language: str) -> tuple[Sentence, ...]:
+    """The text in pieces, with dates and money in words; eSpeak reads other numbers and signs in the language itself.
 
     Raises:
         TextError: there is no word in it, or it is too long.
@@ -79,25 +85,12 @@ def _sentences(text: str, spoken: Language) -> tuple[Sentence, ...]:
         raise TextError(
             f"the text has {len(text):,} characters, and at most {LONGEST_TEXT:,} can be spoken at once: split it"
         )
-    sentences: list[Sentence] = []
+    paragraphs: list[list[str]] = []
     for paragraph in re.split(r"\n\s*\n", without_tags(text)):
-        plain = without_invisible(paragraph)
-        parts = [part for whole in _ENDS.split(" ".join(plain.split())) for part in _pieces(whole)]
-        spoken_parts = [part for part in parts if any(sign.isalnum() for sign in part)]
-        sentences += [Sentence(part, SENTENCE_PAUSE) for part in spoken_parts[:-1]]
-        sentences += [Sentence(part, PARAGRAPH_PAUSE) for part in spoken_parts[-1:]]
+        plain = foreign_words(without_invisible(paragraph), language)
+        parts = [part for whole in _ENDS.split(" ".join(plain.split())) for part in pieces_of(whole)]
+        paragraphs.append([part for part in parts if any(sign.isalnum() for sign in part)])
+    sentences = with_pauses(paragraphs)
     if not sentences:
         raise TextError(f"there is nothing to speak in the text: type at least one word ({spoken.name})")
-    sentences[-1] = Sentence(sentences[-1].text, 0.0)
-    return tuple(sentences)
-
-
-def _pieces(sentence: str) -> list[str]:
-    """Parts of at most 300 characters, cut at spaces where there are any."""
-    pieces = []
-    while len(sentence) > _LONGEST:
-        at = sentence.rfind(" ", 1, _LONGEST)
-        at = at if at > 0 else _LONGEST
-        pieces.append(sentence[:at].strip())
-        sentence = sentence[at:].strip()
-    return [*pieces, sentence]
+    return sentences

@@ -1,5 +1,6 @@
 """From a line of text to the sound that drives the lips and goes into the video: each step of it, in order."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -9,22 +10,34 @@ from synclips.errors import ConfigError, TextError
 from synclips.media.audio import LOUDNESS, Waveform, loudness
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.progress import Progress, silent
-from synclips.speech.conversion.converter import STRENGTH, VoiceConverter, choose_converter, reference_statistics
+from synclips.speech.conversion.calibration import SENTENCES as CALIBRATION
+from synclips.speech.conversion.converter import (
+    STRENGTH,
+    VoiceConverter,
+    WorldConverter,
+    choose_converter,
+    reference_statistics,
+)
 from synclips.speech.conversion.world import median_pitch
 from synclips.speech.loudness import match_loudness, with_background
-from synclips.speech.reading import read_line
+from synclips.speech.pronunciation.given import Pronunciation, as_spoken, unused
+from synclips.speech.reading import read_line, regional
 from synclips.speech.reference_voice import Reference, analyse_reference
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.text.language import ENGLISH
-from synclips.speech.text.normalise import Sentence
+from synclips.speech.text.normalise import normalise
+from synclips.speech.text.pauses import Sentence
 from synclips.speech.time_stretch import FASTEST, SLOWEST, at_speed
-from synclips.speech.tts.engines import choose_synthesizer, foreign_synthesizer
+from synclips.speech.tts.engines import BUILT_IN, choose_synthesizer, foreign_synthesizer
 from synclips.speech.tts.synthesizer import Speech, Synthesizer, WordTime
 
 Background = Literal["keep", "none"]
 _TEST_SENTENCE: Final = "She had your dark suit in greasy wash water all year."
 _OCTAVE: Final = 0.3
 """Similarity that an octave between synthesizer and reference outweighs: voices of one engine differ by .1."""
+_calibrated: Final[dict[tuple[str, float, bytes], WorldConverter]] = {}
+"""By engine, strength and reference: a script's lines share a calibration of some seconds."""
+_MOST_CALIBRATED: Final = 8
 _EDGE: Final = 0.04
 """Seconds of silence left before and after each sentence."""
 
@@ -63,6 +76,7 @@ def speak(
     speed: float = 1.0,
     background: Background = "keep",
     language: str = "auto",
+    pronounce: tuple[Pronunciation, ...] = (),
     on_progress: Progress = silent,
 ) -> SpokenLine:
     """Speak `text` in the voice heard in `reference`.
@@ -77,6 +91,7 @@ def speak(
         background: `keep` puts the reference's own background noise under the speech, `none` leaves it clean.
         language: the text's, or, where the text is English, whose way of writing numbers and dates it follows; as
             `read_line` takes it.
+        pronounce: how some words are spoken.
 
     Raises:
         TextError: nothing can be spoken, or too much.
@@ -89,9 +104,10 @@ def speak(
     engine, note = (
         choose_synthesizer(synthesizer, on_progress)
         if reading.language == ENGLISH
-        else foreign_synthesizer(reading.language)
+        else foreign_synthesizer(regional(language, reading.language), synthesizer)
     )
-    notes = [note, *reading.notes, *(heard.notes if heard else ())]
+    engine, note = told(engine, note, pronounce, reading.language, language, synthesizer)
+    notes = [note, *reading.notes, *unused(pronounce, text), *(heard.notes if heard else ())]
     voice = heard if heard and heard.usable and convert else None
     cloned = engine.in_voice_of(voice.speech) if voice else None
     if cloned is not None:
@@ -105,11 +121,38 @@ def speak(
     sound, used = speech.waveform, None
     if voice and cloned is None:
         on_progress("convert the voice", 0, 1)
-        used = choose_converter(converter, strength, f"{engine.name}:{engine.voice}")
+        used = converter_for(engine, voice.speech, converter, strength)
         sound = used.convert(sound, voice.speech)
         on_progress("convert the voice", 1, 1)
     sound = match_loudness(sound, heard.loudness if heard and heard.usable else LOUDNESS)
     return _reported(sound, speech, engine, used, heard, voice, background, tuple(notes))
+
+
+def told(
+    engine: Synthesizer, note: str, pronounce: tuple[Pronunciation, ...], spoken: str, language: str, synthesizer: str
+) -> tuple[Synthesizer, str]:
+    """`engine` with the pronunciations, or where none was chosen, one that can be told; and the line about it.
+
+    Args:
+        spoken: the language that is spoken.
+        language, synthesizer: as `speak` takes them.
+
+    Raises:
+        ConfigError: the chosen engine cannot be told.
+    """
+    if not pronounce:
+        return engine, note
+    english = spoken == ENGLISH
+    given = as_spoken(pronounce, lambda word: normalise(word, language)) if english else pronounce
+    able = engine.pronouncing(given)
+    if able is not None:
+        return able, note
+    if synthesizer != "auto":
+        raise ConfigError(
+            f"{engine.name} cannot be told how a word is pronounced; leave --pronounce out, or give --voice {BUILT_IN}"
+        )
+    instead, line = choose_synthesizer(BUILT_IN)
+    return instead.pronouncing(given) or instead, f"{line}; {engine.name} cannot be told how a word is pronounced"
 
 
 def _check(strength: float, speed: float, background: str) -> None:
@@ -181,6 +224,22 @@ def pitched_like(engine: Synthesizer, speech: Waveform) -> Synthesizer:
     """`engine` at the pitch of `speech` where it can do that by itself; elsewhere the converter moves the pitch."""
     voice = reference_statistics(speech)
     return engine if voice is None else engine.at_pitch(float(np.exp(voice.log_pitch)), voice.pitch_spread) or engine
+
+
+def converter_for(
+    engine: Synthesizer, reference: Waveform, name: str = "world", strength: float = STRENGTH
+) -> VoiceConverter:
+    """The converter called `name` from the engine's voice to that of `reference`; `world` is calibrated to both."""
+    converter = choose_converter(name, strength, f"{engine.name}:{engine.voice}")
+    if not isinstance(converter, WorldConverter) or strength == 0:
+        return converter
+    key = (repr(engine), strength, hashlib.sha256(reference.resampled(SAMPLE_RATE).samples.tobytes()).digest())
+    if key not in _calibrated:
+        while len(_calibrated) >= _MOST_CALIBRATED:
+            _calibrated.pop(next(iter(_calibrated)))
+        lines = tuple(speak_sentences(engine, (Sentence(text, 0.0),)).waveform for text in CALIBRATION)
+        _calibrated[key] = converter.calibrated(lines, reference)
+    return _calibrated[key]
 
 
 def speak_sentences(engine: Synthesizer, sentences: tuple[Sentence, ...], on_progress: Progress = silent) -> Speech:

@@ -16,17 +16,16 @@ from torch import Tensor
 
 from synclips.media.audio import Waveform, read_audio
 from synclips.media.timebase import SAMPLE_RATE
+from synclips.speech.conversion.calibration import band_widths, gain_of_cepstra
 from synclips.speech.conversion.converter import VoiceStatistics, known_voice, moved_pitch, voice_statistics
 from synclips.speech.conversion.world import (
     ORDER,
     Frames,
     analyse,
     cepstral_warp,
-    envelope_of,
-    interpolation,
     synthesise,
 )
-from synclips.speech.speaker_encoder import STEPS, level_mel, mel_filters, speaker_encoder
+from synclips.speech.speaker_encoder import STEPS, level_mel, speaker_encoder
 from synclips.speech.tts.engines import choose_synthesizer
 from synclips.speech.tts.synthesizer import Synthesizer
 from synclips.speech.vad import detect_speech, only_speech
@@ -139,19 +138,6 @@ class LineBatch:
     wanted: Float32[Tensor, "b 256"]
     colour: Float32[Tensor, "b 40"]
     free: Tensor
-
-
-def gain_of_cepstra() -> Float32[np.ndarray, "40 40"]:
-    """Matrix from a difference of mel-cepstra to the log gain in the encoder's 40 bands."""
-    filters = mel_filters().astype(np.float64)
-    bins = interpolation(np.linspace(0, 1, filters.shape[1]), np.linspace(0, 1, 513))
-    shares = filters / filters.sum(axis=1, keepdims=True)
-    return np.asarray(envelope_of(np.eye(ORDER)) @ bins.T @ shares.T, np.float32)
-
-
-def band_widths() -> Float32[np.ndarray, "40"]:
-    """Weights that turn the encoder's bands, filters of equal area, into power."""
-    return np.asarray(1 / mel_filters().max(axis=1), np.float32)
 
 
 def hear_person(files: list[Path], average_deviation: Float64[np.ndarray, "40"]) -> Person:

@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from torch import Tensor
 from torch.nn import functional
 
+from synclips.speech.conversion.calibration import band_widths, gain_of_cepstra
 from synclips.speech.conversion.converter import (
     LARGEST_LEVEL_CHANGE,
     LEVEL_SHARE,
@@ -22,7 +23,7 @@ from synclips.speech.conversion.converter import (
 )
 from synclips.speech.conversion.spectral_match import LARGEST, SHARE
 from synclips.speech.speaker_encoder import STEPS, speaker_encoder
-from synclips.training.voice_lines import LARGEST_GAIN, LineBatch, band_widths, gain_of_cepstra
+from synclips.training.voice_lines import LARGEST_GAIN, LineBatch
 
 _REACH: Final = 6
 """Frames to either side that the smoothing looks at."""

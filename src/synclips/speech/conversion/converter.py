@@ -16,7 +16,9 @@ from jaxtyping import Float64
 from synclips.errors import ConfigError
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
-from synclips.speech.conversion.spectral_match import equalised
+from synclips.speech.conversion.calibration import missing_colour, trust
+from synclips.speech.conversion.spectral_match import coloured, equalised
+from synclips.speech.conversion.stretches import in_stretches
 from synclips.speech.conversion.world import (
     FRAMES_PER_SECOND,
     Frames,
@@ -95,15 +97,21 @@ class WorldConverter:
     """The converter that needs no download. `strength` 0 moves only the pitch, the average timbre and its spread.
 
     `source` names the speaking voice, `ENGINE:VOICE`; where its statistics are not stored, the speech's own are taken.
+    `colour` is what `calibration` found to be missing.
     """
 
     strength: float = STRENGTH
     source: str = ""
     name: str = "world"
+    colour: tuple[float, ...] = ()
 
     def convert(self, speech: Waveform, reference: Waveform) -> Waveform:
         """See `VoiceConverter`. Speech or reference without voiced sound leave the speech as it is."""
         speech = speech.resampled(SAMPLE_RATE)
+        parts = in_stretches(speech)
+        if len(parts) > 1:
+            converted = [self.convert(part, reference).samples for part in parts]
+            return Waveform(np.concatenate(converted), SAMPLE_RATE)
         wanted = _reference_voice(reference.resampled(SAMPLE_RATE).samples.tobytes())
         if wanted is None or len(speech.samples) < SAMPLE_RATE // 10:
             return speech
@@ -116,13 +124,25 @@ class WorldConverter:
         normal = self._mapped(frames, speaking, target, known, known_voiced)
         gain = _gain(frames, normal * target.deviation + target.mean)
         if line is not None and abs(line.log_pitch - target.log_pitch) < SAME_PITCH:
-            return equalised(filtered(speech, gain), reference.resampled(SAMPLE_RATE))
+            return self._finished(filtered(speech, gain), reference)
         if line is not None:
             speaking = _at_pitch_of(speaking, line, int(frames.strong().sum()))
         frames = with_aperiodicity(frames, speech)
         f0 = moved_pitch(frames.f0, speaking, target)
-        converted = synthesise(Frames(f0, frames.envelope + gain, frames.aperiodicity), len(speech.samples))
-        return equalised(converted, reference.resampled(SAMPLE_RATE))
+        moved = synthesise(Frames(f0, frames.envelope + gain, frames.aperiodicity), len(speech.samples))
+        return self._finished(moved, reference)
+
+    def calibrated(self, lines: tuple[Waveform, ...], reference: Waveform) -> "WorldConverter":
+        """The converter with the colour that it lacks of `reference` (speech only), heard in unconverted `lines`."""
+        plain = replace(self, colour=())
+        converted = tuple(plain.convert(line, reference) for line in lines)
+        share = self.strength * trust(reference.duration)
+        colour = share * missing_colour(converted, reference.resampled(SAMPLE_RATE))
+        return replace(self, colour=tuple(float(value) for value in colour))
+
+    def _finished(self, converted: Waveform, reference: Waveform) -> Waveform:
+        equal = equalised(converted, reference.resampled(SAMPLE_RATE))
+        return coloured(equal, np.array(self.colour)) if self.colour else equal
 
     def _mapped(
         self,

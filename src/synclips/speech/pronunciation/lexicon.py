@@ -121,7 +121,7 @@ class Lexicon:
         return lower if found or self._with_ending(lower, tag, stress, following) is not None else word
 
     def _with_ending(self, word: str, tag: str, stress: float | None, following: Following) -> str | None:
-        for stems, join in ((_stems_of_s(word), _join_s), (_stems_of_ed(word), _join_ed)):
+        for stems, join in ((_stems_of_s(word), with_s), (_stems_of_ed(word), _join_ed)):
             stem = next((stem for stem in stems if self._is_known(stem)), None)
             if stem is not None:
                 return join(self._look_up(stem, tag, stress, following))
@@ -203,7 +203,7 @@ def _stems_of_ing(word: str) -> list[str]:
     return [*stems, word[:-4]] if doubled else stems
 
 
-def _join_s(stem: str | None) -> str | None:
+def with_s(stem: str | None) -> str | None:
     if not stem:
         return None
     return stem + ("s" if stem[-1] in "ptkfθ" else "ᵻz" if stem[-1] in "szʃʒʧʤ" else "z")

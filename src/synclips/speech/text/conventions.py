@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from synclips.errors import ConfigError
+from synclips.speech.text.language import NAMES, OTHERS, SAME
 from synclips.speech.text.patterns import after, before
 
 LANGUAGES: Final = (
@@ -57,7 +58,29 @@ LANGUAGES: Final = (
     "zh",
 )
 """Tags (BCP 47) whose conventions are known; `auto` guesses from the text itself."""
-_POINT: Final = frozenset({"en", "he", "ja", "ko", "zh", "es-MX", "de-CH", "it-CH"})
+_POINT: Final = frozenset(
+    {
+        "en",
+        "he",
+        "hi",
+        "ja",
+        "ko",
+        "zh",
+        "es-MX",
+        "de-CH",
+        "it-CH",
+        "bn",
+        "cy",
+        "ga",
+        "gu",
+        "kn",
+        "ml",
+        "mr",
+        "ms",
+        "mt",
+    }
+    | {"my", "ne", "pa", "si", "sw", "ta", "te", "th", "ur", "yue"}
+)
 """Decimal point; the others have a decimal comma."""
 _MONTH_FIRST: Final = frozenset({"en-US", "ja", "ko", "zh"})
 """Where a date of two numbers has the month first."""
@@ -118,6 +141,8 @@ def _known(language: str) -> str:
     for tag in (f"{main}-{region}".lower(), main.lower()):
         if tag in tags:
             return "en-GB" if region and main.lower() == "en" and tag == "en" else tags[tag]
+    if SAME.get(main.lower(), main.lower()) in NAMES | OTHERS:
+        return main.lower()
     raise ConfigError(f"language {language!r} is not known; give auto, en-US, en-GB, de, fr or another of its kind")
 
 

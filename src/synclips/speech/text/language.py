@@ -23,7 +23,23 @@ NAMES: Final = {
     "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
 """Languages that are told apart, by their tags (ISO 639-1)."""
+OTHERS: Final = {
+    "af": "Afrikaans", "am": "Amharic", "an": "Aragonese", "as": "Assamese", "az": "Azerbaijani", "ba": "Bashkir",
+    "be": "Belarusian", "bn": "Bengali", "bs": "Bosnian", "chr": "Cherokee", "cv": "Chuvash", "cy": "Welsh",
+    "eo": "Esperanto", "eu": "Basque", "fo": "Faroese", "ga": "Irish", "gd": "Scottish Gaelic", "gn": "Guarani",
+    "grc": "Ancient Greek", "gu": "Gujarati", "hak": "Hakka", "haw": "Hawaiian", "ht": "Haitian Creole",
+    "hy": "Armenian", "ia": "Interlingua", "is": "Icelandic", "ka": "Georgian", "kk": "Kazakh", "kl": "Greenlandic",
+    "kn": "Kannada", "kok": "Konkani", "ku": "Kurdish", "ky": "Kyrgyz", "la": "Latin", "lb": "Luxembourgish",
+    "mi": "Maori", "mk": "Macedonian", "ml": "Malayalam", "mr": "Marathi", "ms": "Malay", "mt": "Maltese",
+    "my": "Burmese", "ne": "Nepali", "om": "Oromo", "or": "Oriya", "pa": "Punjabi", "pap": "Papiamento",
+    "qu": "Quechua", "quc": "K'iche'", "sd": "Sindhi", "si": "Sinhala", "sq": "Albanian", "sr": "Serbian",
+    "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai", "ti": "Tigrinya", "tk": "Turkmen", "tn": "Setswana",
+    "tt": "Tatar", "ug": "Uyghur", "ur": "Urdu", "uz": "Uzbek", "yue": "Cantonese",
+}  # fmt: skip
+"""Languages that are spoken where they are named (`--language`), but not told from the text."""
 ENGLISH: Final = "en"
+SAME: Final = {"nb": "no", "nn": "no", "cmn": "zh", "iw": "he"}
+"""Other tags of some of them."""
 _SURE: Final = 20.0
 """Natural logarithm of how much likelier than English a language must be to count as found."""
 _DOUBTFUL: Final = 7.0
@@ -52,7 +68,7 @@ class Language:
     @property
     def name(self) -> str:
         """The language in English."""
-        return NAMES.get(self.tag, self.tag)
+        return (NAMES | OTHERS).get(self.tag, self.tag)
 
 
 def language_of(text: str) -> Language:
@@ -69,10 +85,13 @@ def language_of(text: str) -> Language:
 
 
 def may_be(text: str, tag: str) -> bool:
-    """Whether `text` is at least as likely in the language `tag` as in English."""
+    """Whether `text` is at least as likely in the language `tag` as in English; of `OTHERS`, whether it may not be
+    English for sure."""
     words = _words(text)
     if not words or _has_common_words(words):
         return False
+    if tag in OTHERS:
+        return True
     likelihood = _likelihood(text)
     return tag in likelihood and likelihood[tag] >= likelihood[ENGLISH]
 

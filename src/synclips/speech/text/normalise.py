@@ -14,13 +14,11 @@ from synclips.speech.text.characters import greek_names, nearest_latin, plain_ch
 from synclips.speech.text.conventions import Conventions, conventions
 from synclips.speech.text.forms import in_words
 from synclips.speech.text.markup import without_tags
+from synclips.speech.text.pauses import Sentence, pieces_of, with_pauses
 from synclips.speech.text.signs import without_smileys, wordless
 
 LONGEST_TEXT: Final = 20_000
 """Characters: some twenty minutes of speech."""
-SENTENCE_PAUSE: Final = 0.35
-PARAGRAPH_PAUSE: Final = 0.7
-_LONGEST_SENTENCE: Final = 300
 _LONGEST_WORD: Final = 50
 _LONGEST_TOKEN: Final = 400
 """Characters without a space: addresses on networks may be that long."""
@@ -29,14 +27,6 @@ _GRID: Final = re.compile(
     r"(?=(?:zero|one|two|three|four|five|six|seven|eight|nine)\b)",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """Words and plain punctuation (`,;:.!?'`), and the seconds of silence after them."""
-
-    text: str
-    pause: float
 
 
 @dataclass(frozen=True)
@@ -60,19 +50,17 @@ def read_text(text: str, language: str = "auto") -> Reading:
         raise TextError(
             f"the text has {len(text):,} characters, and at most {LONGEST_TEXT:,} can be spoken at once: split it"
         )
-    sentences: list[Sentence] = []
+    paragraphs: list[list[str]] = []
     unspoken: dict[str, None] = {}
     for paragraph in re.split(r"\n\s*\n", without_tags(text).replace("\r\n", "\n").replace("\r", "\n")):
         words, without = _spoken(paragraph, known)
         unspoken |= dict.fromkeys(without)
-        spoken = _parts(words)
-        sentences += [Sentence(part, SENTENCE_PAUSE) for part in spoken[:-1]]
-        sentences += [Sentence(part, PARAGRAPH_PAUSE) for part in spoken[-1:]]
+        paragraphs.append(_parts(words))
+    sentences = with_pauses(paragraphs)
     if not sentences:
         raise TextError("there is nothing to speak in the text: type at least one word")
-    sentences[-1] = Sentence(sentences[-1].text, 0.0)
     notes = (f"not spoken, for it has no word: {' '.join(unspoken)}",) if unspoken else ()
-    return Reading(tuple(sentences), notes)
+    return Reading(sentences, notes)
 
 
 def spoken_sentences(text: str, language: str = "auto") -> tuple[Sentence, ...]:
@@ -151,13 +139,6 @@ def _split_word(word: str, longest: int = _LONGEST_WORD) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    """Sentences, those too long for an engine cut at commas or, failing that, between words."""
-    parts: list[str] = []
-    for sentence in re.split(r"(?<=[.!?])\s+", text):
-        while len(sentence) > _LONGEST_SENTENCE:
-            at = max(sentence.rfind(mark, 0, _LONGEST_SENTENCE) for mark in (", ", "; ", ": "))
-            at = at + 1 if at > _LONGEST_SENTENCE // 3 else sentence.rfind(" ", 0, _LONGEST_SENTENCE)
-            parts.append(sentence[:at].strip())
-            sentence = sentence[at:].strip()
-        parts.append(sentence.strip())
+    """Sentences, or parts of those that are too long for an engine."""
+    parts = [part for sentence in re.split(r"(?<=[.!?])\s+", text) for part in pieces_of(sentence)]
     return [part for part in parts if re.search(r"[A-Za-z]", part)]

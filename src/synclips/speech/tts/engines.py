@@ -6,13 +6,12 @@ from typing import Final
 
 from synclips.errors import BackendError, ConfigError
 from synclips.progress import Progress, silent
-from synclips.speech.text.language import NAMES
+from synclips.speech.text.conventions import check_language
+from synclips.speech.text.language import ENGLISH
 from synclips.speech.tts.hub import ask_again
 from synclips.speech.tts.synthesizer import Synthesizer
 
-VARIANT: Final = "klatt4"
-"""eSpeak's variant of every language's voice."""
-ESPEAK_TAGS: Final = {"no": "nb", "zh": "cmn"}
+BUILT_IN: Final = "hibari"
 
 
 @dataclass(frozen=True)
@@ -83,18 +82,24 @@ def choose_synthesizer(name: str = "auto", on_progress: Progress = silent) -> tu
     raise ConfigError(f"no voice engine is called {engine_name!r}; there are: auto, {names}")
 
 
-def foreign_synthesizer(language: str) -> tuple[Synthesizer, str]:
-    """What speaks another language than English (ISO 639-1): eSpeak NG; and a line for the user.
+def foreign_synthesizer(language: str, name: str = "auto") -> tuple[Synthesizer, str]:
+    """What speaks another language than English (BCP 47): eSpeak NG; and a line for the user.
+
+    Args:
+        name: `auto` and `espeak` for the voice of the language and region, or `espeak:VOICE`.
 
     Raises:
         BackendError: it does not work here.
-        ConfigError: it does not know the language.
+        ConfigError: it does not know the language, or the voice.
     """
     from synclips.speech.tts.espeak import EspeakSynthesizer
+    from synclips.speech.tts.espeak_voices import VARIANT, voices_of
 
-    name = NAMES.get(language, language)
-    return EspeakSynthesizer().with_voice(f"{ESPEAK_TAGS.get(language, language)}+{VARIANT}"), (
-        f"voice engine: espeak ({name}, a simple voice; --language names another language, --audio brings a recording)"
+    voice = name.partition(":")[2]
+    spoken = voices_of(language)[0]
+    return EspeakSynthesizer().with_voice(voice or f"{spoken.tag}+{VARIANT}"), (
+        f"voice engine: espeak ({voice or spoken.name}, a simple voice; --language names another language, --audio "
+        "brings a recording)"
     )
 
 
@@ -120,8 +125,15 @@ class Voice:
     problem: str | None = None
 
 
-def list_voices() -> tuple[Voice, ...]:
-    """Every engine and voice, and for those that do not work here, why. Starts each engine, downloads nothing."""
+def list_voices(language: str = ENGLISH) -> tuple[Voice, ...]:
+    """Every engine and voice of a language, and for those that do not work here, why. Starts each engine, downloads
+    nothing.
+
+    Raises:
+        ConfigError: nothing here speaks the language.
+    """
+    if language.replace("_", "-").split("-")[0].lower() != ENGLISH:
+        return _foreign_voices(language)
     found: list[Voice] = []
     for engine in ENGINES:
         try:
@@ -131,3 +143,14 @@ def list_voices() -> tuple[Voice, ...]:
             continue
         found += [Voice(f"{engine.name}:{voice}", engine.about) for voice in synthesizer.voices]
     return tuple(found)
+
+
+def _foreign_voices(language: str) -> tuple[Voice, ...]:
+    from synclips.speech.tts.espeak_voices import VARIANT, voices_of
+
+    check_language(language)
+    espeak = next(engine for engine in ENGINES if engine.name == "espeak")
+    try:
+        return tuple(Voice(f"espeak:{v.tag}+{VARIANT}", f"{v.name}, {espeak.about}") for v in voices_of(language))
+    except BackendError as error:
+        return (Voice(espeak.name, espeak.about, str(error)),)

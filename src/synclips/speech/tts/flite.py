@@ -13,6 +13,7 @@ from typing import Final
 
 from synclips.errors import BackendError, ConfigError, MediaError
 from synclips.media.audio import Waveform, read_audio
+from synclips.speech.pronunciation.given import Pronunciation
 from synclips.speech.tts.synthesizer import Speech
 
 VOICES: Final = ("rms", "slt", "awb")
@@ -53,6 +54,9 @@ class FliteSynthesizer:
 
     def at_pitch(self, median: float, spread: float) -> None:
         """Flite is left at its own pitch: the converter moves it."""
+
+    def pronouncing(self, given: tuple[Pronunciation, ...]) -> None:
+        """Flite cannot be told how a word is pronounced."""
 
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence; always the same sound for the same text.

@@ -16,6 +16,7 @@ from jaxtyping import Float32
 from synclips.errors import BackendError, ConfigError
 from synclips.media.audio import Waveform
 from synclips.speech.pronunciation.english import PHONEMES, PUNCTUATION, Token, pronounced
+from synclips.speech.pronunciation.given import Pronunciation
 from synclips.speech.tts.hibari_vocoder import HOP, LEAST_F0, SAMPLE_RATE, STEP, vocode
 from synclips.speech.tts.synthesizer import Speech, WordTime
 
@@ -42,6 +43,8 @@ _UNIT: Final = ".unit"
 class HibariSynthesizer:
     """hibari in its one voice; `pitch` multiplies F0, `liveliness` its distance from the median in octaves.
 
+    `given` words are spoken as they say.
+
     Raises:
         BackendError: the weights are missing or damaged.
         ConfigError: no such voice.
@@ -51,6 +54,7 @@ class HibariSynthesizer:
     name: str = NAME
     pitch: float = 1.0
     liveliness: float = 1.0
+    given: tuple[Pronunciation, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voice not in VOICES:
@@ -80,13 +84,18 @@ class HibariSynthesizer:
             return None
         return self.pitched(pitch, float(np.clip(spread / F0_SPREAD, *LIVELINESS)))
 
+    def pronouncing(self, given: tuple[Pronunciation, ...]) -> "HibariSynthesizer":
+        """See `Synthesizer`."""
+        return replace(self, given=given)
+
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence; always the same sound for the same text.
 
         Raises:
             BackendError: the engine failed.
+            ConfigError: a given pronunciation has no sound of English.
         """
-        symbols, words = written(pronounced(text))
+        symbols, words = written(pronounced(text, self.given))
         waveform, steps = self._spoken(symbols)
         ends = np.concatenate([[0], np.cumsum(steps)]) * STEP * HOP / SAMPLE_RATE
         times = tuple(WordTime(word, float(ends[first]), float(ends[last])) for word, first, last in words)
@@ -94,7 +103,7 @@ class HibariSynthesizer:
 
     def phones(self, text: str) -> tuple[Waveform, list[int], list[int]]:
         """A spoken sentence, its symbols (places in `SYMBOLS`), and how many steps of 25 ms each takes."""
-        symbols, _ = written(pronounced(text))
+        symbols, _ = written(pronounced(text, self.given))
         waveform, steps = self._spoken(symbols)
         return waveform, symbols, steps
 

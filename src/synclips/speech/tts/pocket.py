@@ -16,6 +16,7 @@ import numpy as np
 from synclips.errors import BackendError, ConfigError
 from synclips.media.audio import Waveform
 from synclips.progress import Progress, silent
+from synclips.speech.pronunciation.given import Pronunciation
 from synclips.speech.tts.hub import any_cached, check_hub, hub_errors, is_cached
 from synclips.speech.tts.synthesizer import Speech
 
@@ -70,6 +71,9 @@ class PocketSynthesizer:
 
     def at_pitch(self, median: float, spread: float) -> None:
         """Pocket TTS is left at its own pitch: the converter moves it."""
+
+    def pronouncing(self, given: tuple[Pronunciation, ...]) -> None:
+        """Pocket TTS cannot be told how a word is pronounced."""
 
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence; always the same sound for the same text and voice.

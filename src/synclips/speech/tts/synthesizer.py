@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from synclips.media.audio import Waveform
+from synclips.speech.pronunciation.given import Pronunciation
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Synthesizer(Protocol):
     def at_pitch(self, median: float, spread: float) -> "Synthesizer | None":
         """The same voice with F0 around `median` Hz, `spread` being half the distance of the 16th and 84th percentile
         of its logarithm; None where the engine cannot, or would sound worse for it."""
+
+    def pronouncing(self, given: tuple[Pronunciation, ...]) -> "Synthesizer | None":
+        """The same voice that speaks some words of its sentences as `given`; None where it cannot be told."""
 
     def synthesize(self, text: str) -> Speech:
         """Speak one sentence.
