@@ -216,6 +216,9 @@ class RenderConfig:
     occluded_cost, repeat_cost:  of a mouth that is covered, and of the second mouth being the first or next to it
     moving:        what a spoken line moves: the whole lower face, or the lips alone ("Ablations")
     spoken_reach:  canonical units from the lips beyond which no mouth of the bank and no residual is shown
+    chin_gain, lip_gain, corner_gain, measure_chin:  by how much further than its mesh says a face moves in the picture:
+                   chin, jaw and cheeks (where `measure_chin`, only unless the person's own frames tell), lips across
+                   and along the face, and their corners along it (see rendering.mesh_gain)
     steady_frames:  frames on either side that steady a frame's own mesh
     outlier:       canonical units by which a frame's rigid points lie off those frames' before their mesh replaces its
     residual_colour:  share of the residual's colour, beside its lightness, that is kept after training
@@ -241,6 +244,10 @@ class RenderConfig:
     repeat_cost: float = 30.0
     moving: Literal["lower face", "lips"] = "lower face"
     spoken_reach: float = 28.0
+    chin_gain: float = 1.25
+    lip_gain: tuple[float, float] = (1.15, 1.1)
+    corner_gain: float = 1.15
+    measure_chin: bool = True
     steady_frames: int = 2
     outlier: float = 4.0
     residual_colour: float = 0.4

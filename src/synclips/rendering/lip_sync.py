@@ -95,8 +95,19 @@ class LipSync:
         components = components[low] * (1 - share) + components[high] * share
         sound = tokens[np.round(at).astype(int)]
         lower = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
-        wanted = lower.cpu().numpy() + self.rest
-        wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in wanted])
+        return self.plan_shapes(lower.cpu().numpy() + self.rest, sound, source)
+
+    def plan_shapes(
+        self,
+        lower: Float32[np.ndarray, "n m 3"],
+        sound: Float32[np.ndarray, "n d"],
+        source: Int64[np.ndarray, " n"],
+    ) -> Plan:
+        """Mouths for output frames whose lower faces are given: canonical, of this person, wherever they come from.
+
+        `sound`: the motion model's embedding of each frame's sound.
+        """
+        wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in lower])
         occluders = self._occluders(np.unique(source))
         free = uncovered(occluders.covered)
         self.kept[(free == 0) & (self.kept == Kept.NOT)] = Kept.COVERED
@@ -124,9 +135,11 @@ class LipSync:
             return frame
         index = np.array([source])
         pose, alignment = self.video.pose[index], self.video.alignment[source]
-        own = self._own(source)[None]
+        found, gain = self._own(source)[None], self.bank.gain
         share = moving_share(pose.rotation[0], self.settings)
-        wanted = wanted_mesh(own[0], plan.lower[step], share)[None]
+        lower = keep_lips_apart(gain.lower(plan.lower[step]), self._inner)
+        own = gain.mesh(found)
+        wanted = wanted_mesh(own[0], lower, share)[None]
         height, width = frame.shape[:2]
         here = pose.to_image(extend(own))[0, :, :2]
         there = without_folds(here, pose.to_image(extend(wanted))[0, :, :2])
@@ -153,7 +166,8 @@ class LipSync:
         )
         mask *= weight
         if source in plan.occluders.masks and skin is None:
-            front = plan.occluders.in_front(source, into_view(here, alignment), WARP_VIEW.height, WARP_VIEW.width)
+            points = into_view(pose.to_image(extend(found))[0, :, :2], alignment)
+            front = plan.occluders.in_front(source, points, WARP_VIEW.height, WARP_VIEW.width)
             mask *= 1 - warp.to_native(front)
         return paste_back(frame, made, mask, warp.box)
 

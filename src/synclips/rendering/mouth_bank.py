@@ -8,10 +8,11 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from synclips.config import RenderConfig
 from synclips.errors import NoFaceError
-from synclips.features.alignment import CROP, WARP_VIEW, crop_face, invert, transform
-from synclips.features.face_mesh import LIPS, lower_points
+from synclips.features.alignment import CROP, WARP_VIEW, crop_face, crop_pose, invert, transform
+from synclips.features.face_mesh import LIPS, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.media.video import frames_in_order
+from synclips.rendering.mesh_gain import MeshGain, measure_gain
 from synclips.tracking.tracked_video import TrackedVideo
 
 
@@ -20,7 +21,7 @@ class Mouth:
     """One frame's lower face as it is in the video.
 
     picture: the part of the frame around the face, RGB
-    points:  the extended mesh in that picture's pixels
+    points:  the extended mesh, scaled by the bank's gain, in that picture's pixels
     crops:   the face crops of this frame and its two neighbours on either side, for the video encoder
     """
 
@@ -47,15 +48,16 @@ class MouthShapes:
 
 @dataclass(frozen=True)
 class MouthBank(MouthShapes):
-    """The mouths of a video, and what they are chosen by."""
+    """The mouths of a video, what they are chosen by, and the gain of all meshes that are warped."""
 
     mouths: tuple[Mouth, ...]
+    gain: MeshGain
 
     def without(self, frames: range) -> "MouthBank":
         """The bank without the mouths of some frames, so that a frame that is measured is not rendered from itself."""
         kept = np.array([int(f) not in frames for f in self.frames])
         mouths = tuple(m for m, k in zip(self.mouths, kept, strict=True) if k)
-        return MouthBank(self.frames[kept], self.lower[kept], self.turn[kept], mouths)
+        return MouthBank(self.frames[kept], self.lower[kept], self.turn[kept], mouths, self.gain)
 
 
 def build_bank(video: TrackedVideo, render: RenderConfig) -> MouthBank:
@@ -73,14 +75,22 @@ def build_bank(video: TrackedVideo, render: RenderConfig) -> MouthBank:
     count = int(min(render.bank, max(2, render.bank_bytes // max(size, 1)), len(usable)))
     # runs of neighbours, so that the choice can follow real speech: every k-th run of eight frames
     chosen = usable if count == len(usable) else usable[_runs(len(usable), count)]
-    mouths, kept = [], []
-    for number, picture, crops in _pictures(video, chosen, boxes):
-        one = np.array([number])
-        image = video.pose[one].to_image(extend(video.canonical(one)))[0, :, :2] - boxes[number, :2]
-        mouths.append(Mouth(picture, image.astype(np.float32), crops))
-        kept.append(number)
-    index = np.array(kept)
-    return MouthBank(index, video.canonical(index)[:, lower_points()], turns(video.pose.rotation[index]), tuple(mouths))
+    found = list(_pictures(video, chosen, boxes))
+    index = np.array([number for number, _, _ in found])
+    meshes, turn = video.canonical(index), turns(video.pose.rotation[index])
+    gain = measure_gain(
+        [crops[len(crops) // 2] for _, _, crops in found],
+        meshes,
+        crop_pose(video.pose[index], video.alignment[index]),
+        turn,
+        person_rest(meshes)[lower_points()],
+        render,
+    )
+    points = video.pose[index].to_image(extend(gain.mesh(meshes)))[..., :2] - boxes[index, None, :2]
+    mouths = tuple(
+        Mouth(picture, at, crops) for (_, picture, crops), at in zip(found, points.astype(np.float32), strict=True)
+    )
+    return MouthBank(index, meshes[:, lower_points()], turn, mouths, gain)
 
 
 def choose_mouths(
