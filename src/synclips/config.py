@@ -68,10 +68,10 @@ class InnerMouthConfig:
     """The painter of inner mouths: widths and innermost blocks of its U-Net, size of a person's code, and of the vector
     that modulates the network."""
 
-    widths: tuple[int, int, int] = (48, 64, 96)
+    widths: tuple[int, int, int] = (32, 48, 64)
     blocks: int = 2
     code: int = 16
-    hidden: int = 96
+    hidden: int = 64
 
 
 @dataclass(frozen=True)

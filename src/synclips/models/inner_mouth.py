@@ -47,7 +47,7 @@ class InnerMouth(nn.Module):
             nn.Linear(config.code + SHAPE + COLOURS, dim), nn.ReLU(), nn.Linear(dim, dim), nn.ReLU()
         )
         inputs = MAPS + 3 * 2 * len(PERIODS)
-        self.stem = _Modulated(4 * inputs, a, dim)
+        self.stem = _Modulated(4 * inputs, a, dim, size=1)
         self.down1 = _Modulated(a, b, dim, 2)
         self.down2 = _Modulated(b, c, dim, 2)
         self.blocks = nn.ModuleList(_Modulated(c, c, dim) for _ in range(config.blocks))
@@ -85,12 +85,12 @@ class MouthCritic(nn.Module):
     `forward` returns every layer's output for feature matching; the last are the patch logits.
     """
 
-    def __init__(self, channels: int = 4, width: int = 32) -> None:
+    def __init__(self, channels: int = 4, width: int = 16) -> None:
         super().__init__()
         norm = nn.utils.parametrizations.spectral_norm
-        sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 3 * width, 2), (3 * width, 3 * width, 1)]
+        sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2), (4 * width, 4 * width, 1)]
         self.stages = nn.ModuleList(norm(nn.Conv2d(i, o, 4 if s == 2 else 3, s, 1)) for i, o, s in sizes)
-        self.out = norm(nn.Conv2d(3 * width, 1, 3, padding=1))
+        self.out = norm(nn.Conv2d(4 * width, 1, 3, padding=1))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _c _h _w"]]:
         """Pictures in [-1, 1] with the inner mouth's mask as fourth channel."""
@@ -110,9 +110,9 @@ def waves(coordinates: Float[Tensor, "b k h w"]) -> Float[Tensor, "b _k h w"]:
 class _Modulated(nn.Module):
     """A convolution whose normalised output is scaled and shifted by the mixed condition (FiLM)."""
 
-    def __init__(self, inputs: int, outputs: int, dim: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, dim: int, stride: int = 1, size: int = 3) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
         self.film = nn.Linear(dim, 2 * outputs)
 
