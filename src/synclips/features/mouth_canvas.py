@@ -5,17 +5,18 @@ skull, stand still in it whatever the head and the lips do. Training and renderi
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_points
 
-HEIGHT, WIDTH = 56, 112
-TEXELS = 2.0
-"""Of the canvas, for one canonical unit."""
-LEFT, ABOVE = 28.0, 9.0
+HEIGHT, WIDTH = 32, 64
+TEXELS = 1.25
+"""Of the canvas, for one canonical unit: a little finer than the corpus, whose pictures have 1.1 pixels for one."""
+LEFT, ABOVE = 25.6, 8.0
 """Canonical units from the canvas's edges to the mouth's middle at rest."""
 UNITS = 16.0
 """Canonical units that a coordinate map's 1 stands for."""
@@ -40,7 +41,7 @@ class Canvas:
     @property
     def centre(self) -> Float32[np.ndarray, " 2"]:
         """The middle of the inner lips at rest."""
-        middle: Float32[np.ndarray, " 2"] = self.rest[_inner()][:, :2].mean(axis=0)
+        middle: Float32[np.ndarray, " 2"] = self.rest[inner_places()][:, :2].mean(axis=0)
         return middle
 
     def place(self, points: Float32[np.ndarray, "*n 3"]) -> Float32[np.ndarray, "*n 2"]:
@@ -57,7 +58,7 @@ class Canvas:
 
     def mask(self, lower: Float32[np.ndarray, "m 3"]) -> Float32[np.ndarray, "h w"]:
         """The inner mouth of a lower face, in [0, 1]."""
-        fixed = np.round(self.place(lower[_inner()]) * (1 << _SUBPIXEL)).astype(np.int32)
+        fixed = np.round(self.place(lower[inner_places()]) * (1 << _SUBPIXEL)).astype(np.int32)
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)
         cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL)
         return mask.astype(np.float32) / 255
@@ -65,7 +66,7 @@ class Canvas:
     def maps(self, lower: Float32[np.ndarray, "m 3"]) -> Float32[np.ndarray, "6 h w"]:
         """Geometry maps of a lower face: its inner mouth; the distances below the upper lip and above the lower one;
         the places across, down from the middle of the mouth, and down from there as the jaw stands."""
-        contour = lower[_inner()][:, :2]
+        contour = lower[inner_places()][:, :2]
         half = len(INNER_LIPS) // 2
         x, y = self.positions()
         upper, below = _curve(contour[: half + 1], x[0]), _curve(contour[[*range(half, 2 * half), 0]][::-1], x[0])
@@ -83,7 +84,7 @@ class Canvas:
 
     def shape(self, lower: Float32[np.ndarray, "m 3"]) -> Float32[np.ndarray, " 5"]:
         """Opening, width, jaw, upper lip and protrusion against rest, in sixteenths of a canonical unit's 16."""
-        inner, rest, half = lower[_inner()], self.rest[_inner()], len(INNER_LIPS) // 2
+        inner, rest, half = lower[inner_places()], self.rest[inner_places()], len(INNER_LIPS) // 2
         return np.array(
             [
                 inner[half + half // 2, 1] - inner[half // 2, 1],
@@ -102,16 +103,13 @@ class Canvas:
 
 def depth_of_lips(lower: Float32[np.ndarray, "m 3"], x: Float32[np.ndarray, "h w"]) -> Float64[np.ndarray, "h w"]:
     """The inner lips' depth at places across the mouth, a parabola fitted to them."""
-    inner = lower[_inner()].astype(np.float64)
+    inner = lower[inner_places()].astype(np.float64)
     return np.asarray(np.polyval(np.polyfit(inner[:, 0], inner[:, 2], 2), x))
 
 
-def lip_places() -> tuple[np.ndarray, np.ndarray]:
-    """Places of the outer and the inner lips among `lower_points()`."""
-    return np.searchsorted(lower_points(), OUTER_LIPS), _inner()
-
-
-def _inner() -> np.ndarray:
+@cache
+def inner_places() -> Int64[np.ndarray, " k"]:
+    """Places of the inner lips among `lower_points()`."""
     return np.searchsorted(lower_points(), INNER_LIPS)
 
 

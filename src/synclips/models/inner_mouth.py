@@ -35,13 +35,18 @@ class InnerMouth(nn.Module):
     Args:
         config: architecture.
         people: how many persons' codes are learnt.
+
+    `usual`: the number of the code for a person whose teeth are not known.
     """
+
+    usual: Tensor
 
     def __init__(self, config: InnerMouthConfig, people: int) -> None:
         super().__init__()
         a, b, c = config.widths
         self.codes = nn.Embedding(people, config.code)
         nn.init.normal_(self.codes.weight, std=0.5)
+        self.register_buffer("usual", torch.zeros((), dtype=torch.long))
         dim = config.hidden
         self.mix = nn.Sequential(
             nn.Linear(config.code + SHAPE + COLOURS, dim), nn.ReLU(), nn.Linear(dim, dim), nn.ReLU()

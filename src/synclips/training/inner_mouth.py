@@ -26,6 +26,8 @@ from synclips.training.inner_mouth_data import Batch, Mouths, batch_of, gather
 from synclips.training.loop import GanStage
 
 WEIGHTS = LossConfig(pixel=6.0, gradient=6.0, matching=4.0, adversarial=0.4)
+CRITIC_RATE = 0.5
+"""Factor on the learning rate of the discriminator."""
 FEWEST = 20
 """Frames with an open mouth that a speaker needs to have a code."""
 CLIPS_HELD_OUT = 4
@@ -62,7 +64,8 @@ class InnerMouthStage(GanStage):
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), betas=(0.5, 0.99), weight_decay=self.config.weight_decay
         )
-        self.optimizer_d = torch.optim.AdamW(self.discriminator.parameters(), betas=(0.0, 0.99), weight_decay=0.0)
+        critic = [{"params": list(self.discriminator.parameters()), "factor": CRITIC_RATE}]
+        self.optimizer_d = torch.optim.AdamW(critic, betas=(0.0, 0.99), weight_decay=0.0)
 
     def step(self, step: int) -> dict[str, float]:
         """One step of the discriminator and one of the network."""
@@ -121,7 +124,7 @@ class InnerMouthStage(GanStage):
         width = max(row.shape[2] for row in rows)
         canvas = torch.cat([nn.functional.pad(row, (0, width - row.shape[2])) for row in rows], dim=1)
         levels = ((canvas.permute(1, 2, 0).float().cpu().numpy() + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
-        return np.asarray(cv2.resize(levels, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return np.asarray(cv2.resize(levels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def _draw(self, rng: np.random.Generator) -> Batch:
         people = list(self.people.values())
