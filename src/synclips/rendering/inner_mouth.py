@@ -96,7 +96,9 @@ class InnerMouthPainter:
         painted = warp_image(warp, self.paint(lower, colours), self.canvas.place(extend(rendered[0][None])[0]))
         height, width = painted.shape[:2]
         inside = between_lips(rendered[1] - np.array(warp.box[:2]), height, width, CROP_SCALE / warp.scale) * share
-        return [(layer * (1 - inside[..., None]) + painted * inside[..., None]).round().astype(np.uint8) for layer in layers]
+        return [
+            (layer * (1 - inside[..., None]) + painted * inside[..., None]).round().astype(np.uint8) for layer in layers
+        ]
 
 
 def prepare_painter(

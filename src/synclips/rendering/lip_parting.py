@@ -111,7 +111,9 @@ def _darkness(picture: UInt8[np.ndarray, "h w 3"], at: Float32[np.ndarray, "d c 
         return np.zeros(at.shape[:2], np.float32)
     grey = cv2.GaussianBlur(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.7)
     shift = low.astype(np.float32)
-    light = cv2.remap(grey, at[..., 0] - shift[0], at[..., 1] - shift[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    light = cv2.remap(
+        grey, at[..., 0] - shift[0], at[..., 1] - shift[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     # each column by its own range: one half of a face may lie in shadow
     bottom, top = light.min(axis=0), light.max(axis=0)
     return ((light - bottom) / np.maximum(top - bottom, 8)).astype(np.float32)

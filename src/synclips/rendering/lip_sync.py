@@ -147,7 +147,11 @@ class LipSync:
             picture, points = frame[top:bottom, left:right], (here - [left, top]).astype(np.float32)
             opening = lower_opening(own[0, lower_points()])
         else:
-            picture, points, opening = self.bank.mouths[skin].picture, self.bank.mouths[skin].points, self._opening[skin]
+            picture, points, opening = (
+                self.bank.mouths[skin].picture,
+                self.bank.mouths[skin].points,
+                self._opening[skin],
+            )
         painted = float(plan.painted[step])
         base_layer = warp_image(warp, picture, part(picture, points, opening, painted))
         lips, inside = warp.to_native(warp.lips[0]), warp.to_native(warp.lips[1])

@@ -15,7 +15,7 @@ from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points
 from synclips.features.mfcc import N_FEATURES
 from synclips.models.blueprint import BlueprintModel
-from synclips.models.checkpoint import load_into, read_metadata
+from synclips.models.checkpoint import load_into, read_metadata, tensor_shape
 from synclips.models.generator import Generator
 from synclips.models.inner_mouth import InnerMouth
 from synclips.rendering.blueprint import BlueprintLipSync
@@ -84,13 +84,11 @@ def load_painters(checkpoint: Path) -> tuple[InnerMouth, ...]:
         path = beside if beside.is_file() else shipped
         if not path.is_file():
             return ()
-        metadata = read_metadata(path)
         try:
-            config = from_dict(RecipeConfig, metadata["recipe"], str(path)).model.inner_mouth
-            network = InnerMouth(config, int(metadata["people"]))
-        except (KeyError, ValueError, TypeError) as error:
-            raise CheckpointError(f"{path} is not a painter of inner mouths; delete it") from error
-        return (load_into(path, network).eval(),)
+            config = from_dict(RecipeConfig, read_metadata(path)["recipe"], str(path)).model.inner_mouth
+        except KeyError as error:
+            raise CheckpointError(f"{path} does not say what it holds; delete it, or train it again") from error
+        return (load_into(path, InnerMouth(config, tensor_shape(path, "codes.weight")[0])).eval(),)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from synclips.models.losses import (
     pixel_loss,
     weighted_sum,
 )
-from synclips.training.inner_mouth_data import Batch, Mouths, batch_of, gather
+from synclips.training.inner_mouth_data import Batch, batch_of, gather
 from synclips.training.loop import GanStage
 
 WEIGHTS = LossConfig(pixel=6.0, gradient=6.0, matching=4.0, adversarial=0.4)
@@ -95,14 +95,19 @@ class InnerMouthStage(GanStage):
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Mean error (grey levels) and sharpness (share of the real gradients' energy) between the lips of held-out
-        frames, by speaker; one who was not trained on has the code that fits best."""
+        frames, by speaker; one who was not trained on has the code that fits best. The code that fits such speakers
+        best in the mean becomes the usual one."""
         assert isinstance(model, InnerMouth)
         figures: dict[str, float] = {}
+        strangers = np.zeros(len(self.people))
         for name, mouths in self.held_out.items():
             batch = batch_of([(mouths, i, 0) for i in range(len(mouths))], self.device)
             rows = [self._judge(model, batch, code) for code in self._candidates(name)]
             best = min(rows, key=lambda row: row["error"])
             figures |= {f"{name}_{key}": value for key, value in best.items()}
+            if name not in self.people:
+                strangers += [row["error"] for row in rows]
+        model.usual.fill_(int(strangers.argmin()))
         error = [v for k, v in figures.items() if k.endswith("_error")]
         blur = [abs(np.log(max(v, 1e-3))) for k, v in figures.items() if k.endswith("_sharpness")]
         return figures | {"score": -float(np.mean(error)) - 2 * float(np.mean(blur)) if error else 0.0}

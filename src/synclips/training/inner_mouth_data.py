@@ -46,9 +46,7 @@ class Mouths:
         """At most `count` of them, evenly over their openings."""
         order = np.argsort(self.opening, kind="stable")
         index = order[np.unique(np.linspace(0, len(order) - 1, count).astype(int))] if len(order) else order
-        return Mouths(
-            self.canvas, self.lower[index], self.pictures[index], self.colours[index], self.opening[index]
-        )
+        return Mouths(self.canvas, self.lower[index], self.pictures[index], self.colours[index], self.opening[index])
 
 
 @dataclass(frozen=True)
@@ -105,9 +103,7 @@ def counted(mask: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     return cv2.GaussianBlur(cv2.dilate(mask, np.ones((3, 3), np.uint8)), (0, 0), 1.0)
 
 
-def on_canvas(
-    clip: Clip, number: int, canvas: Canvas
-) -> UInt8[np.ndarray, "h w 3"]:
+def on_canvas(clip: Clip, number: int, canvas: Canvas) -> UInt8[np.ndarray, "h w 3"]:
     """A frame of a clip on its speaker's canvas. The inner mouth is taken to lie as deep as the lips."""
     x, y = canvas.positions()
     depth = depth_of_lips(clip.lower[number], x)
