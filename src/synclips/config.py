@@ -68,7 +68,7 @@ class InnerMouthConfig:
     """The painter of inner mouths: widths and innermost blocks of its U-Net, size of a person's code, and of the vector
     that modulates the network."""
 
-    widths: tuple[int, int, int] = (32, 48, 64)
+    widths: tuple[int, int, int] = (24, 40, 56)
     blocks: int = 2
     code: int = 16
     hidden: int = 64

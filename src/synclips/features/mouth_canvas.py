@@ -13,10 +13,10 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_points
 
-HEIGHT, WIDTH = 32, 64
+HEIGHT, WIDTH = 24, 56
 TEXELS = 1.25
 """Of the canvas, for one canonical unit: a little finer than the corpus, whose pictures have 1.1 pixels for one."""
-LEFT, ABOVE = 25.6, 8.0
+LEFT, ABOVE = 22.4, 5.6
 """Canonical units from the canvas's edges to the mouth's middle at rest."""
 UNITS = 16.0
 """Canonical units that a coordinate map's 1 stands for."""

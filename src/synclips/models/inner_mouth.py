@@ -90,7 +90,7 @@ class MouthCritic(nn.Module):
     `forward` returns every layer's output for feature matching; the last are the patch logits.
     """
 
-    def __init__(self, channels: int = 4, width: int = 16) -> None:
+    def __init__(self, channels: int = 4, width: int = 12) -> None:
         super().__init__()
         norm = nn.utils.parametrizations.spectral_norm
         sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2), (4 * width, 4 * width, 1)]

@@ -15,6 +15,7 @@ from synclips.data.dataset import ClipStore
 from synclips.errors import DataError
 from synclips.models.inner_mouth import InnerMouth, MouthCritic
 from synclips.models.losses import (
+    Losses,
     adversarial_loss,
     discriminator_loss,
     gradient_loss,
@@ -26,6 +27,9 @@ from synclips.training.inner_mouth_data import Batch, batch_of, gather
 from synclips.training.loop import GanStage
 
 WEIGHTS = LossConfig(pixel=6.0, gradient=6.0, matching=4.0, adversarial=0.4)
+ADVERSARY = 0.5
+"""Share of the steps before the discriminator counts: it costs as much as the network, which has to learn first where
+teeth are."""
 CRITIC_RATE = 0.5
 """Factor on the learning rate of the discriminator."""
 FEWEST = 20
@@ -68,30 +72,22 @@ class InnerMouthStage(GanStage):
         self.optimizer_d = torch.optim.AdamW(critic, betas=(0.0, 0.99), weight_decay=0.0)
 
     def step(self, step: int) -> dict[str, float]:
-        """One step of the discriminator and one of the network."""
+        """One step of the network, after one of the discriminator once that counts."""
         self.model.train()
         batch = self._draw(np.random.default_rng([self.recipe.seed, step]))
         made = paint(self.model, batch, self.model.codes(batch.person))
-        shown, real = (torch.cat([_composed(p, batch), batch.mask * 2 - 1], dim=1) for p in (made, batch.target))
-        self.discriminator.requires_grad_(True)
-        scores_real, scores_made = self.discriminator(real), self.discriminator(shown.detach())
-        loss_d = discriminator_loss(scores_real[-1], scores_made[-1])
-        self.optimizer_d.zero_grad(set_to_none=True)
-        loss_d.backward()
-        self.optimizer_d.step()
-        self.discriminator.requires_grad_(False)
-        scores = self.discriminator(shown)
         losses = {
             "pixel": pixel_loss(made, batch.target, batch.mask),
             "gradient": gradient_loss(made, batch.target, batch.mask),
-            "matching": matching_loss(scores_real, scores),
-            "adversarial": adversarial_loss(scores[-1]),
         }
+        figures: dict[str, float] = {}
+        if step >= ADVERSARY * self.config.steps:
+            losses |= self._against_discriminator(made, batch, figures)
         self.optimizer.zero_grad(set_to_none=True)
         weighted_sum(losses, WEIGHTS).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
-        return {name: value.item() for name, value in losses.items()} | {"discriminator": loss_d.item()}
+        return {name: value.item() for name, value in losses.items()} | figures
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Mean error (grey levels) and sharpness (share of the real gradients' energy) between the lips of held-out
@@ -130,6 +126,20 @@ class InnerMouthStage(GanStage):
         canvas = torch.cat([nn.functional.pad(row, (0, width - row.shape[2])) for row in rows], dim=1)
         levels = ((canvas.permute(1, 2, 0).float().cpu().numpy() + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
         return np.asarray(cv2.resize(levels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+    def _against_discriminator(self, made: Tensor, batch: Batch, figures: dict[str, float]) -> Losses:
+        """The network's losses against the discriminator, after a step of the discriminator."""
+        shown, real = (torch.cat([_composed(p, batch), batch.mask * 2 - 1], dim=1) for p in (made, batch.target))
+        self.discriminator.requires_grad_(True)
+        scores_real, scores_made = self.discriminator(real), self.discriminator(shown.detach())
+        loss = discriminator_loss(scores_real[-1], scores_made[-1])
+        self.optimizer_d.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer_d.step()
+        figures["discriminator"] = loss.item()
+        self.discriminator.requires_grad_(False)
+        scores = self.discriminator(shown)
+        return {"matching": matching_loss(scores_real, scores), "adversarial": adversarial_loss(scores[-1])}
 
     def _draw(self, rng: np.random.Generator) -> Batch:
         people = list(self.people.values())
