@@ -4,21 +4,21 @@ The person's own mouths come first. What they do not show is painted by `models.
 whole video, in the light of each frame, and laid between the lips of every layer before these are blended.
 """
 
-from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from synclips.features.alignment import CROP_SCALE
-from synclips.features.face_mesh import INNER_LIPS, lower_opening, smoothstep
-from synclips.features.mesh_raster import SUBPIXEL, extend
-from synclips.features.mouth_canvas import Canvas, inner_places, light_of, lip_colours
+from synclips.features.face_mesh import INNER_LIPS, lower_opening, lower_points, smoothstep, template
+from synclips.features.mesh_raster import SUBPIXEL, extend, rasterise
+from synclips.features.mouth_canvas import HEIGHT, WIDTH, Canvas, inner_places, light_of, lip_colours
 from synclips.models.inner_mouth import InnerMouth
 from synclips.rendering.lip_parting import closedness, part_lips, without_rest_gap
 from synclips.rendering.mesh_warp import Warp, warp_image
-from synclips.rendering.mouth_bank import MouthShapes
+from synclips.rendering.mouth_bank import Mouth, MouthBank
 
 NEEDED = (0.65, 0.3)
 """Largest opening that the bank shows, as a share of the wanted one, at which painting begins and is complete."""
@@ -26,28 +26,38 @@ LEAST_WANTED = 2.5
 """Canonical units: for smaller openings the bank is asked as for this one."""
 SEEN = 3
 """So many mouths of the bank must be as open."""
+TEETH = 2.0
+"""Opening (canonical units) from which a bank's mouths show whose teeth these are."""
+COMPARED = 4
+"""So many of its most open mouths are compared."""
 FEATHER = 0.3
 """Canonical units over which the painted mouth's edge fades."""
 
 
-@dataclass(frozen=True)
 class InnerMouthPainter:
     """Paints the inner mouths of one person.
 
-    code:   of the person, in the network's space
-    shown:  the largest opening that the bank shows, beyond that of lips which meet (canonical units)
+    Args:
+        network: of any device, in evaluation mode.
+        bank: the person's own mouths.
+        rest: the lower face at rest, canonical.
     """
 
-    network: InnerMouth
-    canvas: Canvas
-    code: Float32[np.ndarray, " c"]
-    shown: float
-
-    @property
-    def closed(self) -> float:
+    def __init__(self, network: InnerMouth, bank: MouthBank, rest: Float32[np.ndarray, "m 3"]) -> None:
+        self.network, self.bank, self.canvas = network, bank, Canvas(rest)
+        self._opening = np.array([lower_opening(lower) for lower in bank.lower])
+        at_rest = max(0.0, lower_opening(rest))
+        self._closedness = closedness(at_rest)
+        self.closed = at_rest * self._closedness
         """Opening that is detected where this person's lips meet; 0 if they are not known to."""
-        opening = max(0.0, lower_opening(self.canvas.rest))
-        return opening * closedness(opening)
+        self.shown = float(np.sort(self._opening)[-min(SEEN, len(bank))]) - self.closed
+        """The largest opening that the bank shows, beyond `closed` (canonical units)."""
+
+    @cached_property
+    def code(self) -> Float32[np.ndarray, " c"]:
+        """The code that paints the teeth that the bank shows best; where it shows none, the network's usual one."""
+        usual: Float32[np.ndarray, " c"] = self._codes()[int(self.network.usual)]
+        return usual if self.shown < TEETH else self.closest_code(np.argsort(self._opening)[-COMPARED:])
 
     def share(self, wanted: Float32[np.ndarray, "n m 3"]) -> Float32[np.ndarray, " n"]:
         """How far the inner mouths of these lower faces are painted since the bank shows none as open, in [0, 1]."""
@@ -58,19 +68,22 @@ class InnerMouthPainter:
 
     def close(self, lower: Float32[np.ndarray, "m 3"], share: float) -> Float32[np.ndarray, "m 3"]:
         """The lower face without the gap that is detected between closed lips (see `without_rest_gap`)."""
-        share *= closedness(max(0.0, lower_opening(self.canvas.rest)))
+        share *= self._closedness
         return lower if share == 0 else without_rest_gap(lower, self.canvas.rest, inner_places(), share)
 
     @torch.no_grad()
     def paint(
-        self, lower: Float32[np.ndarray, "m 3"], colours: Float32[np.ndarray, " 6"]
+        self,
+        lower: Float32[np.ndarray, "m 3"],
+        colours: Float32[np.ndarray, " 6"],
+        code: Float32[np.ndarray, " c"] | None = None,
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The inner mouth of a lower face on the canvas, in the light of a picture with these colours of skin and
-        lips (see `lip_colours`)."""
+        lips (see `lip_colours`); `code`: another than the person's."""
         light = light_of(colours)
         normal = np.clip((colours + 1) / np.tile(light, 2) - 1, -1, 1)
         device = self.network.codes.weight.device
-        parts = (self.canvas.maps(lower), self.canvas.shape(lower), normal, self.code)
+        parts = (self.canvas.maps(lower), self.canvas.shape(lower), normal, self.code if code is None else code)
         made = self.network(*(torch.from_numpy(part[None].astype(np.float32)).to(device) for part in parts))
         picture = (made[0].permute(1, 2, 0).float().cpu().numpy() + 1) * 127.5 * light
         return picture.round().clip(0, 255).astype(np.uint8)
@@ -100,17 +113,31 @@ class InnerMouthPainter:
             (layer * (1 - inside[..., None]) + painted * inside[..., None]).round().astype(np.uint8) for layer in layers
         ]
 
+    def closest_code(self, numbers: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, " c"]:
+        """The training speaker's code that paints these mouths of the bank with the least error."""
+        codes = self._codes()
+        errors = np.zeros(len(codes))
+        for number in numbers.tolist():
+            mouth, lower = self.bank.mouths[number], self.bank.lower[number]
+            colours = lip_colours(mouth.picture, mouth.points)
+            if colours is None:
+                continue
+            own, inside = on_canvas(self.canvas, mouth, lower), self.canvas.mask(lower)[..., None]
+            made = [self.paint(lower, colours, code).astype(np.float32) for code in codes]
+            errors += [float((np.abs(picture - own) * inside).sum()) for picture in made]
+        best: Float32[np.ndarray, " c"] = codes[int(errors.argmin() if errors.any() else self.network.usual)]
+        return best
 
-def prepare_painter(
-    network: InnerMouth | None, bank: MouthShapes, rest: Float32[np.ndarray, "m 3"]
-) -> InnerMouthPainter | None:
-    """The painter of the person of this bank, whose lower face at rest is `rest`; None without a network."""
-    if network is None:
-        return None
-    opening = np.sort([lower_opening(lower) for lower in bank.lower])
-    code = network.codes.weight[network.usual].detach().cpu().numpy()
-    painter = InnerMouthPainter(network.eval(), Canvas(rest), code, 0.0)
-    return replace(painter, shown=float(opening[-min(SEEN, len(opening))]) - painter.closed)
+    def _codes(self) -> Float32[np.ndarray, "p c"]:
+        return self.network.codes.weight.detach().cpu().numpy()
+
+
+def on_canvas(canvas: Canvas, mouth: Mouth, lower: Float32[np.ndarray, "m 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """A mouth of the bank, whose lower face is `lower`, on the canvas."""
+    mesh = template().copy()
+    mesh[lower_points()] = lower
+    at = rasterise(canvas.place(extend(mesh[None])[0]), HEIGHT, WIDTH).interpolate(mouth.points)
+    return cv2.remap(mouth.picture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def part(

@@ -13,7 +13,7 @@ from synclips.features.smoothing import settle
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.generator import Generator
 from synclips.rendering.compositor import blend_layers, darken_inner_mouth, match_colour, match_grain, paste_back
-from synclips.rendering.inner_mouth import part, prepare_painter
+from synclips.rendering.inner_mouth import InnerMouthPainter, part
 from synclips.rendering.mesh_warp import (
     Warp,
     into_view,
@@ -83,7 +83,8 @@ class LipSync:
         self._turn = turns(video.pose.rotation)
         self._inner = np.searchsorted(lower_points(), INNER_LIPS)
         self._opening = [lower_opening(lower) for lower in self.bank.lower]
-        self.painter = prepare_painter(model.inner_mouth, self.bank, self.rest)
+        network = model.inner_mouth
+        self.painter = None if network is None else InnerMouthPainter(network.eval(), self.bank, self.rest)
 
     @torch.no_grad()
     def plan(

@@ -27,7 +27,7 @@ from synclips.training.inner_mouth_data import Batch, batch_of, gather
 from synclips.training.loop import GanStage
 
 WEIGHTS = LossConfig(pixel=6.0, gradient=6.0, matching=4.0, adversarial=0.4)
-ADVERSARY = 0.5
+ADVERSARY = 0.6
 """Share of the steps before the discriminator counts: it costs as much as the network, which has to learn first where
 teeth are."""
 CRITIC_RATE = 0.5
