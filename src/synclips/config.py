@@ -70,6 +70,17 @@ class RefinerConfig:
 
 
 @dataclass(frozen=True)
+class InnerMouthConfig:
+    """The painter of inner mouths: widths and innermost blocks of its U-Net, size of a person's code, and of the vector
+    that modulates the network."""
+
+    widths: tuple[int, int, int] = (24, 40, 56)
+    blocks: int = 2
+    code: int = 16
+    hidden: int = 64
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """One preset's architecture. `blueprint` is fixed layer for layer and ignores the rest."""
 
@@ -78,6 +89,7 @@ class ModelConfig:
     syncnet: SyncNetConfig = field(default_factory=SyncNetConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
     refiner: RefinerConfig = field(default_factory=RefinerConfig)
+    inner_mouth: InnerMouthConfig = field(default_factory=InnerMouthConfig)
 
 
 @dataclass(frozen=True)
@@ -295,6 +307,7 @@ class RecipeConfig:
     pretrain: StageConfig = field(default_factory=lambda: StageConfig(steps=3000, batch=100))
     motion: StageConfig = field(default_factory=lambda: StageConfig(steps=4000, batch=32))
     finetune: StageConfig = field(default_factory=lambda: StageConfig(steps=3000, batch=4, rate=4e-4, ema=0.995))
+    inner_mouth: StageConfig = field(default_factory=lambda: StageConfig(steps=4000, batch=16, rate=4e-4, ema=0.995))
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     loss: LossConfig = field(default_factory=LossConfig)

@@ -17,10 +17,11 @@ from synclips.models.checkpoint import load_into
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.generator import Generator
 from synclips.progress import Progress, silent
-from synclips.rendering.renderer import build_model
+from synclips.rendering.renderer import INNER_MOUTH, build_model
 from synclips.runtime import choose_device
 from synclips.training.blueprint import BlueprintFinetuneStage
 from synclips.training.finetune import FinetuneStage
+from synclips.training.inner_mouth import InnerMouthStage
 from synclips.training.lip_reader import LipReaderStage
 from synclips.training.loop import Stage, from_seed, run_stage
 from synclips.training.motion import MotionStage
@@ -65,7 +66,8 @@ def pretrain(
 def finetune(
     shards: Path, outputs: Path, recipe: RecipeConfig, *, device: str = "auto", on_progress: Progress = silent
 ) -> Path:
-    """Stage 2: the whole model with its discriminator. Returns outputs/checkpoints/<preset>.safetensors.
+    """Stage 2: the whole model with its discriminator, and the painter of inner mouths. Returns
+    outputs/checkpoints/<preset>.safetensors.
 
     Raises:
         CheckpointError: stage 1 has not been run, or `outputs` holds another recipe's run.
@@ -88,7 +90,26 @@ def finetune(
             load_into(best_motion, generator.motion)
             stage = FinetuneStage(store, recipe, generator, encoders.syncnet, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
+    if recipe.model.preset == "base":
+        train_inner_mouth(shards, outputs, recipe, device=device, on_progress=on_progress)
     return _keep(best, outputs / "checkpoints" / f"{recipe.model.preset}.safetensors")
+
+
+def train_inner_mouth(
+    shards: Path, outputs: Path, recipe: RecipeConfig, *, device: str = "auto", on_progress: Progress = silent
+) -> Path:
+    """The painter of inner mouths, which needs no other stage. Returns outputs/checkpoints/inner_mouth.safetensors;
+    a model in the same folder is dubbed with it.
+
+    Raises:
+        DataError: no training clip shows an open mouth.
+        CheckpointError: `outputs` holds another recipe's run.
+    """
+    place, store = choose_device(device), ClipStore(shards)
+    with from_seed(recipe):
+        stage = InnerMouthStage(store, recipe, place)
+    best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
+    return _keep(best, outputs / "checkpoints" / INNER_MOUTH)
 
 
 def train_judges(

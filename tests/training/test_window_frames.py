@@ -95,6 +95,7 @@ def served(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> np.ndarray
         mouths,
         np.ones(LENGTH, np.float32),
         Occluders({}, np.zeros(COUNT, np.float32)),
+        np.zeros(LENGTH, np.float32),
     )
     result = []
     for step in range(LENGTH):

@@ -101,8 +101,8 @@ VERBS: Final = (
     Verb(
         "finetune",
         "train the whole model (stage 2)",
-        "Stage 2: the whole model, jointly with the discriminator, from the encoders of stage 1. The best model by "
-        "validation goes to checkpoints/ in the output folder.",
+        "Stage 2: the whole model, jointly with the discriminator, from the encoders of stage 1, and the painter of "
+        "inner mouths. The best of each by validation goes to checkpoints/ in the output folder.",
         ("finetune", "finetune --config tiny --device cpu"),
         _stage_arguments,
         _finetune,

@@ -44,6 +44,19 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return value
 
 
+def tensor_shape(path: Path, name: str) -> tuple[int, ...]:
+    """The shape of one of the file's tensors.
+
+    Raises:
+        CheckpointError: missing, damaged, or without such a tensor.
+    """
+    with _opened(path) as stream:
+        try:
+            return tuple(stream.get_slice(name).get_shape())
+        except SafetensorError as error:
+            raise CheckpointError(f"{path} holds another architecture ({name} is missing)") from error
+
+
 def load_into(path: Path, model: Network) -> Network:
     """Fill `model` from the file and return it; every tensor must be there, none left over.
 

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synclips.config import ModelConfig, RecipeConfig
+from synclips.models.inner_mouth import InnerMouth
 from synclips.models.motion import MotionModel
 
 
@@ -55,6 +56,13 @@ class Generator(nn.Module):
         self.recipe = recipe
         self.motion = MotionModel(features, points, recipe.model)
         self.refiner = Refiner(recipe.model)
+        self.painters: tuple[InnerMouth, ...] = ()
+
+    @property
+    def inner_mouth(self) -> InnerMouth | None:
+        """The network that paints inner mouths, if there is one. It is trained and stored apart, so it is none of this
+        network's submodules."""
+        return self.painters[0] if self.painters else None
 
     def forward(
         self,

@@ -13,6 +13,7 @@ from synclips.features.smoothing import settle
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.generator import Generator
 from synclips.rendering.compositor import blend_layers, darken_inner_mouth, match_colour, match_grain, paste_back
+from synclips.rendering.inner_mouth import InnerMouthPainter, part
 from synclips.rendering.mesh_warp import (
     Warp,
     into_view,
@@ -41,6 +42,7 @@ class Plan:
     mouths:  of the bank
     visibility:    how far the generated mouth replaces the original, in [0, 1] (see visibility.measure_visibility)
     occluders: what lies in front of the mouth in the video's frames
+    painted: how far the inner mouth is painted, in [0, 1]
     """
 
     lower: Float32[np.ndarray, "n m 3"]
@@ -48,6 +50,7 @@ class Plan:
     mouths: Int64[np.ndarray, "n k"]
     visibility: Float32[np.ndarray, " n"]
     occluders: Occluders
+    painted: Float32[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.lower)
@@ -79,6 +82,9 @@ class LipSync:
             self._check_mouths(self.appearance)
         self._turn = turns(video.pose.rotation)
         self._inner = np.searchsorted(lower_points(), INNER_LIPS)
+        self._opening = [lower_opening(lower) for lower in self.bank.lower]
+        network = model.inner_mouth
+        self.painter = None if network is None else InnerMouthPainter(network.eval(), self.bank, self.rest)
 
     @torch.no_grad()
     def plan(
@@ -119,7 +125,11 @@ class LipSync:
         occluded = None if self.appearance is None else self.appearance.occluded
         count = self.model.refiner.layers - 1
         mouths = choose_mouths(self.bank, wanted, self._turn[source], count, self.settings, occluded)
-        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, visibility, occluders)
+        painted = np.zeros(len(wanted), np.float32)
+        if self.painter is not None:
+            painted = self.painter.share(wanted)
+            wanted = np.stack([self.painter.close(w, share) for w, share in zip(wanted, painted, strict=True)])
+        return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, visibility, occluders, painted)
 
     @torch.no_grad()
     def render(
@@ -148,17 +158,25 @@ class LipSync:
             return frame
         left, top, right, bottom = warp.box
         if skin is None:
-            base_layer = warp_image(warp, frame[top:bottom, left:right], (here - [left, top]).astype(np.float32))
+            picture, points = frame[top:bottom, left:right], (here - [left, top]).astype(np.float32)
+            opening = lower_opening(own[0, lower_points()])
         else:
-            base_layer = warp_image(warp, self.bank.mouths[skin].picture, self.bank.mouths[skin].points)
+            picture, points, opening = (
+                self.bank.mouths[skin].picture,
+                self.bank.mouths[skin].points,
+                self._opening[skin],
+            )
+        painted = float(plan.painted[step])
+        base_layer = warp_image(warp, picture, part(picture, points, opening, painted))
         lips, inside = warp.to_native(warp.lips[0]), warp.to_native(warp.lips[1])
         layers, wanted_opening = [base_layer], lower_opening(plan.lower[step])
         for number in plan.mouths[step].tolist():
             mouth = self.bank.mouths[number]
-            layer = match_colour(warp_image(warp, mouth.picture, mouth.points), base_layer, lips, self.settings)
-            layers.append(
-                darken_inner_mouth(layer, inside, lower_opening(self.bank.lower[number]), wanted_opening, self.settings)
-            )
+            points = part(mouth.picture, mouth.points, self._opening[number], painted)
+            layer = match_colour(warp_image(warp, mouth.picture, points), base_layer, lips, self.settings)
+            layers.append(darken_inner_mouth(layer, inside, self._opening[number], wanted_opening, self.settings))
+        if self.painter is not None and painted > 0:
+            layers = self.painter.fill(layers, warp, (frame, here), (wanted[0], there), plan.lower[step], painted)
         made = self._refine(warp, layers, plan.sound[step])
         mask = warp.to_native(warp.face)
         made = match_grain(

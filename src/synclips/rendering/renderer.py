@@ -15,13 +15,16 @@ from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points
 from synclips.features.speech_features import feature_count
 from synclips.models.blueprint import BlueprintModel
-from synclips.models.checkpoint import load_into, read_metadata
+from synclips.models.checkpoint import load_into, read_metadata, tensor_shape
 from synclips.models.generator import Generator
+from synclips.models.inner_mouth import InnerMouth
 from synclips.rendering.blueprint import BlueprintLipSync
 from synclips.rendering.lip_sync import LipSync
 from synclips.tracking.tracked_video import TrackedVideo
 
 SHIPPED = "base.safetensors"
+INNER_MOUTH = "inner_mouth.safetensors"
+"""The painter of inner mouths, beside the checkpoint that it belongs to."""
 Model = Generator | BlueprintModel
 
 
@@ -66,7 +69,28 @@ def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Model, di
             recipe = from_dict(RecipeConfig, metadata["recipe"], str(path))
         except KeyError as error:
             raise CheckpointError(f"{path} does not say what model it holds; name a checkpoint of SyncLips") from error
-        return load_into(path, build_model(recipe)).to(device).eval(), metadata
+        model = load_into(path, build_model(recipe)).to(device).eval()
+        if isinstance(model, Generator):
+            model.painters = tuple(network.to(device) for network in load_painters(path))
+        return model, metadata
+
+
+def load_painters(checkpoint: Path) -> tuple[InnerMouth, ...]:
+    """The network that paints inner mouths, from the file beside the checkpoint, else the shipped one if there is one.
+
+    Raises:
+        CheckpointError: the file is damaged, or not such a network.
+    """
+    beside = checkpoint.with_name(INNER_MOUTH)
+    with as_file(files("synclips").joinpath("weights", INNER_MOUTH)) as shipped:
+        path = beside if beside.is_file() else shipped
+        if not path.is_file():
+            return ()
+        try:
+            config = from_dict(RecipeConfig, read_metadata(path)["recipe"], str(path)).model.inner_mouth
+        except KeyError as error:
+            raise CheckpointError(f"{path} does not say what it holds; delete it, or train it again") from error
+        return (load_into(path, InnerMouth(config, tensor_shape(path, "codes.weight")[0])).eval(),)
 
 
 @contextmanager
