@@ -35,7 +35,7 @@ LEAST_MOVED: Final = 1.5
 """Canonical units by which two frames' chins must differ."""
 TURN_COUNTS: Final = 60.0
 """Canonical units that a squared radian of difference in head pose counts against a pair."""
-TRUST: Final = 0.5
+TRUST: Final = 0.25
 """Relative difference of the pictures that a gain one away from the usual one must save: where pictures do not tell,
 the usual gain is taken."""
 
