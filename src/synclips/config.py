@@ -240,6 +240,8 @@ class RenderConfig:
                    is shaded, since others were seen at about this opening
     detail, detail_scale:  crop pixels below which detail comes from one layer alone where a frame has as many pixels
                    as the crop; in finer frames it grows with their scale, up to detail / detail_scale
+    mouth_power:   power of the mouths' mean weights within the lips by which they share what is not base layer: 1
+                   blends them, many let one win
     detail_power:  power of the layers' weights by which they share that detail: a mean of two mouths' teeth is blurred
     largest_grain:  most grain that is added, in grey levels (standard deviation)
     """
@@ -256,9 +258,9 @@ class RenderConfig:
     repeat_cost: float = 30.0
     moving: Literal["lower face", "lips"] = "lower face"
     spoken_reach: float = 28.0
-    chin_gain: float = 1.25
-    lip_gain: tuple[float, float] = (1.15, 1.1)
-    corner_gain: float = 1.15
+    chin_gain: float = 1.3
+    lip_gain: tuple[float, float] = (1.25, 1.1)
+    corner_gain: float = 1.3
     measure_chin: bool = True
     steady_frames: int = 2
     outlier: float = 4.0
@@ -269,6 +271,7 @@ class RenderConfig:
     closing: float = 1.5
     detail: float = 0.8
     detail_scale: float = 0.5
+    mouth_power: float = 8.0
     detail_power: int = 8
     largest_grain: float = 4.0
 

@@ -17,9 +17,9 @@ from synclips.data.grid import Utterance
 from synclips.errors import ConfigError, DataError, MediaError, OutputError
 from synclips.evaluation.clip import Footage
 from synclips.evaluation.compare import compare_reports
-from synclips.evaluation.metric_table import MEASURES
+from synclips.evaluation.metric_table import ARTICULATION, MEASURES
 from synclips.evaluation.model_report import ModelReport, evaluate_model
-from synclips.evaluation.protocol import Made, Method, cases_of, run_protocol
+from synclips.evaluation.protocol import Made, Method, Planned, cases_of, run_protocol
 from synclips.evaluation.results import Result, Task, read_results
 from synclips.media.audio import Waveform
 from synclips.media.timebase import frames_in
@@ -56,6 +56,11 @@ def boxed(footage: Footage, waveform: Waveform, task: Task) -> Frames:
         yield frame
 
 
+def stubborn(footage: Footage, waveform: Waveform, task: Task) -> Planned:
+    """The clip's own lips backwards are planned, and the clip is shown as it is."""
+    return Planned(perfect(footage, waveform, task), footage.look.lower[::-1])
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[Utterance]:
     clips = [draw_clip(seed, frames=40, name=name) for seed, name in ((20, "bbaf2n"), (21, "lgwi4p"))]
@@ -71,7 +76,7 @@ def judges(syncnet: SyncNet) -> Evaluators:
     return Evaluators(syncnet, lip_reader=read)
 
 
-METHODS = tuple(Method(make.__name__, make, "1") for make in (early, perfect, blurred, boxed))
+METHODS = tuple(Method(make.__name__, make, "1") for make in (early, perfect, blurred, boxed, stubborn))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +126,8 @@ def test_every_method_is_tried_on_every_case_that_it_can_be(results: list[Result
     assert len([key for task, key in keys if task == "reconstruct"]) == 3
     assert {key for task, key in keys if task == "cross"} == {"s33.bbaf2n", "s33.lgwi4p"}
     assert {r.method for r in results} == {
-        *("real", "frozen", "shuffled", "silent", "perfect", "early", "blurred", "boxed", "copy-frame", "nearest-mouth")
+        *("real", "frozen", "shuffled", "silent", "copy-frame", "nearest-mouth"),
+        *("perfect", "early", "blurred", "boxed", "stubborn"),
     }
     assert {name for r in results for name in r.figures} <= MEASURES.keys()
 
@@ -138,7 +144,7 @@ def test_the_real_frames_are_perfect(results: list[Result]) -> None:
     of = {
         name: figure(results, "perfect", "reconstruct", name)
         for name in MEASURES
-        if "field" not in name and "silence" not in name
+        if "field" not in name and "silence" not in name and name not in ARTICULATION
     }
     assert of["psnr_mouth"] == of["psnr_frame"] == 100
     assert of["ssim_mouth"] == of["ssim_frame"] == of["opening"] == of["opening_spread"] == 1
@@ -146,6 +152,25 @@ def test_the_real_frames_are_perfect(results: list[Result]) -> None:
     assert of["sharpness_ratio"] == of["flicker_ratio"] == 1
     assert of["within_one"] == 100
     assert of["similarity"] == pytest.approx(figure(results, "real", "reconstruct", "similarity"), abs=1e-4)
+
+    assert of["native_sharpness"] == pytest.approx(1, abs=0.1)
+    assert of["ghost"] == 0
+    for movement in ("width", "opening", "corners", "chin"):
+        assert figure(results, "perfect", "reconstruct", f"{movement}_amplitude") == pytest.approx(1)
+
+
+def test_what_stays_of_the_source_is_a_leak(results: list[Result]) -> None:
+    assert figure(results, "stubborn", "cross", "leak_opening") == pytest.approx(1, abs=1e-3)
+    assert figure(results, "stubborn", "cross", "partial_leak_opening") == pytest.approx(1, abs=1e-3)
+    assert figure(results, "stubborn", "reconstruct", "plan_opening_amplitude") == pytest.approx(1, abs=1e-3)
+    assert figure(results, "stubborn", "reconstruct", "plan_opening_r") < 0.9
+    assert not any(
+        name.startswith(("leak", "plan"))
+        for r in results
+        if r.method != "stubborn" or r.task == "silence"
+        for name in r.figures
+    )
+    assert not any("leak" in name for r in results if r.task == "reconstruct" for name in r.figures)
 
 
 def test_planted_faults_are_seen(results: list[Result]) -> None:
@@ -158,7 +183,8 @@ def test_planted_faults_are_seen(results: list[Result]) -> None:
     assert of("early", "lve") > 0.5
     assert of("blurred", "sharpness_ratio") < 0.8
     assert of("boxed", "seam") > 6
-    assert of("frozen", "opening_spread") == 0
+    assert of("frozen", "opening_spread") == of("frozen", "opening_amplitude") == 0
+    assert of("blurred", "native_sharpness") < 0.8
     assert of("frozen", "flicker_ratio") == 0
     assert of("frozen", "confidence") < 0.3 * of("real", "confidence")
     assert of("shuffled", "confidence") < 0.7 * of("real", "confidence")
@@ -239,6 +265,8 @@ def test_the_page_is_one_file_with_all_in_it(reports: tuple[ModelReport, ModelRe
         "Silence",
         "worst",
         "Training",
+        "picture x",
+        "person by person",
     ):
         assert word in page
     assert "none &lt;b&gt;" in page

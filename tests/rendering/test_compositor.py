@@ -11,7 +11,7 @@ from small_models import FEATURES, SMALL_RECIPE
 
 from synclips.features.face_mesh import LIPS
 from synclips.metrics.image_quality import gradient_energy
-from synclips.rendering.compositor import blend_layers, grain, match_grain
+from synclips.rendering.compositor import blend_layers, grain, match_grain, one_mouth
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.mesh_warp import around_lips
 from synclips.rendering.renderer import build_model
@@ -89,3 +89,27 @@ def test_theme_2_nothing_is_painted_beyond_the_surroundings_of_the_lips() -> Non
     assert share[468:].max() == 0
     assert share[[172, 397, 234, 454]].max() < 0.05
     assert share[[152, 148, 377, 4]].max() < 0.3
+
+
+def test_one_mouth_wins_and_the_base_layer_keeps_its_share() -> None:
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet([2, 3, 2], (20, 30)).astype(np.float32)
+    inside = np.zeros((20, 30), np.float32)
+    inside[5:15, 5:25] = 1
+    made = one_mouth(shares, inside, 16.0)
+    np.testing.assert_allclose(made.sum(axis=2), 1, atol=1e-5)
+    np.testing.assert_array_equal(made[..., 0], shares[..., 0])
+    winner = made[..., 1] / made[..., 1:].sum(axis=2)
+    assert winner.min() > 0.95
+    assert np.ptp(winner) < 1e-5
+    blended = one_mouth(shares, inside, 1.0)
+    means = shares[5:15, 5:25, 1:].mean(axis=(0, 1))
+    np.testing.assert_allclose(
+        (blended[..., 1] / blended[..., 1:].sum(axis=2))[0, 0], means[0] / means.sum(), atol=1e-5
+    )
+
+
+def test_where_no_mouth_is_shown_shares_stay() -> None:
+    shares = np.zeros((4, 5, 3), np.float32)
+    shares[..., 0] = 1
+    np.testing.assert_array_equal(one_mouth(shares, np.ones((4, 5), np.float32), 8.0), shares)

@@ -10,6 +10,7 @@ import torch
 from drawn_head import JAW, LOWER_LIP, drawn_video, pictures, shapes
 from small_models import SMALL_RECIPE
 
+from synclips.config import RenderConfig
 from synclips.data.shards import Clip
 from synclips.features.alignment import LOWER_VIEW, crop_face, crop_pose
 from synclips.features.face_mesh import INNER_LIPS, Pose, lower_opening, lower_points
@@ -27,6 +28,8 @@ from synclips.training.window_frames import Generated, make_frames, sample_pixel
 from synclips.training.windows import LENGTH, NEAREST, Window
 
 START, COUNT = 30, 60
+RECIPE = replace(SMALL_RECIPE, render=RenderConfig(measure_chin=False, mouth_power=1.0))
+"""What serving alone does is switched off: the chin's gain found in the frames, and one mouth that wins."""
 
 
 def still_pose(count: int) -> Pose:
@@ -47,12 +50,12 @@ def moment(tmp_path_factory: pytest.TempPathFactory) -> tuple[LipSync, np.ndarra
         change=lambda picture, number: (picture * lit[number]).clip(0, 255).astype(np.uint8),
     )
     torch.manual_seed(0)
-    model = build_model(SMALL_RECIPE)
+    model = build_model(RECIPE)
     assert isinstance(model, Generator)
     torch.nn.init.normal_(model.refiner.out.weight, std=0.3)  # weights and residual that are no mere mask
     frames = pictures(video)
     window_frames_ = range(START - NEAREST + 1, START + LENGTH - 1 + NEAREST)
-    lip_sync = LipSync(model, video, build_bank(video, SMALL_RECIPE.render).without(window_frames_), "fp32")
+    lip_sync = LipSync(model, video, build_bank(video, RECIPE.render).without(window_frames_), "fp32")
     every = np.arange(COUNT)
     canonical = video.canonical(every)
     clip = Clip(
@@ -65,7 +68,7 @@ def moment(tmp_path_factory: pytest.TempPathFactory) -> tuple[LipSync, np.ndarra
         Waveform(np.zeros(COUNT * 640, np.float32), 16_000),
         (),
     )
-    window = Window(clip, START, np.arange(START, START + LENGTH) + 12, clip.lower[0])
+    window = Window(clip, START, np.arange(START, START + LENGTH) + 12, lip_sync.bank.gain.rest)
     wanted = shapes(COUNT)[START + 7 : START + 7 + LENGTH, lower_points()]
     at = np.searchsorted(lower_points(), LOWER_LIP)
     wanted[0, at, 1] = shapes(1)[0, LOWER_LIP, 1] - 3  # lips that cross
@@ -76,7 +79,7 @@ def moment(tmp_path_factory: pytest.TempPathFactory) -> tuple[LipSync, np.ndarra
 
 def trained(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> Generated:
     lip_sync, _, window, wanted = moment
-    model, dim = lip_sync.model, SMALL_RECIPE.model.audio.dim
+    model, dim = lip_sync.model, RECIPE.model.audio.dim
     with torch.no_grad():
         return make_frames(
             model.eval(), [window], torch.from_numpy(wanted), torch.zeros(LENGTH, dim), torch.device("cpu")
@@ -87,11 +90,11 @@ def served(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> np.ndarray
     """The window's frames as serving renders them, (t, 3, h, w) in [-1, 1] over the lower-face view."""
     lip_sync, frames, window, wanted = moment
     places = {int(frame): place for place, frame in enumerate(lip_sync.bank.frames)}
-    mouths = np.vectorize(places.get)(window.mouths(wanted, 2, SMALL_RECIPE.render))
+    mouths = np.vectorize(places.get)(window.mouths(wanted, 2, RECIPE.render))
     inner = np.searchsorted(lower_points(), INNER_LIPS)
     plan = Plan(
         np.stack([keep_lips_apart(shape, inner) for shape in wanted]),  # as LipSync.plan does
-        np.zeros((LENGTH, SMALL_RECIPE.model.audio.dim), np.float32),
+        np.zeros((LENGTH, RECIPE.model.audio.dim), np.float32),
         mouths,
         np.ones(LENGTH, np.float32),
         Occluders({}, np.zeros(COUNT, np.float32)),
@@ -116,8 +119,8 @@ def distance(made: np.ndarray, generated: Generated) -> float:
 def test_both_choose_the_same_mouths(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> None:
     lip_sync, _, window, wanted = moment
     turn = np.zeros((LENGTH, 3))
-    chosen = serving.choose_mouths(lip_sync.bank, wanted, turn, 2, SMALL_RECIPE.render)
-    np.testing.assert_array_equal(lip_sync.bank.frames[chosen], window.mouths(wanted, 2, SMALL_RECIPE.render))
+    chosen = serving.choose_mouths(lip_sync.bank, wanted, turn, 2, RECIPE.render)
+    np.testing.assert_array_equal(lip_sync.bank.frames[chosen], window.mouths(wanted, 2, RECIPE.render))
 
 
 def test_both_render_the_same_picture(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> None:
@@ -166,7 +169,7 @@ def test_a_photograph_with_an_open_mouth_is_shaded_by_both(
 def test_the_gradient_reaches_the_shapes(moment: tuple[LipSync, np.ndarray, Window, np.ndarray]) -> None:
     lip_sync, _, window, wanted = moment
     moved = torch.from_numpy(wanted.copy()).requires_grad_(True)
-    sound = torch.zeros(LENGTH, SMALL_RECIPE.model.audio.dim)
+    sound = torch.zeros(LENGTH, RECIPE.model.audio.dim)
     generated = make_frames(lip_sync.model.eval(), [window], moved, sound, torch.device("cpu"))
     (generated.pictures - generated.target).square().mean().backward()
     assert moved.grad is not None

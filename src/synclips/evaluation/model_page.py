@@ -7,9 +7,10 @@ import numpy as np
 
 from synclips.evaluation.charts import bars_by_speaker, opening_traces, sync_curves, training_curves
 from synclips.evaluation.html import Cell, Page
-from synclips.evaluation.metric_table import MEASURES
+from synclips.evaluation.metric_table import AGAINST, ARTICULATION, MEASURES
 from synclips.evaluation.protocol import FROZEN, KEEP_AWAY, REAL, SHUFFLED, SILENT
 from synclips.evaluation.results import TASKS, Estimate, Key, Result, by_speaker, ranked
+from synclips.metrics.articulation import MOVEMENTS
 
 TASK_WORDS = {
     "reconstruct": "Reconstruct: the clip's own sound; nothing of a frame comes from it or from "
@@ -49,8 +50,9 @@ def model_page(
                 page.heading(task.capitalize(), 3)
                 page.text(TASK_WORDS[task])
                 add_table(page, summary[split], task, method)
+                add_articulation(page, summary[split], task)
         _add_curves(page, rows, method)
-        _add_speakers(page, rows)
+        _add_speakers(page, rows, method)
         _add_cases(page, rows, method, folder / split)
     curves = training_curves(logs)
     if curves is not None:
@@ -65,7 +67,8 @@ def add_table(page: Page, summary: Mapping[Key, Estimate], task: str, own: str) 
     """One task's table: a row a method, a column a measure."""
     methods = list(dict.fromkeys(m for t, m, _ in summary if t == task))
     methods.sort(key=lambda m: (m == own, m == REAL, m not in (FROZEN, SHUFFLED, SILENT)), reverse=True)
-    measures = [name for name in MEASURES if any((task, m, name) in summary for m in methods)]
+    shown = [name for name in MEASURES if name not in ARTICULATION]
+    measures = [name for name in shown if any((task, m, name) in summary for m in methods)]
     rows = []
     for name in methods:
         row = [Cell(name)]
@@ -73,6 +76,42 @@ def add_table(page: Page, summary: Mapping[Key, Estimate], task: str, own: str) 
             row.append(_estimate_cell(summary.get((task, name, measure)), MEASURES[measure].digits))
         rows.append(row)
     page.table(["", *(MEASURES[m].label for m in measures)], rows, [methods.index(own)] if own in methods else [])
+
+
+def add_articulation(page: Page, summary: Mapping[Key, Estimate], task: str) -> None:
+    """One task's movements of the lips, one by one, of all methods that have such figures."""
+    methods = dict.fromkeys(m for t, m, name in summary if t == task and name in ARTICULATION)
+    rows = []
+    for method in methods:
+        for movement in MOVEMENTS:
+            found = [(task, method, name.format(movement)) for name in AGAINST]
+            cells = [_estimate_cell(summary.get(key), MEASURES[key[2]].digits) for key in found]
+            rows.append([Cell(method), Cell(movement), *cells])
+    if rows:
+        page.text(
+            "Movements of the lips in the face's own frame, against the real lips: x is the ratio of the standard "
+            "deviations, r the correlation, for the planned mesh and for what is found in the picture. Leak: the "
+            "share of the source's own movement that stays in place of the planned one; partial: its correlation "
+            "with the picture, the plan held fixed."
+        )
+        page.table(["", "", "plan x", "plan r", "picture x", "picture r", "leak", "partial"], rows)
+
+
+def _articulation_by_speaker(page: Page, found: Mapping[str, Mapping[Key, Estimate]], method: str) -> None:
+    for task in TASKS:
+        rows = []
+        for speaker, summary in found.items():
+            cells = []
+            for movement in MOVEMENTS:
+                values = [summary.get((task, method, name.format(movement))) for name in AGAINST[2:5]]
+                words = ("x", "r", "leak")
+                told = [f"{w} {v.mean:.2f}" for w, v in zip(words, values, strict=True) if v is not None]
+                cells.append(Cell(", ".join(told) or "–"))
+            if any(cell.text != "–" for cell in cells):
+                rows.append([Cell(speaker), *cells])
+        if rows:
+            page.text(f"Movements of the lips in the picture, {task}, {method}, person by person:")
+            page.table(["", *MOVEMENTS], rows)
 
 
 def _estimate_cell(value: Estimate | None, digits: int) -> Cell:
@@ -94,8 +133,9 @@ def _add_curves(page: Page, rows: Sequence[Result], method: str) -> None:
             page.chart(sync_curves(curves, f"Sync, {task}"), "Mean similarity of lips and sound at each offset (judge)")
 
 
-def _add_speakers(page: Page, rows: Sequence[Result]) -> None:
+def _add_speakers(page: Page, rows: Sequence[Result], method: str) -> None:
     found = by_speaker(rows)
+    _articulation_by_speaker(page, found, method)
     if len(found) < 2:
         return
     methods = list(dict.fromkeys(r.method for r in rows))

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from synclips.data.grid import Utterance
 from synclips.errors import ConfigError, DataError
@@ -34,6 +34,7 @@ from synclips.evaluation.clip import Detectors, Footage, Look, load_footage, loo
 from synclips.evaluation.results import TASKS, KeptResults, Result, Task
 from synclips.evaluation.scoring import (
     Score,
+    articulation_score,
     likeness_score,
     looks_score,
     rest_score,
@@ -53,7 +54,17 @@ KEEP_AWAY = 5
 SILENCE = Waveform(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE)
 REAL, FROZEN, SHUFFLED, SILENT = "real", "frozen", "shuffled", "silent"
 
-Maker = Callable[[Footage, Waveform, Task], Iterable[UInt8[np.ndarray, "h w 3"]]]
+
+@dataclass(frozen=True)
+class Planned:
+    """What a method makes that plans the lower face's motion first: the frames, and the plan in canonical positions of
+    `lower_points()`, against which the frames are then measured too."""
+
+    frames: Iterable[UInt8[np.ndarray, "h w 3"]]
+    lower: Float32[np.ndarray, "n m 3"]
+
+
+Maker = Callable[[Footage, Waveform, Task], Iterable[UInt8[np.ndarray, "h w 3"]] | Planned]
 """Makes the frames of `Footage`, from its first on, say the sound; as many as there are, or as the sound needs."""
 
 
@@ -169,16 +180,18 @@ def _try(method: Method, case: Case, judges: Evaluators, shelf: "_Shelf") -> Mad
     source = shelf[case.source]
     target = shelf[case.driver] if case.driver is not None else None
     waveform = target.waveform if target is not None else SILENCE
-    speed = Score({})
+    speed, plan = Score({}), None
     if method.make is None:
         foreign = shelf[case.foreign] if method.name == SHUFFLED and case.foreign is not None else None
         frames, seen, waveform = _built_in(method.name, source, target, foreign, waveform)
     else:
         started = time.monotonic()
-        frames = _frames_of(method, method.make(source, waveform, case.task), source)
+        made = method.make(source, waveform, case.task)
+        frames = _frames_of(method, made.frames if isinstance(made, Planned) else made, source)
+        plan = made.lower if isinstance(made, Planned) else None
         speed = Score({"speed": len(frames) / max(time.monotonic() - started, 1e-9)})
         seen = look(frames, shelf.detectors)
-    score = together(_score(method, case, frames, seen, waveform, source, target, judges), speed)
+    score = together(_score(method, case, frames, seen, waveform, source, target, judges, plan), speed)
     driver = target.key if target is not None else ""
     figures = {name: round(float(value), 5) for name, value in score.figures.items()}
     result = Result(method.name, method.identity, case.task, source.key, driver, source.speaker, figures, score.traces)
@@ -225,6 +238,7 @@ def _score(
     source: Footage,
     target: Footage | None,
     judges: Evaluators,
+    plan: Float32[np.ndarray, "_p m 3"] | None,
 ) -> Score:
     if target is None:
         if method.name == REAL:
@@ -237,7 +251,7 @@ def _score(
     words = word_score(seen, target.words, judges)
     if method.name == REAL:
         return together(sync, words)
-    shape = shape_score(seen, source.rest, target)
+    shape = together(shape_score(seen, source.rest, target), articulation_score(seen, target, source, plan))
     likeness = likeness_score(frames, source) if case.task == "reconstruct" else Score({})
     return together(likeness, shape, sync, looks_score(frames, seen, source), words)
 

@@ -7,11 +7,13 @@ from jaxtyping import Float32, UInt8
 
 from synclips.evaluation.clip import Footage, Look, opening_share
 from synclips.media.audio import Waveform
+from synclips.metrics.articulation import articulation_figures, leaks
 from synclips.metrics.evaluators import Evaluators
 from synclips.metrics.image_quality import gradient_energy, mouth_boxes, picture_figures, ratio
 from synclips.metrics.lip_reading import word_error_rate
 from synclips.metrics.lip_shape import correlation, largest_lip_error, mean_lip_error, motion_in_silence
 from synclips.metrics.lse import field_crops, measure_field_sync
+from synclips.metrics.mouth_detail import ghosts, native_sharpness
 from synclips.metrics.seams import outlines, seam_step
 from synclips.metrics.sync import CONFIDENT, measure_sync
 
@@ -59,6 +61,22 @@ def shape_score(seen: Look, rest: Float32[np.ndarray, "m 3"], target: Footage) -
     return Score(figures, {"opening": opening.round(2).tolist(), "true_opening": wanted.round(2).tolist()})
 
 
+def articulation_score(
+    seen: Look, target: Footage, source: Footage, plan: Float32[np.ndarray, "n m 3"] | None = None
+) -> Score:
+    """How fully each movement of the lips is made, against the real one, in the picture and (if known) in the plan, and
+    what stays of the movement of the video that the clip was made on."""
+    count = min(len(seen), len(target), len(source), len(seen if plan is None else plan))
+    picture, wanted = seen.lower[:count], target.look.lower[:count]
+    figures = articulation_figures(picture, wanted)
+    if plan is not None:
+        figures |= articulation_figures(plan[:count], wanted, "plan_")
+        if source is not target:
+            for name, leak in leaks(picture, plan[:count], source.look.lower[:count]).items():
+                figures |= {f"leak_{name}": leak.share, f"partial_leak_{name}": leak.partial}
+    return Score({name: value for name, value in figures.items() if np.isfinite(value)})
+
+
 def word_score(seen: Look, words: tuple[str, ...], judges: Evaluators) -> Score:
     """What the lip reader reads from the lips, against what is said."""
     if judges.lip_reader is None or not words:
@@ -74,7 +92,11 @@ def looks_score(frames: UInt8[np.ndarray, "n h w 3"], seen: Look, source: Footag
         float(np.mean([gradient_energy(box.of(f)) for box, f in zip(boxes, pictures[:count], strict=True)]))
         for pictures in (frames, source.frames)
     )
-    return Score({"sharpness_ratio": ratio(made, real), "no_face": 100 * float(1 - seen.visible.mean())})
+    figures = {"sharpness_ratio": ratio(made, real), "no_face": 100 * float(1 - seen.visible.mean())}
+    own = source.frames, source.look.points
+    figures["native_sharpness"] = native_sharpness(frames, seen.points, *own)
+    figures["ghost"] = float(np.median(ghosts(frames, seen.points, *own)))
+    return Score({name: value for name, value in figures.items() if np.isfinite(value)})
 
 
 def likeness_score(frames: UInt8[np.ndarray, "n h w 3"], real: Footage) -> Score:

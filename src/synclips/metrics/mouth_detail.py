@@ -8,7 +8,7 @@ from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from synclips.features.face_mesh import CORNERS, INNER_BOTTOM, INNER_LIPS, INNER_TOP, LIPS, OUTER_LIPS, template
 from synclips.features.mesh_raster import RING, Raster, extend, rasterise
@@ -35,12 +35,10 @@ def mouth_energies(
     mouth has too few of them. `points`: the meshes in pixels."""
     energies = np.full(len(frames), np.nan)
     for number, (frame, mesh) in enumerate(zip(frames, points, strict=True)):
-        low = np.floor(mesh[OUTER_LIPS, :2].min(axis=0)).astype(int) - 2
-        high = np.ceil(mesh[OUTER_LIPS, :2].max(axis=0)).astype(int) + 3
-        low, high = np.maximum(low, 0), np.minimum(high, [frame.shape[1], frame.shape[0]])
-        if (high - low < 3).any():
+        part, low = _around_lips(frame, mesh)
+        if min(part.shape[:2]) < 3:
             continue
-        grey = luminance(frame[low[1] : high[1], low[0] : high[0]])
+        grey = luminance(part)
         where = np.zeros(grey.shape, np.uint8)
         cv2.fillPoly(where, [np.round(mesh[OUTER_LIPS, :2] - low).astype(np.int32)], 1)
         where[[0, -1]] = where[:, [0, -1]] = 0
@@ -118,10 +116,24 @@ def _textures(
     rows, (raster, inside) = [], _laid_out()
     ring = np.zeros((RING, 2), np.float32)
     for frame, mesh in zip(frames, points, strict=True):
-        at = raster.interpolate(np.concatenate([mesh[:, :2], ring]))
-        grey = cv2.remap(luminance(frame), at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        part, low = _around_lips(frame, mesh)
+        if min(part.shape[:2]) < 3:
+            part, low = frame, np.zeros(2, int)
+        at = raster.interpolate(np.concatenate([mesh[:, :2] - low.astype(np.float32), ring]))
+        grey = cv2.remap(luminance(part), at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         rows.append((grey - cv2.GaussianBlur(grey, (0, 0), 4.0))[inside])
     return np.stack(rows).astype(np.float32)
+
+
+def _around_lips(
+    frame: UInt8[np.ndarray, "h w 3"], mesh: Float32[np.ndarray, "468 3"]
+) -> tuple[UInt8[np.ndarray, "p q 3"], Int64[np.ndarray, " 2"]]:
+    """The part of a frame that holds the lips, with a margin, and the pixel (x, y) at its corner."""
+    size = [frame.shape[1], frame.shape[0]]
+    low = np.floor(mesh[OUTER_LIPS, :2].min(axis=0)).astype(np.int64) - 2
+    high = np.ceil(mesh[OUTER_LIPS, :2].max(axis=0)).astype(np.int64) + 3
+    low, high = low.clip(0, size), high.clip(0, size)
+    return frame[low[1] : high[1], low[0] : high[0]], low
 
 
 def _openness(points: Float32[np.ndarray, "n 468 3"]) -> Float64[np.ndarray, " n"]:

@@ -61,6 +61,23 @@ def darken_inner_mouth(
     return picture if light == 1 else (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)
 
 
+def one_mouth(
+    shares: Float32[np.ndarray, "y x l"], inside: Float32[np.ndarray, "y x"], power: float
+) -> Float32[np.ndarray, "y x l"]:
+    """Shares of the layers (the base layer first) in which one mouth wins wherever mouths are shown.
+
+    Each mouth's part of all mouths' share becomes the same all over the lips: its mean within `inside` raised to
+    `power`. Two mouths over each other have their lips and teeth twice, and are less open than either.
+    """
+    mouths = shares[..., 1:]
+    mean = np.array([float((mouths[..., k] * inside).sum()) for k in range(mouths.shape[2])])
+    if mean.sum() <= 0:
+        return shares
+    part = (mean / mean.max()) ** power
+    part = (part / part.sum()).astype(np.float32)
+    return np.concatenate([shares[..., :1], mouths.sum(axis=2, keepdims=True) * part], axis=2)
+
+
 def blend_layers(
     layers: list[UInt8[np.ndarray, "y x 3"]], shares: Float32[np.ndarray, "y x l"], fine: float, render: RenderConfig
 ) -> Float32[np.ndarray, "y x 3"]:

@@ -12,7 +12,14 @@ from synclips.features.mesh_raster import extend
 from synclips.features.smoothing import settle
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.generator import Generator
-from synclips.rendering.compositor import blend_layers, darken_inner_mouth, match_colour, match_grain, paste_back
+from synclips.rendering.compositor import (
+    blend_layers,
+    darken_inner_mouth,
+    match_colour,
+    match_grain,
+    one_mouth,
+    paste_back,
+)
 from synclips.rendering.inner_mouth import InnerMouthPainter, part
 from synclips.rendering.mesh_warp import (
     Warp,
@@ -237,6 +244,7 @@ class LipSync:
         native = warp.to_native(full)
         shares, residual = native[..., : len(layers)], native[..., len(layers) :]
         shares = shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-6)
+        shares = one_mouth(shares, warp.to_native(warp.lips[0]), self.settings.mouth_power)
         fine = self.settings.detail / (warp.scale * max(warp.scale, self.settings.detail_scale))
         return blend_layers(layers, shares, fine, self.settings) + residual
 

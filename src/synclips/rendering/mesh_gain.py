@@ -19,13 +19,15 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 
 from synclips.config import RenderConfig
 from synclips.features.alignment import CROP, CROP_SCALE
-from synclips.features.face_mesh import CORNERS, lower_points, lower_weight, smoothstep, template
+from synclips.features.face_mesh import CORNERS, MOUTH_CENTRE, lower_points, lower_weight, smoothstep, template
 from synclips.features.mesh_raster import extend, rasterise
 from synclips.rendering.mesh_warp import near_lips
 
 CHIN: Final = 152
 BELOW_LIPS: Final = 17
 """The middle of the lower lip's lower edge."""
+MIDDLE, SIDE = 16.0, 34.0
+"""Canonical units beside the face's middle up to which the chin's gain holds wholly, and from which it does not."""
 TRIED: Final = (1.0, 1.15, 1.3, 1.45, 1.6)
 """Gains of the chin that are tried."""
 LOOKED_AT: Final = 60
@@ -35,7 +37,7 @@ LEAST_MOVED: Final = 1.5
 """Canonical units by which two frames' chins must differ."""
 TURN_COUNTS: Final = 60.0
 """Canonical units that a squared radian of difference in head pose counts against a pair."""
-TRUST: Final = 0.5
+TRUST: Final = 0.25
 """Relative difference of the pictures that a gain one away from the usual one must save: where pictures do not tell,
 the usual gain is taken."""
 
@@ -70,7 +72,7 @@ def usual_gain(rest: Float32[np.ndarray, "m 3"], render: RenderConfig, chin: flo
     across, along = render.lip_gain
     corners = _corner_share() * (render.corner_gain - along)
     of_lips = np.stack([np.full(len(rest), across), along + corners, np.ones(len(rest))], axis=1)
-    gain = 1 + part * ((chin - 1) * (1 - lips) + (of_lips - 1) * lips)
+    gain = 1 + part * ((chin - 1) * _below_mouth()[:, None] * (1 - lips) + (of_lips - 1) * lips)
     return MeshGain(rest, gain.astype(np.float32))
 
 
@@ -151,6 +153,13 @@ def _least(at: Float64[np.ndarray, " k"], cost: Float64[np.ndarray, " k"]) -> fl
     bend = a - 2 * b + c
     step = (a - c) / (2 * bend) if bend > 0 else 0.0
     return float(np.clip(at[low] + step * (at[1] - at[0]), at[0], at[-1]))
+
+
+@cache
+def _below_mouth() -> Float32[np.ndarray, " m"]:
+    """1 up to `MIDDLE` beside the face's middle, falling to 0 at `SIDE`."""
+    beside = np.abs(template()[lower_points(), 0] - MOUTH_CENTRE[0])
+    return (1 - smoothstep((beside - MIDDLE) / (SIDE - MIDDLE))).astype(np.float32)
 
 
 @cache

@@ -21,6 +21,7 @@ from synclips.features.face_mesh import INNER_LIPS, lower_opening, lower_points
 from synclips.features.mesh_raster import extend, rasterise
 from synclips.models.generator import Generator
 from synclips.rendering.compositor import colour_gain, inner_mouth_light
+from synclips.rendering.mesh_gain import usual_gain
 from synclips.rendering.mesh_warp import (
     keep_lips_apart,
     lay_out,
@@ -174,16 +175,18 @@ def _geometry(window: Window, shapes: Float32[np.ndarray, "t m 3"], count: int, 
     origin = np.array([view.left, view.top], np.float32)
     inner = np.searchsorted(lower, INNER_LIPS)
     shapes = np.stack([keep_lips_apart(shape, inner) for shape in shapes])
+    gain = usual_gain(window.rest, render)
+    scaled = np.stack([keep_lips_apart(gain.lower(shape), inner) for shape in shapes])
     donors = np.concatenate([window.skin[:, None], window.mouths(shapes, count, render)], axis=1)
     pose, rotation = window.pose, window.rotation
-    own = clip.meshes()
+    own = gain.mesh(clip.meshes())
     layouts, carry = [], []
     for t, number in enumerate(window.index):
         share = moving_share(rotation[t], render)
-        meshes = np.stack([own[number], wanted_mesh(own[number], shapes[t], share)])
+        meshes = np.stack([own[number], wanted_mesh(own[number], scaled[t], share)])
         here, there = project(np.repeat(pose[[t]], 2, axis=0), extend(meshes))
         layouts.append(lay_out(without_folds(here, there) - origin, view, render, share))
-        carry.append(pose[t, None, :2, :3] * share[lower, None, None])
+        carry.append(pose[t, None, :2, :3] * share[lower, None, None] * gain.gain[:, None])
     opening = np.array([lower_opening(face) for face in clip.lower], np.float32)
     return _Geometry(
         np.stack([layout.raster.corners for layout in layouts]).astype(np.int64),
