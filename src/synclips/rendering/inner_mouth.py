@@ -11,14 +11,17 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 
+from synclips.config import RenderConfig
 from synclips.features.alignment import CROP_SCALE
 from synclips.features.face_mesh import INNER_LIPS, lower_opening, lower_points, smoothstep, template
 from synclips.features.mesh_raster import SUBPIXEL, extend, rasterise
 from synclips.features.mouth_canvas import HEIGHT, WIDTH, Canvas, inner_places, light_of, lip_colours
 from synclips.models.inner_mouth import InnerMouth
+from synclips.rendering.compositor import inner_mouth_light
 from synclips.rendering.lip_parting import closedness, part_lips, without_rest_gap
 from synclips.rendering.mesh_warp import Warp, warp_image
 from synclips.rendering.mouth_bank import Mouth, MouthBank
+from synclips.rendering.own_teeth import OwnTeeth, find_teeth, fixed_share, openings_of
 
 NEEDED = (0.65, 0.3)
 """Largest opening that the bank shows, as a share of the wanted one, at which painting begins and is complete."""
@@ -45,13 +48,15 @@ class InnerMouthPainter:
 
     def __init__(self, network: InnerMouth, bank: MouthBank, rest: Float32[np.ndarray, "m 3"]) -> None:
         self.network, self.bank, self.canvas = network, bank, Canvas(rest)
-        self._opening = np.array([lower_opening(lower) for lower in bank.lower])
+        self._opening = openings_of(bank)
         at_rest = max(0.0, lower_opening(rest))
         self._closedness = closedness(at_rest)
         self.closed = at_rest * self._closedness
         """Opening that is detected where this person's lips meet; 0 if they are not known to."""
         self.shown = float(np.sort(self._opening)[-min(SEEN, len(bank))]) - self.closed
         """The largest opening that the bank shows, beyond `closed` (canonical units)."""
+        self.fixed = fixed_share(self._opening)
+        """How far the teeth of one picture stand for all."""
 
     @cached_property
     def code(self) -> Float32[np.ndarray, " c"]:
@@ -59,12 +64,20 @@ class InnerMouthPainter:
         usual: Float32[np.ndarray, " c"] = self._codes()[int(self.network.usual)]
         return usual if self.shown < TEETH else self.closest_code(np.argsort(self._opening)[-COMPARED:])
 
+    @cached_property
+    def teeth(self) -> OwnTeeth | None:
+        """The person's own teeth, if one picture's stand for all."""
+        if self.fixed == 0:
+            return None
+        return find_teeth(self.bank, int(np.argsort(self._opening)[-min(SEEN, len(self.bank))]))
+
     def share(self, wanted: Float32[np.ndarray, "n m 3"]) -> Float32[np.ndarray, " n"]:
-        """How far the inner mouths of these lower faces are painted since the bank shows none as open, in [0, 1]."""
+        """How far the inner mouths of these lower faces are painted, since the bank shows none as open or hardly any
+        other than one, in [0, 1]."""
         opening = np.array([lower_opening(lower) for lower in wanted], np.float32) - self.closed
         begin, end = NEEDED
         ratio = self.shown / np.maximum(opening, LEAST_WANTED)
-        return smoothstep(((begin - ratio) / (begin - end)).astype(np.float32))
+        return np.maximum(smoothstep(((begin - ratio) / (begin - end)).astype(np.float32)), np.float32(self.fixed))
 
     def close(self, lower: Float32[np.ndarray, "m 3"], share: float) -> Float32[np.ndarray, "m 3"]:
         """The lower face without the gap that is detected between closed lips (see `without_rest_gap`)."""
@@ -96,6 +109,7 @@ class InnerMouthPainter:
         rendered: tuple[Float32[np.ndarray, "468 3"], Float32[np.ndarray, "v 2"]],
         lower: Float32[np.ndarray, "m 3"],
         share: float,
+        settings: RenderConfig,
     ) -> list[UInt8[np.ndarray, "y x 3"]]:
         """The layers (over the warp's box) with the painted mouth between their lips, by `share`.
 
@@ -106,11 +120,22 @@ class InnerMouthPainter:
         colours = lip_colours(*seen)
         if colours is None:
             return layers
-        painted = warp_image(warp, self.paint(lower, colours), self.canvas.place(extend(rendered[0][None])[0]))
+        mesh = rendered[0]
+        painted = warp_image(warp, self.paint(lower, colours), self.canvas.place(extend(mesh[None])[0])).astype(
+            np.float32
+        )
+        if self.teeth is not None:
+            own, known = self.teeth.over(warp, mesh, colours)
+            light = inner_mouth_light(lower_opening(self.teeth.lower), lower_opening(lower), settings)
+            painted += (own - painted) * (known * self.fixed * light)[..., None]  # in the dark between closing lips
         height, width = painted.shape[:2]
-        inside = between_lips(rendered[1] - np.array(warp.box[:2]), height, width, CROP_SCALE / warp.scale) * share
+        inside = (
+            between_lips(rendered[1] - np.array(warp.box[:2], np.float32), height, width, CROP_SCALE / warp.scale)
+            * share
+        )
         return [
-            (layer * (1 - inside[..., None]) + painted * inside[..., None]).round().astype(np.uint8) for layer in layers
+            (layer * (1 - inside[..., None]) + painted * inside[..., None]).round().clip(0, 255).astype(np.uint8)
+            for layer in layers
         ]
 
     def closest_code(self, numbers: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, " c"]:
