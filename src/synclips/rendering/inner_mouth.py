@@ -33,6 +33,10 @@ TEETH = 2.0
 """Opening (canonical units) from which a bank's mouths show whose teeth these are."""
 COMPARED = 4
 """So many of its most open mouths are compared."""
+TINT = 0.5
+"""Power of the light's colour that reaches the inner mouth: a part of it is the skin's own colour."""
+GREENEST = 0.95
+"""Most green for the red of a pixel: no inner mouth is green, but a network's dark may be."""
 FEATHER = 0.3
 """Canonical units over which the painted mouth's edge fades."""
 
@@ -98,7 +102,10 @@ class InnerMouthPainter:
         device = self.network.codes.weight.device
         parts = (self.canvas.maps(lower), self.canvas.shape(lower), normal, self.code if code is None else code)
         made = self.network(*(torch.from_numpy(part[None].astype(np.float32)).to(device) for part in parts))
-        picture = (made[0].permute(1, 2, 0).float().cpu().numpy() + 1) * 127.5 * light
+        levels = made[0].permute(1, 2, 0).float().cpu().numpy() + 1
+        levels[..., 1] = np.minimum(levels[..., 1], GREENEST * levels[..., 0])
+        strength = float(light.mean())
+        picture = levels * 127.5 * strength * (light / strength) ** TINT
         return picture.round().clip(0, 255).astype(np.uint8)
 
     def fill(

@@ -158,7 +158,7 @@ class InnerMouthStage(GanStage):
     def _judge(self, model: InnerMouth, batch: Batch, code: int) -> dict[str, float]:
         made = paint(model, batch, _repeat(model, code, len(batch)))
         inside = (batch.maps[:, :1] + 1) / 2
-        energy = [_gradient_energy(_composed(p, batch), inside) for p in (made, batch.target)]
+        energy = [gradient_energy(_composed(p, batch), inside) for p in (made, batch.target)]
         return {"error": pixel_loss(made, batch.target, inside).item() * 127.5, "sharpness": energy[0] / energy[1]}
 
 
@@ -176,7 +176,8 @@ def _repeat(model: InnerMouth, code: int, count: int) -> Tensor:
     return model.codes.weight[code][None].expand(count, -1)
 
 
-def _gradient_energy(picture: Tensor, where: Tensor) -> float:
+def gradient_energy(picture: Tensor, where: Tensor) -> float:
+    """Sum of squared differences between neighbouring pixels, weighted by `where`."""
     across = (picture[..., 1:] - picture[..., :-1]).square() * where[..., 1:]
     down = (picture[..., 1:, :] - picture[..., :-1, :]).square() * where[..., 1:, :]
     return float(across.sum() + down.sum()) + 1e-6
