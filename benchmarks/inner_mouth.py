@@ -5,6 +5,7 @@ them at the same places instead, and one flat colour.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def _report(name: str, picture: Tensor, batch: Batch, opened: Tensor) -> None:
         error = pixel_loss(picture[chosen], batch.target[chosen], inside[chosen]).item() * 127.5
         energy = [gradient_energy(p[chosen], inside[chosen]) for p in (composed, batch.target)]
         figures.append(f"{error:.1f} / {energy[0] / energy[1]:.2f}")
-    print(f"{name:24} all {figures[0]:14} open {figures[1]}", flush=True)
+    sys.stdout.write(f"{name:24} all {figures[0]:14} open {figures[1]}\n")
 
 
 if __name__ == "__main__":
