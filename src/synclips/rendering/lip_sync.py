@@ -117,7 +117,7 @@ class LipSync:
         painted = np.zeros(len(wanted), np.float32)
         if self.painter is not None:
             painted = self.painter.share(wanted)
-            wanted = np.stack([self.painter.close(w, share) for w, share in zip(wanted, painted, strict=True)])
+            wanted = np.stack([self.painter.close(w, share) for w, share in zip(wanted, painted.tolist(), strict=True)])
         return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, visibility, occluders, painted)
 
     @torch.no_grad()
