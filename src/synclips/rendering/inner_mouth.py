@@ -187,4 +187,6 @@ def between_lips(
     fixed = np.round(points[INNER_LIPS] * (1 << SUBPIXEL)).astype(np.int32)
     cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL)
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.5, FEATHER * unit))
-    return np.clip(soft, 0, 1)
+    # a filled polygon has its outline too, which a closed mouth would show as a line of one pixel
+    tall = cv2.contourArea(points[INNER_LIPS]) / max(float(np.ptp(points[INNER_LIPS, 0])), 1.0)
+    return np.clip(soft * min(tall, 1.0), 0, 1)
