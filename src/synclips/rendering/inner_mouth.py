@@ -35,8 +35,9 @@ COMPARED = 4
 """So many of its most open mouths are compared."""
 TINT = 0.5
 """Power of the light's colour that reaches the inner mouth: a part of it is the skin's own colour."""
-GREENEST = 0.95
-"""Most green for the red of a pixel: no inner mouth is green, but a network's dark may be."""
+GREENEST, BLUEST = 0.55, 0.85
+"""Most green for the red of a dark pixel (of a white one: all of it), and least blue for its green: the dark of a mouth
+is red, and its teeth are not yellow; a network's may be olive."""
 FEATHER = 0.3
 """Canonical units over which the painted mouth's edge fades."""
 
@@ -103,7 +104,9 @@ class InnerMouthPainter:
         parts = (self.canvas.maps(lower), self.canvas.shape(lower), normal, self.code if code is None else code)
         made = self.network(*(torch.from_numpy(part[None].astype(np.float32)).to(device) for part in parts))
         levels = made[0].permute(1, 2, 0).float().cpu().numpy() + 1
-        levels[..., 1] = np.minimum(levels[..., 1], GREENEST * levels[..., 0])
+        red, green, blue = np.moveaxis(levels, -1, 0)  # in [0, 2]; views
+        np.minimum(green, red * (GREENEST + (1 - GREENEST) * red / 2), out=green)
+        np.maximum(blue, BLUEST * green, out=blue)
         strength = float(light.mean())
         picture = levels * 127.5 * strength * (light / strength) ** TINT
         return picture.round().clip(0, 255).astype(np.uint8)
