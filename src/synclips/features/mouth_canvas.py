@@ -133,7 +133,9 @@ def lip_colours(
     part = picture[low[1] : high[1], low[0] : high[0]]
     if part.size == 0:
         return None
-    outer, inner = (_filled(points[contour] - low, part.shape[:2]) for contour in (OUTER_LIPS, INNER_LIPS))
+    outer, inner = (
+        _filled((points[contour] - low).astype(np.float32), part.shape[:2]) for contour in (OUTER_LIPS, INNER_LIPS)
+    )
     size = 2 * int(max(1, grown[0])) + 1
     wide = cv2.dilate(outer, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
     near = cv2.dilate(outer, np.ones((3, 3), np.uint8))

@@ -11,14 +11,17 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 
+from synclips.config import RenderConfig
 from synclips.features.alignment import CROP_SCALE
 from synclips.features.face_mesh import INNER_LIPS, lower_opening, lower_points, smoothstep, template
 from synclips.features.mesh_raster import SUBPIXEL, extend, rasterise
 from synclips.features.mouth_canvas import HEIGHT, WIDTH, Canvas, inner_places, light_of, lip_colours
 from synclips.models.inner_mouth import InnerMouth
+from synclips.rendering.compositor import inner_mouth_light
 from synclips.rendering.lip_parting import closedness, part_lips, without_rest_gap
 from synclips.rendering.mesh_warp import Warp, warp_image
 from synclips.rendering.mouth_bank import Mouth, MouthBank
+from synclips.rendering.own_teeth import OwnTeeth, find_teeth, fixed_share, openings_of
 
 NEEDED = (0.65, 0.3)
 """Largest opening that the bank shows, as a share of the wanted one, at which painting begins and is complete."""
@@ -30,6 +33,11 @@ TEETH = 2.0
 """Opening (canonical units) from which a bank's mouths show whose teeth these are."""
 COMPARED = 4
 """So many of its most open mouths are compared."""
+TINT = 0.5
+"""Power of the light's colour that reaches the inner mouth: a part of it is the skin's own colour."""
+GREENEST, BLUEST = 0.55, 0.85
+"""Most green for the red of a dark pixel (of a white one: all of it), and least blue for its green: the dark of a mouth
+is red, and its teeth are not yellow; a network's may be olive."""
 FEATHER = 0.3
 """Canonical units over which the painted mouth's edge fades."""
 
@@ -45,13 +53,15 @@ class InnerMouthPainter:
 
     def __init__(self, network: InnerMouth, bank: MouthBank, rest: Float32[np.ndarray, "m 3"]) -> None:
         self.network, self.bank, self.canvas = network, bank, Canvas(rest)
-        self._opening = np.array([lower_opening(lower) for lower in bank.lower])
+        self._opening = openings_of(bank)
         at_rest = max(0.0, lower_opening(rest))
         self._closedness = closedness(at_rest)
         self.closed = at_rest * self._closedness
         """Opening that is detected where this person's lips meet; 0 if they are not known to."""
         self.shown = float(np.sort(self._opening)[-min(SEEN, len(bank))]) - self.closed
         """The largest opening that the bank shows, beyond `closed` (canonical units)."""
+        self.fixed = fixed_share(self._opening)
+        """How far the teeth of one picture stand for all."""
 
     @cached_property
     def code(self) -> Float32[np.ndarray, " c"]:
@@ -59,12 +69,20 @@ class InnerMouthPainter:
         usual: Float32[np.ndarray, " c"] = self._codes()[int(self.network.usual)]
         return usual if self.shown < TEETH else self.closest_code(np.argsort(self._opening)[-COMPARED:])
 
+    @cached_property
+    def teeth(self) -> OwnTeeth | None:
+        """The person's own teeth, if one picture's stand for all."""
+        if self.fixed == 0:
+            return None
+        return find_teeth(self.bank, int(np.argsort(self._opening)[-min(SEEN, len(self.bank))]))
+
     def share(self, wanted: Float32[np.ndarray, "n m 3"]) -> Float32[np.ndarray, " n"]:
-        """How far the inner mouths of these lower faces are painted since the bank shows none as open, in [0, 1]."""
+        """How far the inner mouths of these lower faces are painted, since the bank shows none as open or hardly any
+        other than one, in [0, 1]."""
         opening = np.array([lower_opening(lower) for lower in wanted], np.float32) - self.closed
         begin, end = NEEDED
         ratio = self.shown / np.maximum(opening, LEAST_WANTED)
-        return smoothstep(((begin - ratio) / (begin - end)).astype(np.float32))
+        return np.maximum(smoothstep(((begin - ratio) / (begin - end)).astype(np.float32)), np.float32(self.fixed))
 
     def close(self, lower: Float32[np.ndarray, "m 3"], share: float) -> Float32[np.ndarray, "m 3"]:
         """The lower face without the gap that is detected between closed lips (see `without_rest_gap`)."""
@@ -85,7 +103,12 @@ class InnerMouthPainter:
         device = self.network.codes.weight.device
         parts = (self.canvas.maps(lower), self.canvas.shape(lower), normal, self.code if code is None else code)
         made = self.network(*(torch.from_numpy(part[None].astype(np.float32)).to(device) for part in parts))
-        picture = (made[0].permute(1, 2, 0).float().cpu().numpy() + 1) * 127.5 * light
+        levels = made[0].permute(1, 2, 0).float().cpu().numpy() + 1
+        red, green, blue = np.moveaxis(levels, -1, 0)  # in [0, 2]; views
+        np.minimum(green, red * (GREENEST + (1 - GREENEST) * red / 2), out=green)
+        np.maximum(blue, BLUEST * green, out=blue)
+        strength = float(light.mean())
+        picture = levels * 127.5 * strength * (light / strength) ** TINT
         return picture.round().clip(0, 255).astype(np.uint8)
 
     def fill(
@@ -96,6 +119,7 @@ class InnerMouthPainter:
         rendered: tuple[Float32[np.ndarray, "468 3"], Float32[np.ndarray, "v 2"]],
         lower: Float32[np.ndarray, "m 3"],
         share: float,
+        settings: RenderConfig,
     ) -> list[UInt8[np.ndarray, "y x 3"]]:
         """The layers (over the warp's box) with the painted mouth between their lips, by `share`.
 
@@ -106,11 +130,22 @@ class InnerMouthPainter:
         colours = lip_colours(*seen)
         if colours is None:
             return layers
-        painted = warp_image(warp, self.paint(lower, colours), self.canvas.place(extend(rendered[0][None])[0]))
+        mesh = rendered[0]
+        painted = warp_image(warp, self.paint(lower, colours), self.canvas.place(extend(mesh[None])[0])).astype(
+            np.float32
+        )
+        if self.teeth is not None:
+            own, known = self.teeth.over(warp, mesh, colours)
+            light = inner_mouth_light(lower_opening(self.teeth.lower), lower_opening(lower), settings)
+            painted += (own - painted) * (known * self.fixed * light)[..., None]  # in the dark between closing lips
         height, width = painted.shape[:2]
-        inside = between_lips(rendered[1] - np.array(warp.box[:2]), height, width, CROP_SCALE / warp.scale) * share
+        inside = (
+            between_lips(rendered[1] - np.array(warp.box[:2], np.float32), height, width, CROP_SCALE / warp.scale)
+            * share
+        )
         return [
-            (layer * (1 - inside[..., None]) + painted * inside[..., None]).round().astype(np.uint8) for layer in layers
+            (layer * (1 - inside[..., None]) + painted * inside[..., None]).round().clip(0, 255).astype(np.uint8)
+            for layer in layers
         ]
 
     def closest_code(self, numbers: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, " c"]:
@@ -155,4 +190,6 @@ def between_lips(
     fixed = np.round(points[INNER_LIPS] * (1 << SUBPIXEL)).astype(np.int32)
     cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL)
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.5, FEATHER * unit))
-    return np.clip(soft, 0, 1)
+    # a filled polygon has its outline too, which a closed mouth would show as a line of one pixel
+    tall = cv2.contourArea(points[INNER_LIPS]) / max(float(np.ptp(points[INNER_LIPS, 0])), 1.0)
+    return np.clip(soft * min(tall, 1.0), 0, 1)

@@ -29,7 +29,7 @@ _OUTER_UPPER, _OUTER_BELOW = OUTER_LIPS[1:_HALF], OUTER_LIPS[:_HALF:-1]
 
 def closedness(opening: float) -> float:
     """How surely a mouth that is detected with this opening (canonical units) is closed, in [0, 1]."""
-    return float(smoothstep(np.float32((OPEN - opening) / (OPEN - CLOSED))))
+    return float(smoothstep(np.array([(OPEN - opening) / (OPEN - CLOSED)], np.float32))[0])
 
 
 def part_lips(

@@ -135,7 +135,7 @@ class LipSync:
         painted = np.zeros(len(wanted), np.float32)
         if self.painter is not None:
             painted = self.painter.share(wanted)
-            wanted = np.stack([self.painter.close(w, share) for w, share in zip(wanted, painted, strict=True)])
+            wanted = np.stack([self.painter.close(w, share) for w, share in zip(wanted, painted.tolist(), strict=True)])
         return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, visibility, occluders, painted)
 
     @torch.no_grad()
@@ -183,7 +183,9 @@ class LipSync:
             layer = match_colour(warp_image(warp, mouth.picture, points), base_layer, lips, self.settings)
             layers.append(darken_inner_mouth(layer, inside, self._opening[number], wanted_opening, self.settings))
         if self.painter is not None and painted > 0:
-            layers = self.painter.fill(layers, warp, (frame, here), (wanted[0], there), plan.lower[step], painted)
+            layers = self.painter.fill(
+                layers, warp, (frame, here), (wanted[0], there), plan.lower[step], painted, self.settings
+            )
         made = self._refine(warp, layers, plan.sound[step])
         mask = warp.to_native(warp.face)
         made = match_grain(

@@ -91,23 +91,26 @@ class InnerMouthStage(GanStage):
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Mean error (grey levels) and sharpness (share of the real gradients' energy) between the lips of held-out
-        frames, by speaker; one who was not trained on has the code that fits best. The code that fits such speakers
-        best in the mean becomes the usual one."""
+        frames, by speaker; one who was not trained on has the code that fits best. The code whose pictures of such
+        speakers are as sharp as real ones becomes the usual one: the best fit is a blurred average of teeth."""
         assert isinstance(model, InnerMouth)
         figures: dict[str, float] = {}
-        strangers = np.zeros(len(self.people))
+        strangers = np.full(len(self.people), 1e-9)
         for name, mouths in self.held_out.items():
             batch = batch_of([(mouths, i, 0) for i in range(len(mouths))], self.device)
             rows = [self._judge(model, batch, code) for code in self._candidates(name)]
             best = min(rows, key=lambda row: row["error"])
             figures |= {f"{name}_{key}": value for key, value in best.items()}
             if name not in self.people:
-                strangers += [row["error"] for row in rows]
+                strangers += [abs(np.log(row["sharpness"])) for row in rows]
+        well_known = np.array([len(mouths) for mouths in self.people.values()])
+        strangers[well_known < well_known.mean()] = np.inf
         model.usual.fill_(int(strangers.argmin()))
         error = [v for k, v in figures.items() if k.endswith("_error")]
         blur = [abs(np.log(max(v, 1e-3))) for k, v in figures.items() if k.endswith("_sharpness")]
         return figures | {"score": -float(np.mean(error)) - 2 * float(np.mean(blur)) if error else 0.0}
 
+    @torch.no_grad()
     def picture(self, model: nn.Module) -> UInt8[np.ndarray, "h w 3"] | None:
         """For each held-out speaker a row of real mouths and one for each of six codes, their own first."""
         assert isinstance(model, InnerMouth)
@@ -151,10 +154,11 @@ class InnerMouthStage(GanStage):
         names = list(self.people)
         return [names.index(speaker)] if speaker in names else list(range(len(names)))
 
+    @torch.no_grad()
     def _judge(self, model: InnerMouth, batch: Batch, code: int) -> dict[str, float]:
         made = paint(model, batch, _repeat(model, code, len(batch)))
         inside = (batch.maps[:, :1] + 1) / 2
-        energy = [_gradient_energy(_composed(p, batch), inside) for p in (made, batch.target)]
+        energy = [gradient_energy(_composed(p, batch), inside) for p in (made, batch.target)]
         return {"error": pixel_loss(made, batch.target, inside).item() * 127.5, "sharpness": energy[0] / energy[1]}
 
 
@@ -172,7 +176,8 @@ def _repeat(model: InnerMouth, code: int, count: int) -> Tensor:
     return model.codes.weight[code][None].expand(count, -1)
 
 
-def _gradient_energy(picture: Tensor, where: Tensor) -> float:
+def gradient_energy(picture: Tensor, where: Tensor) -> float:
+    """Sum of squared differences between neighbouring pixels, weighted by `where`."""
     across = (picture[..., 1:] - picture[..., :-1]).square() * where[..., 1:]
     down = (picture[..., 1:, :] - picture[..., :-1, :]).square() * where[..., 1:, :]
     return float(across.sum() + down.sum()) + 1e-6

@@ -119,6 +119,6 @@ def _of_clip(clip: Clip, canvas: Canvas) -> Mouths | None:
     index = np.array([i for i, colours in found.items() if colours is not None], np.int64)
     if len(index) == 0:
         return None
-    pictures = np.stack([on_canvas(clip, i, canvas) for i in index])
+    pictures = np.stack([on_canvas(clip, i, canvas) for i in index.tolist()])
     colours = np.stack([c for c in found.values() if c is not None])
     return Mouths(canvas, clip.lower[index], pictures, colours, opening[index])
