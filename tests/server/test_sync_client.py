@@ -34,6 +34,12 @@ http = httpx.Client(timeout=60)
 DONE = ("COMPLETED", "FAILED", "REJECTED")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def connections_closed() -> Iterator[None]:
+    yield
+    http.close()
+
+
 @pytest.fixture
 def client(server: Running) -> Iterator[Sync]:
     with httpx.Client(timeout=60) as connections:
