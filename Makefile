@@ -1,10 +1,11 @@
 # Each target sets up what it needs first (scripts/set_up.sh: nothing to do, nothing done).
 BIN := .venv/bin
 
-.PHONY: help demo test check test-package train-base clean runtime gate
+.PHONY: help demo serve test check test-package train-base clean runtime gate
 
 help:
 	@echo "make demo        dub a talking video from a line of text, into out/"
+	@echo "make serve       start the Studio, and open it in a browser"
 	@echo "make test        the whole gate: format, lint, types, layers, tests (make check is the same)"
 	@echo "make test-package  builds the wheel, installs it in fresh environments, and dubs with it (minutes)"
 	@echo "make train-base  the shipped model and its judges, from the corpus in data/raw (about 2 h on one CPU core)"
@@ -12,6 +13,9 @@ help:
 
 demo: runtime
 	$(BIN)/synclips demo
+
+serve: runtime
+	$(BIN)/synclips serve --open
 
 train-base: runtime
 	$(BIN)/synclips recipe --config base

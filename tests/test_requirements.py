@@ -16,7 +16,7 @@ RUNTIME, GATE = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-dev
 
 LEFT_OUT = {
     "c2pa-python": {"toml"},
-    "pocket-tts": {"einops", "fastapi", "python-multipart", "typer", "uvicorn"},
+    "pocket-tts": {"einops", "typer"},
     "pocketsphinx": {"sounddevice"},
 }
 """Declared needs that are not met on purpose: nothing that SyncLips calls imports them, or another build stands in."""

@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Final
 
-from synclips.cli import corpus, dub, evaluate, faces, speak, train
+from synclips.cli import corpus, dub, evaluate, faces, serve, speak, train
 from synclips.cli.options import UsageError, Verb
 from synclips.cli.process import Stopped, calm_process, signal_received
 from synclips.cli.terminal import Terminal, one_line, write_line
@@ -24,6 +24,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *dub.VERBS,
     *faces.VERBS,
     *speak.VERBS,
+    *serve.VERBS,
     *corpus.VERBS,
     *train.VERBS,
     *evaluate.VERBS,

@@ -1,11 +1,13 @@
 """Story A: a video and a line of text (or a recording, or a script) become a dubbed video."""
 
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from synclips.dubbing.line_plan import DubPlan, plan_line
 from synclips.dubbing.options import DubOptions as DubOptions
@@ -24,6 +26,7 @@ from synclips.dubbing.run_identity import model_digest, run_identity
 from synclips.dubbing.script_plan import check_script, plan_script
 from synclips.errors import InputError
 from synclips.files import check_outputs, reserved, temporary_space
+from synclips.media.audio import Waveform
 from synclips.media.conversions import Conversions
 from synclips.media.muxer import Beside
 from synclips.media.overlay import Label, write_side_by_side
@@ -54,6 +57,8 @@ def dub(
     options: DubOptions | None = None,
     overwrite: bool = False,
     on_progress: Progress = silent,
+    on_picture: Callable[[UInt8[np.ndarray, "h w 3"], float], None] | None = None,
+    recordings: Mapping[int, Waveform] | None = None,
 ) -> DubResult:
     """Make the person in `video` (or a photograph) say `text`, or what is heard in `audio`, and write `output`.
 
@@ -62,6 +67,8 @@ def dub(
         script: the lines of a whole scene instead (see `read_script`).
         compare: another video to write, which shows source and result side by side.
         options: how to dub; for a prepared video by default those that it was prepared with.
+        on_picture: called with each finished frame and its time in seconds, to show how the work goes on.
+        recordings: by the numbers of a script's lines, what is heard in the place of their text.
 
     Raises:
         InputError: video, text, audio, script or an option cannot be used.
@@ -99,7 +106,7 @@ def dub(
             return prepared or prepare_source(source, model, options, seconds, on_progress)
 
         if lines is not None:
-            plan = plan_script(source, looked_at, lines, options, on_progress)
+            plan = plan_script(source, looked_at, lines, options, on_progress, recordings or {})
         else:
             plan = plan_line(source, looked_at, text, audio, options, on_progress)
         timeline = plan.timeline
@@ -115,7 +122,11 @@ def dub(
             frames = frames_in_order(source.info.path, order, conversions=conversions)
             for step, frame in enumerate(frames, writer.done):
                 made = plan.render(frame, step)
-                writer.write(label.draw(made) if label else made, float(timeline.times[step]))
+                if label:
+                    made = label.draw(made)
+                writer.write(made, float(timeline.times[step]))
+                if on_picture is not None:
+                    on_picture(made, float(timeline.times[step]))
                 on_progress("render", step + 1, len(timeline))
         width, height = stored_size(like.width, like.height, options.codec)
         notes = [*conversions.notes(), *kept_notes(plan.kept())]

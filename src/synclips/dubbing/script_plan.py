@@ -1,6 +1,6 @@
 """The plan of a whole script: every line spoken, fitted to its slot and given to its face."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import BANK_SECONDS, REFERENCE_SECONDS, PreparedVideo, SourceVideo
 from synclips.dubbing.report import FaceReport, LineReport, SpeechReport, report_line
 from synclips.errors import CheckpointError, InputError, MediaError, TextError
-from synclips.media.audio import Sound, Waveform, read_sound
+from synclips.media.audio import Sound, Waveform, loudness, read_sound
 from synclips.media.frame_index import build_index
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.progress import Progress
@@ -26,7 +26,7 @@ from synclips.speech.reference_voice import LEAST_SPEECH, background_of
 from synclips.speech.script import Script, read_script
 from synclips.speech.script_faults import LineError, ScriptFaults
 from synclips.speech.script_timing import EDGE, FittedLine, fit_line, free_until, lay_over
-from synclips.speech.synthesis import speak
+from synclips.speech.synthesis import SpokenLine, speak
 from synclips.speech.tts.synthesizer import Speech
 from synclips.tracking.identities import Identity
 from synclips.tracking.selection import parse_choice
@@ -52,10 +52,12 @@ def plan_script(
     script: Script,
     options: DubOptions,
     on_progress: Progress,
+    recordings: Mapping[int, Waveform],
 ) -> DubPlan:
     """The lines of `script`, and the original sound and picture elsewhere; a photograph's mouth rests between them.
 
-    `looked_at` gives the video, searched for faces up to a number of seconds (None: to its end).
+    `looked_at` gives the video, searched for faces up to a number of seconds (None: to its end); of the lines whose
+    numbers `recordings` names, those are heard instead of the text.
 
     Raises:
         SyncLipsError: as `dub`.
@@ -70,7 +72,7 @@ def plan_script(
     faces, script, notes = _cast(video, script, options, on_progress)
     cast = {face.number: face for face in faces.values()}
     voices = _voices(video, list(cast.values()), options, notes, on_progress)
-    fitted, reports, left_out = _speak(script, faces, voices, end, options, on_progress)
+    fitted, reports, left_out = _speak(script, faces, voices, end, options, on_progress, recordings)
     notes += [*script.notes, *left_out, *unused(options.pronunciations, "\n".join(line.text for line in script.lines))]
     notes += [line.note for line in fitted if line.note]
     notes += [note for report in reports for note in report.notes]
@@ -212,7 +214,7 @@ def _voices(
 
 def _speak(
     script: Script, faces: dict[str, Identity], voices: dict[int, Waveform | None], end: float, options: DubOptions,
-    on_progress: Progress,
+    on_progress: Progress, recordings: Mapping[int, Waveform],
 ) -> tuple[list[FittedLine], list[LineReport], tuple[str, ...]]:  # fmt: skip
     """Every line in its slot, what is to be said of it, and which lines are left out and why.
 
@@ -225,7 +227,7 @@ def _speak(
         on_progress("speak the script", number, len(script.lines))
         face = faces[_of(line, options)].number
         try:
-            spoken = speak(
+            spoken = _recorded(recordings[line.number]) if line.number in recordings else speak(
                 line.text, voices[face], synthesizer=options.voice, convert=options.convert_voice,
                 converter=options.converter, strength=options.strength, speed=options.speed,
                 background="none", language=options.language,
@@ -259,6 +261,11 @@ def _speak(
     if not fitted:
         raise TextError(f"{script.path}: no line of it can be spoken; {faults.notes[0]}")
     return fitted, reports, faults.notes
+
+
+def _recorded(waveform: Waveform) -> SpokenLine:
+    """A recording in the place of a synthesized line."""
+    return SpokenLine(waveform, (), "recording", loudness=loudness(waveform), duration=waveform.duration)
 
 
 def _left_out(script: Script, line: ScriptLine, words: str, faults: ScriptFaults) -> None:

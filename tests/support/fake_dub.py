@@ -1,0 +1,92 @@
+"""A runner that stands in for the dub in tests of queue and API, and the process of a worker that uses it.
+
+A generation whose text is `slow N` works N steps of 0.05 s and appends a line per step to `steps.log` in its inputs'
+folder; `fail` fails for good, `again` fails so that it is tried again, `crash` kills its own process.
+"""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from synclips.errors import BackendError, TextError
+from synclips.media.resumable_writer import parts_folder
+from synclips.server.storage import RESULT
+from synclips.server.worker import Task
+
+STEP_SECONDS = 0.05
+
+
+def fake_dub(task: Task) -> dict[str, Any]:
+    """Write a small file as the result."""
+    if task.job.kind == "faces":
+        return _faces(task)
+    if task.job.kind == "tts":
+        write_tone(task.results / "line.wav")
+        return {"file": "line.wav", "duration": 1.0, "words": [["Hello", 0.1, 0.6]], "notes": []}
+    texts = [item["provider"]["script"] for item in task.job.request["input"] if item["type"] == "text"]
+    word, _, number = (texts[0] if texts else "").partition(" ")
+    if word == "fail":
+        raise TextError("there is nothing to be spoken; write words")
+    if word == "again":
+        raise BackendError("the voice does not start; install it")
+    if word == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    parts = parts_folder(task.folder / RESULT)
+    parts.mkdir(exist_ok=True)
+    total = int(number) if word == "slow" else 1
+    for step in range(len(list(parts.iterdir())), total):
+        task.on_progress("render", step, total)
+        time.sleep(STEP_SECONDS if word == "slow" else 0)
+        with (task.inputs / "steps.log").open("a") as log:
+            log.write(f"{step} {task.job.fence}\n")
+        (parts / f"{step:05d}").touch()
+    log = task.inputs / "steps.log"
+    (task.results / "steps.log").write_text(log.read_text() if log.exists() else "")
+    (task.results / RESULT).write_bytes(_video())
+    (task.results / "report.json").write_text(json.dumps({"notes": [], "duration": 1.0, "speech": {"words": []}}))
+    (task.results / "peaks.json").write_text("[0, 0.5, 1]")
+    return {"file": RESULT, "duration": 1.0, "size": 1, "fps": 25.0}
+
+
+def _faces(task: Task) -> dict[str, Any]:
+    face = {
+        "number": 1, "first": 0.0, "last": 1.0, "share": 1.0, "size": 120.0, "x": 60.0, "y": 60.0,
+        "seconds_speaking": 1.0, "point": "60,60@0.000", "thumbnail": None,
+    }  # fmt: skip
+    time.sleep(STEP_SECONDS)
+    task.on_progress("find the face", 1, 1)
+    return {"faces": [face], "speaker": 1, "notes": [], "shots": 1}
+
+
+_MADE: list[bytes] = []
+
+
+def _video() -> bytes:
+    """A small real MP4, made once."""
+    if not _MADE:
+        path = os.environ.get("SYNCLIPS_FAKE_RESULT")
+        _MADE.append(Path(path).read_bytes() if path else b"not a real video")
+    return _MADE[0]
+
+
+def write_tone(path: Path) -> Path:
+    """A second of a quiet tone."""
+    import numpy as np
+
+    from synclips.media.audio import Waveform, write_wav
+
+    samples = 0.2 * np.sin(2 * np.pi * 220 * np.arange(16_000) / 16_000)
+    write_wav(path, Waveform(samples.astype(np.float32), 16_000))
+    return path
+
+
+if __name__ == "__main__":
+    from synclips.server.logs import set_up_logs
+    from synclips.server.settings import ServerSettings
+    from synclips.server.worker_process import run_worker
+
+    set_up_logs()
+    run_worker(ServerSettings.from_environment(), fake_dub)
