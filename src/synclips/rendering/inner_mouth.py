@@ -140,7 +140,9 @@ class InnerMouthPainter:
             painted += (own - painted) * (known * self.fixed * light)[..., None]  # in the dark between closing lips
         height, width = painted.shape[:2]
         inside = (
-            between_lips(rendered[1] - np.array(warp.box[:2], np.float32), height, width, CROP_SCALE / warp.scale)
+            between_lips(
+                rendered[1] - np.array(warp.box[:2], np.float32), height, width, CROP_SCALE / warp.scale, self.fixed
+            )
             * share
         )
         return [
@@ -183,13 +185,14 @@ def part(
 
 
 def between_lips(
-    points: Float32[np.ndarray, "v 2"], height: int, width: int, unit: float
+    points: Float32[np.ndarray, "v 2"], height: int, width: int, unit: float, closed: float = 0.0
 ) -> Float32[np.ndarray, "h w"]:
-    """The inner mouth of a mesh (pixels), its edge softened, in [0, 1]; `unit`: pixels of one canonical unit."""
+    """The inner mouth of a mesh (pixels), its edge softened, in [0, 1]. `unit`: pixels of one canonical unit;
+    `closed`: the share that is left of a closed mouth's line, where it covers teeth that were pressed to a seam."""
     mask = np.zeros((height, width), np.uint8)
     fixed = np.round(points[INNER_LIPS] * (1 << SUBPIXEL)).astype(np.int32)
     cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL)
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.5, FEATHER * unit))
     # a filled polygon has its outline too, which a closed mouth would show as a line of one pixel
     tall = cv2.contourArea(points[INNER_LIPS]) / max(float(np.ptp(points[INNER_LIPS, 0])), 1.0)
-    return np.clip(soft * min(tall, 1.0), 0, 1)
+    return np.clip(soft * min(max(tall, closed), 1.0), 0, 1)
