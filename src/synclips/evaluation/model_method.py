@@ -1,6 +1,6 @@
 """A trained model as a method of the evaluation: it generates the clips that the protocol asks for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +42,7 @@ class ModelMaker:
 
     model: Generator | BlueprintModel
 
-    def __call__(
-        self, footage: Footage, waveform: Waveform, task: Task
-    ) -> Iterator[UInt8[np.ndarray, "h w 3"]] | Planned:
+    def __call__(self, footage: Footage, waveform: Waveform, task: Task) -> Iterable[UInt8[np.ndarray, "h w 3"]]:
         """Frames of `footage` saying `waveform`. In `reconstruct`, `blueprint` sees the clip itself."""
         count = min(len(footage), frames_in(len(waveform.samples)))
         layers = self.model.recipe.model.audio.speech_layers if isinstance(self.model, Generator) else 0

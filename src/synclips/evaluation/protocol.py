@@ -21,7 +21,7 @@ For the command line (`synclips evaluate --method mine=FILE.py`) see synclips.ev
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +63,12 @@ class Planned:
     frames: Iterable[UInt8[np.ndarray, "h w 3"]]
     lower: Float32[np.ndarray, "n m 3"]
 
+    def __iter__(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """The frames."""
+        return iter(self.frames)
 
-Maker = Callable[[Footage, Waveform, Task], Iterable[UInt8[np.ndarray, "h w 3"]] | Planned]
+
+Maker = Callable[[Footage, Waveform, Task], Iterable[UInt8[np.ndarray, "h w 3"]]]
 """Makes the frames of `Footage`, from its first on, say the sound; as many as there are, or as the sound needs."""
 
 
@@ -187,7 +191,7 @@ def _try(method: Method, case: Case, judges: Evaluators, shelf: "_Shelf") -> Mad
     else:
         started = time.monotonic()
         made = method.make(source, waveform, case.task)
-        frames = _frames_of(method, made.frames if isinstance(made, Planned) else made, source)
+        frames = _frames_of(method, made, source)
         plan = made.lower if isinstance(made, Planned) else None
         speed = Score({"speed": len(frames) / max(time.monotonic() - started, 1e-9)})
         seen = look(frames, shelf.detectors)
