@@ -55,13 +55,18 @@ def main() -> None:
         "--voices", nargs="+", default=SYNTHESIZERS, help="engines, and languages of eSpeak NG's voices"
     )
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--speakers", nargs="+", help="in place of those whom training never sees")
     args = parser.parse_args()
     tune_allocator()
     share_cores()
     device = torch.device("cpu")
     maker = ModelMaker(load_model(args.checkpoint, device)[0])
     syncnet = load_evaluators(None, None, None, device)[0].syncnet
-    first = {u.speaker: u for u in reversed(split(find_utterances(args.raw_dir))["unseen"])}
+    utterances = find_utterances(args.raw_dir)
+    kept = (
+        split(utterances)["unseen"] if args.speakers is None else [u for u in utterances if u.speaker in args.speakers]
+    )
+    first = {u.speaker: u for u in reversed(kept)}
     clips = [load_footage(utterance, FaceMeshDetector) for utterance in first.values()]
     with Terminal() as terminal:
         terminal.result(

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from synclips.metrics.evaluators import Evaluators, LipReader
 
 SHIPPED: Final = "shipped"
+SPEAKERS: Final = "speakers"
+"""What the clips of --speakers are called in place of a split."""
+REPORTED: Final = ("seen", "unseen", SPEAKERS)
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +92,13 @@ def _model_arguments(group: "argparse._ArgumentGroup") -> None:
         action="append",
         choices=("seen", "validation", "unseen"),
         help="seen (clips of a known speaker that training left out), unseen (speakers that training never saw); "
-        "may be given twice; default both",
+        "validation (clips of these by which models are chosen); may be given again; default seen and unseen",
+    )
+    group.add_argument(
+        "--speakers",
+        nargs="+",
+        metavar="SPEAKER",
+        help="in place of --split: clips of these speakers, for a model that was trained on others",
     )
     group.add_argument(
         "--task",
@@ -128,6 +137,9 @@ def _evaluate(args: argparse.Namespace, terminal: Terminal) -> None:
 def _check_together(args: argparse.Namespace) -> None:
     of_video = {"--reference": args.reference, "--text": args.text, "--text-file": args.text_file}
     of_model = {"--checkpoint": args.checkpoint, "--method": args.method, "--split": args.split, "--task": args.task}
+    of_model["--speakers"] = args.speakers
+    if args.split and args.speakers:
+        raise UsageError("--speakers takes the place of --split; give one of them")
     if args.video is None:
         for option in (name for name, value in of_video.items() if value is not None):
             raise UsageError(f"{option} goes with --video")
@@ -139,21 +151,21 @@ def _check_together(args: argparse.Namespace) -> None:
 def _evaluate_model(
     args: argparse.Namespace, judges: "Evaluators", identity: str, device: "torch.device", terminal: Terminal
 ) -> None:
-    from synclips.data.grid import find_utterances, split
+    from synclips.data.grid import find_utterances
     from synclips.evaluation.model_report import evaluate_model
     from synclips.evaluation.results import TASKS
     from synclips.tracking.detector import FaceMeshDetector
 
-    parts = split(find_utterances(args.raw_dir))
+    parts = _parts(find_utterances(args.raw_dir), args.speakers)
     methods = _methods(args, device)
     report = evaluate_model(
-        {name: _spread(parts[name], args.clips) for name in args.split or ("seen", "unseen")},
+        {name: _spread(parts[name], args.clips) for name in args.split or [n for n in parts if n in REPORTED]},
         methods,
         judges,
         identity,
         args.output_dir or OUTPUTS / "evaluation",
         FaceMeshDetector,
-        drivers={str(name): clips for name, clips in parts.items()},
+        drivers=parts,
         tasks=[task for task in TASKS if not args.task or task in args.task],
         logs=sorted(args.logs.glob("**/log.jsonl")) if args.logs else (),
         about={"judge": str(args.judge or SHIPPED), "lip reader": str(args.lip_reader or SHIPPED)}
@@ -178,6 +190,18 @@ def _methods(args: argparse.Namespace, device: "torch.device") -> "list[Method]"
         else:
             found.append(model_method(None if str(path) == SHIPPED else path, device, name))
     return found
+
+
+def _parts(utterances: "Sequence[Utterance]", speakers: "Sequence[str] | None") -> "dict[str, list[Utterance]]":
+    """The corpus's splits by name; of named speakers their clips alone."""
+    from synclips.data.grid import split
+
+    if speakers is None:
+        return {str(name): clips for name, clips in split(utterances).items()}
+    for speaker in speakers:
+        if all(clip.speaker != speaker for clip in utterances):
+            raise UsageError(f"--speakers: the corpus has no clip of {speaker!r}")
+    return {SPEAKERS: [clip for clip in utterances if clip.speaker in speakers]}
 
 
 def _spread(clips: "Sequence[Utterance]", most: int) -> "list[Utterance]":
