@@ -141,6 +141,19 @@ def test_a_video_is_measured_and_its_faults_are_said(
     assert {line[:2] for line in lines[:-1]} <= {"ok", "!!"}
 
 
+def test_named_speakers_take_the_place_of_a_split(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["evaluate", "--raw-dir", str(corpus), "--device", "cpu", "--quiet", "--output-dir", str(tmp_path)]
+    argv += ["--method", f"small={write_generator(tmp_path / 'small.safetensors')}", "--task", "silence"]
+    argv += ["--judge", str(write_encoders(tmp_path / "judge.safetensors"))]
+    speaker = find_utterances(corpus)[0].speaker
+    assert main([*argv, "--speakers", speaker]) == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["splits"].keys() == {"speakers"}
+    assert main([*argv, "--speakers", "s29"]) == 2
+    assert "the corpus has no clip of 's29'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
@@ -149,6 +162,7 @@ def test_a_video_is_measured_and_its_faults_are_said(
         (["--video", "a.mp4", "--clips", "2", "--split", "seen"], "--split is for a model"),
         (["--video", "a.mp4", "--method", "a=b"], "--method is for a model"),
         (["--method", "just-a-name"], "is not NAME=CHECKPOINT"),
+        (["--split", "seen", "--speakers", "s2"], "--speakers takes the place of --split"),
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_usage(

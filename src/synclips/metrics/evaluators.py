@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from synclips.config import RecipeConfig, from_dict
 from synclips.data.shards import sha256_of
 from synclips.errors import CheckpointError
-from synclips.features.mfcc import N_FEATURES
+from synclips.features.speech_features import feature_count
 from synclips.metrics.lip_reading import load_lip_reader, read_lips
 from synclips.models.checkpoint import load_into, read_metadata
 from synclips.models.encoders import BaseEncoders
@@ -71,7 +71,7 @@ def load_judge(checkpoint: Path) -> SyncNet:
         raise CheckpointError(f"{checkpoint} does not say what it holds; name one of `synclips pretrain`") from error
     if config.preset != "base" or metadata.get("stage") != "pretrain":
         raise CheckpointError(f"{checkpoint} holds no SyncNet; name outputs/base/pretrain/best.safetensors")
-    return load_into(checkpoint, BaseEncoders(N_FEATURES, config)).eval().syncnet
+    return load_into(checkpoint, BaseEncoders(feature_count(config.audio.speech_layers), config)).eval().syncnet
 
 
 @contextmanager
