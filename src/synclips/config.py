@@ -259,8 +259,8 @@ class RenderConfig:
     moving: Literal["lower face", "lips"] = "lower face"
     spoken_reach: float = 28.0
     chin_gain: float = 1.3
-    lip_gain: tuple[float, float] = (1.25, 1.1)
-    corner_gain: float = 1.3
+    lip_gain: tuple[float, float] = (1.0, 1.0)
+    corner_gain: float = 1.0
     measure_chin: bool = True
     steady_frames: int = 2
     outlier: float = 4.0
