@@ -254,7 +254,7 @@ def test_voice_list_needs_nothing_else(
 ) -> None:
     from synclips.speech.tts.engines import Voice
 
-    monkeypatch.setattr("synclips.speech.tts.engines.list_voices", lambda: (Voice("espeak:en", "built in"),))
+    monkeypatch.setattr("synclips.speech.tts.engines.list_voices", lambda _: (Voice("espeak:en", "built in"),))
     assert main(argv) == 0
     assert capsys.readouterr().out == "espeak:en  built in\n"
 
@@ -263,7 +263,7 @@ def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     from synclips.speech.tts.engines import Voice
 
     voices = (Voice("neural", "neural", "no weights here"), Voice("espeak:en", "built in"))
-    monkeypatch.setattr("synclips.speech.tts.engines.list_voices", lambda: voices)
+    monkeypatch.setattr("synclips.speech.tts.engines.list_voices", lambda _: voices)
     assert main(["voices"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "neural     neural; not here: no weights here",

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 from drawn_head import drawn_video, pictures
-from small_models import SMALL_RECIPE, write_generator
+from small_models import FEATURES, SMALL_RECIPE, write_generator
 
 from synclips.errors import CheckpointError
 from synclips.features.face_mesh import INNER_LIPS, lower_opening
-from synclips.features.mfcc import N_FEATURES
 from synclips.models.checkpoint import save_model
 from synclips.models.generator import Generator
 from synclips.models.inner_mouth import InnerMouth
@@ -45,7 +44,9 @@ def closed_only(bank: MouthBank) -> MouthBank:
     """The bank without its open mouths."""
     opening = np.array([lower_opening(lower) for lower in bank.lower])
     kept = np.flatnonzero(opening < 1.5)
-    return MouthBank(bank.frames[kept], bank.lower[kept], bank.turn[kept], tuple(bank.mouths[i] for i in kept))
+    return MouthBank(
+        bank.frames[kept], bank.lower[kept], bank.turn[kept], tuple(bank.mouths[i] for i in kept), bank.gain
+    )
 
 
 def test_only_what_the_bank_does_not_show_is_painted(scene: tuple[LipSync, list[np.ndarray]]) -> None:
@@ -109,7 +110,7 @@ def test_a_closed_mouth_is_painted_between_its_lips_only(scene: tuple[LipSync, l
     whole, frames = scene
     model = whole.model
     shut = LipSync(model, whole.video, closed_only(whole.bank), "fp32")
-    features = np.zeros((160, N_FEATURES), np.float32)
+    features = np.zeros((160, FEATURES), np.float32)
     plan = shut.plan(features, np.arange(40) / 25, np.arange(40))
     wanted = whole.bank.lower[int(np.argmax([lower_opening(lower) for lower in whole.bank.lower]))]
     plan = replace(plan, lower=np.repeat(wanted[None], 40, axis=0), painted=np.ones(40, np.float32))
