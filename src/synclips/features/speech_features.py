@@ -97,7 +97,8 @@ def _piece(
 
 @cache
 def _encoder() -> SpeechEncoder:
-    encoder = SpeechEncoder(MOST_LAYERS).eval().requires_grad_(False)
+    with torch.random.fork_rng(devices=[]):  # a stage's random numbers must not depend on when this is first called
+        encoder = SpeechEncoder(MOST_LAYERS).eval().requires_grad_(False)
     with as_file(files("synclips.features").joinpath("weights", WEIGHTS)) as path:
         encoder.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     return encoder
