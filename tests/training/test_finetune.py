@@ -8,6 +8,7 @@ import pytest
 import torch
 from drawn_store import drawn_store
 from small_models import FEATURES, SMALL_RECIPE
+from stopped_stage import stopped_at_the_last_step
 
 from synclips.config import LossConfig, RecipeConfig, SamplingConfig, StageConfig
 from synclips.data.dataset import ClipStore
@@ -138,15 +139,7 @@ def test_a_real_stage_that_was_stopped_equals_one_that_was_not(store: ClipStore,
 
     whole = made()
     run_stage(whole, RECIPE, tmp_path / "whole")
-    broken = made()
-    step = broken.step
-
-    def stopped(number: int) -> dict[str, float]:
-        if number == broken.config.steps - 1:
-            raise KeyboardInterrupt
-        return step(number)
-
-    broken.step = stopped  # type: ignore[method-assign]
+    broken = stopped_at_the_last_step(made())
     with pytest.raises(KeyboardInterrupt):
         run_stage(broken, RECIPE, tmp_path / "broken")
     resumed = made()

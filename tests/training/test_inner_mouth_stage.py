@@ -9,6 +9,7 @@ import torch
 from drawn_clips import draw_clip, write_store
 from drawn_store import drawn_store
 from small_models import SMALL_RECIPE
+from stopped_stage import stopped_at_the_last_step
 
 from synclips.config import InnerMouthConfig, StageConfig
 from synclips.data.dataset import ClipStore
@@ -106,15 +107,7 @@ def test_without_an_open_mouth_there_is_nothing_to_train_on(tmp_path: Path) -> N
 
 def test_a_run_that_was_stopped_equals_one_that_was_not(store: ClipStore, tmp_path: Path) -> None:
     run_stage(stage_of(store), RECIPE, tmp_path / "whole")
-    broken = stage_of(store)
-    step = broken.step
-
-    def stopped(number: int) -> dict[str, float]:
-        if number == broken.config.steps - 1:
-            raise KeyboardInterrupt
-        return step(number)
-
-    broken.step = stopped  # type: ignore[method-assign]
+    broken = stopped_at_the_last_step(stage_of(store))
     with pytest.raises(KeyboardInterrupt):
         run_stage(broken, RECIPE, tmp_path / "broken")
     run_stage(stage_of(store), RECIPE, tmp_path / "broken")
