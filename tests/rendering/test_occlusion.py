@@ -12,7 +12,7 @@ from small_models import FEATURES, SMALL_RECIPE
 from synclips.media.video import probe, read_frames
 from synclips.rendering.lip_sync import LipSync, Plan
 from synclips.rendering.mouth_bank import build_bank, turns
-from synclips.rendering.occlusion import find_occluders, learn_appearance
+from synclips.rendering.occlusion import find_occluded, find_occluders, learn_appearance
 from synclips.rendering.renderer import build_model
 from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.tracked_video import TrackedVideo, track_video
@@ -122,3 +122,18 @@ def test_a_frame_outside_the_bank_is_looked_at_as_one_within(covered: tuple[str,
     assert {middle, middle + 1} <= set(found.masks)
     alike = [(found.masks[k] == plan.occluders.masks[k]).mean() for k in (middle, middle + 1)]
     assert min(alike) > 0.85, kind
+
+
+def test_a_corner_of_the_mouth_beside_its_mesh_is_no_occluder() -> None:
+    """In a grimace the mesh lies beside the mouth: what differs is a corner of it, and the fold from there to the nose."""
+    difference = np.zeros((49, 63), np.float32)
+    difference[8:24, 42:50] = 20  # from the right corner of the lips up to the nose
+    assert not find_occluded(difference).any()
+    difference[20:49, 42:50] = 20  # the same, from below the chin
+    assert find_occluded(difference)[30, 45]
+
+
+def test_what_covers_most_of_the_lips_is_an_occluder_wherever_it_comes_from() -> None:
+    difference = np.zeros((49, 63), np.float32)
+    difference[14:34, 18:46] = 20
+    assert find_occluded(difference)[24, 32]

@@ -40,6 +40,10 @@ WEAK, STRONG = 3.0, 14.0
 """Differences from which texels may belong to an occluder, and from which they are its core."""
 LEAST_AREA, LEAST_CORE = 40, 15
 """Least number of an occluder's texels, and of those in its core."""
+ISLAND = 0.5
+"""Share of the lips that an occluder covers at least which does not reach the compared texels' border at the sides or
+below. What covers less is the person's own: a corner of the mouth beside a mesh that lies wrong, with the fold from there
+to the nose, as in a grimace. A hand or a microphone comes from outside."""
 MOST_COVERED = 0.1
 """Share of its lips covered from which a mouth of the bank is not used."""
 
@@ -148,6 +152,9 @@ def find_occluded(difference: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h
     count, label, stats, _ = cv2.connectedComponentsWithStats(weak)
     core = np.bincount(label[difference > STRONG], minlength=count)
     kept = (stats[:, cv2.CC_STAT_AREA] >= LEAST_AREA) & (core >= LEAST_CORE)
+    reaching = np.bincount(label[_border()], minlength=count) > 0
+    covering = np.bincount(label[_lip_texels()], minlength=count) >= ISLAND * _lip_texels().sum()
+    kept &= reaching | covering
     kept[0] = False
     return kept[label]
 
@@ -196,6 +203,15 @@ def _flat() -> Raster:
 def _area() -> Bool[np.ndarray, "h w"]:
     weight = np.concatenate([lower_weight(), np.zeros(RING, np.float32)])
     return (_flat().corners < len(lower_weight())).all(axis=2) & (_flat().interpolate(weight[:, None])[..., 0] > 0.25)
+
+
+@cache
+def _border(width: int = 3) -> Bool[np.ndarray, "h w"]:
+    """The texels beside or below which at most `width` are compared."""
+    area = _area().astype(np.int64)
+    left, right = area.cumsum(axis=1), area[:, ::-1].cumsum(axis=1)[:, ::-1]
+    below = area[::-1].cumsum(axis=0)[::-1]
+    return _area() & ((left <= width) | (right <= width) | (below <= width))
 
 
 @cache
