@@ -225,6 +225,7 @@ class RenderConfig:
     turn_cost:     of a squared radian of difference in head pose
     jump_cost:     of going on with another mouth than the same or the next one (EXPERIMENTS.md, "Rendering, after
                    looking at HD and at the photograph", as turn_cost, spoken_reach and residual_colour)
+    soft_cost:     of a mouth without any detail (see mouth_bank.softness)
     occluded_cost, repeat_cost:  of a mouth that is covered, and of the second mouth being the first or next to it
     moving:        what a spoken line moves: the whole lower face, or the lips alone ("Ablations")
     spoken_reach:  canonical units from the lips beyond which no mouth of the bank and no residual is shown
@@ -254,6 +255,7 @@ class RenderConfig:
     choice: Literal["path", "frame", "middle"] = "path"
     turn_cost: float = 120.0
     jump_cost: float = 0.75
+    soft_cost: float = 20.0
     occluded_cost: float = 1000.0
     repeat_cost: float = 30.0
     moving: Literal["lower face", "lips"] = "lower face"

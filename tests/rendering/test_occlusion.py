@@ -125,7 +125,7 @@ def test_a_frame_outside_the_bank_is_looked_at_as_one_within(covered: tuple[str,
 
 
 def test_a_corner_of_the_mouth_beside_its_mesh_is_no_occluder() -> None:
-    """In a grimace the mesh lies beside the mouth: what differs is a corner of it, and the fold from there to the nose."""
+    """In a grimace the mesh lies beside the mouth: what differs is a corner, and the fold from there to the nose."""
     difference = np.zeros((49, 63), np.float32)
     difference[8:24, 42:50] = 20  # from the right corner of the lips up to the nose
     assert not find_occluded(difference).any()

@@ -1,19 +1,29 @@
 """The bank of the person's own mouths, at the video's resolution, and the choice of mouths for each frame."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from synclips.config import RenderConfig
 from synclips.errors import NoFaceError
 from synclips.features.alignment import CROP, WARP_VIEW, crop_face, crop_pose, invert, transform
-from synclips.features.face_mesh import LIPS, lower_points, person_rest
+from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.media.video import frames_in_order
 from synclips.rendering.mesh_gain import MeshGain, measure_gain
 from synclips.tracking.tracked_video import TrackedVideo
+
+ALIKE = 9
+"""Mouths of nearest opening with which a mouth's detail is compared."""
+OF_ALL = 0.9
+"""Share of the median detail of all mouths that any mouth is expected to have."""
+STEEP = 98
+"""Percentile of gradients that stands for the steepest edges."""
+NOISE = 0.1
+"""Softness that mouths of equal detail may seem to have; what is beyond costs."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +46,13 @@ class MouthShapes:
 
     lower:  canonical lower faces
     turn:   head rotation vectors in radians
+    soft:   see `softness`; None where nothing is known of it
     """
 
     frames: Int64[np.ndarray, " n"]
     lower: Float32[np.ndarray, "n m 3"]
     turn: Float64[np.ndarray, "n 3"]
+    soft: Float64[np.ndarray, " n"] | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -57,7 +69,8 @@ class MouthBank(MouthShapes):
         """The bank without the mouths of some frames, so that a frame that is measured is not rendered from itself."""
         kept = np.array([int(f) not in frames for f in self.frames])
         mouths = tuple(m for m, k in zip(self.mouths, kept, strict=True) if k)
-        return MouthBank(self.frames[kept], self.lower[kept], self.turn[kept], mouths, self.gain)
+        soft = None if self.soft is None else self.soft[kept]
+        return MouthBank(self.frames[kept], self.lower[kept], self.turn[kept], mouths, self.gain, soft=soft)
 
 
 def build_bank(video: TrackedVideo, render: RenderConfig) -> MouthBank:
@@ -90,7 +103,8 @@ def build_bank(video: TrackedVideo, render: RenderConfig) -> MouthBank:
     mouths = tuple(
         Mouth(picture, at, crops) for (_, picture, crops), at in zip(found, points.astype(np.float32), strict=True)
     )
-    return MouthBank(index, meshes[:, lower_points()], turn, mouths, gain)
+    lower = meshes[:, lower_points()]
+    return MouthBank(index, lower, turn, mouths, gain, soft=softness(mouths, lower))
 
 
 def choose_mouths(
@@ -113,6 +127,8 @@ def choose_mouths(
     wanted, own = shapes[:, index, :2].reshape(len(shapes), -1), bank.lower[:, index, :2].reshape(len(bank), -1)
     distance = ((wanted**2).sum(1)[:, None] + (own**2).sum(1)[None] - 2 * wanted @ own.T) / len(index)
     cost = distance + render.turn_cost * ((turn[:, None] - bank.turn[None]) ** 2).sum(axis=2)
+    if bank.soft is not None:
+        cost = cost + render.soft_cost * np.maximum(bank.soft - NOISE, 0)
     if occluded is not None:
         cost = cost + render.occluded_cost * occluded
     follows = np.diff(bank.frames, prepend=-9) == 1
@@ -123,6 +139,21 @@ def choose_mouths(
         near = np.abs(np.arange(len(bank))[None] - path[:, None]) <= 2
         cost = cost + render.repeat_cost * near
     return np.stack(paths, axis=1)
+
+
+def softness(mouths: Sequence[Mouth], lower: Float32[np.ndarray, "n m 3"]) -> Float64[np.ndarray, " n"]:
+    """How much of its detail each mouth lacks, in [0, 1]: by motion blur, or out of focus.
+
+    Detail is the steepest of the mouth's edges (the `STEEP`th percentile of the luminance's gradient, a pixel of the
+    video), over its brightest luminance. It is compared with the median of the `ALIKE` mouths whose opening is nearest,
+    since an open mouth has steeper edges than a closed one, and with `OF_ALL` of the median of all, since a mouth that
+    opens fast is blurred more often than not.
+    """
+    detail = np.array([_detail(mouth) for mouth in mouths])
+    opening = np.array([lower_opening(shape) for shape in lower])
+    near = np.abs(opening[:, None] - opening[None]).argsort(axis=1, kind="stable")[:, :ALIKE]
+    usual = np.maximum(np.median(detail[near], axis=1), OF_ALL * np.median(detail))
+    return np.clip(1 - detail / np.maximum(usual, 1e-6), 0, 1)
 
 
 def cheapest_path(
@@ -158,6 +189,19 @@ def turns(rotation: Float64[np.ndarray, "n 3 3"]) -> Float64[np.ndarray, "n 3"]:
     from scipy.spatial.transform import Rotation
 
     return Rotation.from_matrix(rotation).as_rotvec()
+
+
+def _detail(mouth: Mouth) -> float:
+    lips = mouth.points[OUTER_LIPS]
+    height, width = mouth.picture.shape[:2]
+    border = 0.3 * np.ptp(lips[:, 0])
+    low = np.clip(np.floor(lips.min(axis=0) - border).astype(int), 0, [width - 1, height - 1])
+    high = np.clip(np.ceil(lips.max(axis=0) + border).astype(int), low + 1, [width, height])
+    grey = cv2.cvtColor(mouth.picture[low[1] : high[1], low[0] : high[0]], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    if min(grey.shape) < 3:
+        return 0.0
+    slope = np.hypot(*np.gradient(grey))
+    return float(np.percentile(slope, STEEP) / max(1.0, float(np.percentile(grey, 95))))
 
 
 def _runs(total: int, count: int, length: int = 8) -> np.ndarray:

@@ -42,8 +42,8 @@ LEAST_AREA, LEAST_CORE = 40, 15
 """Least number of an occluder's texels, and of those in its core."""
 ISLAND = 0.5
 """Share of the lips that an occluder covers at least which does not reach the compared texels' border at the sides or
-below. What covers less is the person's own: a corner of the mouth beside a mesh that lies wrong, with the fold from there
-to the nose, as in a grimace. A hand or a microphone comes from outside."""
+below. What covers less is the person's own: a corner of the mouth beside a mesh that lies wrong, with the fold from
+there to the nose, as in a grimace. A hand or a microphone comes from outside."""
 MOST_COVERED = 0.1
 """Share of its lips covered from which a mouth of the bank is not used."""
 
