@@ -12,6 +12,7 @@ from synclips.features.mesh_raster import extend
 from synclips.features.smoothing import settle
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.generator import Generator
+from synclips.models.refiner_engine import Engine, refiner_engine
 from synclips.rendering.compositor import (
     blend_layers,
     darken_inner_mouth,
@@ -36,7 +37,7 @@ from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, 
 from synclips.rendering.mouth_check import check_mouths
 from synclips.rendering.occlusion import Appearance, Occluders, crop_points, find_occluders, learn_appearance
 from synclips.rendering.visibility import Kept, fade, kept_reasons, measure_visibility, uncovered
-from synclips.runtime import Precision, autocast, device_of
+from synclips.runtime import Precision, autocast, choose_precision, device_of
 from synclips.tracking.tracked_video import TrackedVideo
 
 
@@ -71,13 +72,21 @@ class LipSync:
         video: tracked; long enough to cover every frame that `render` is given.
         bank: the person's mouths; if not given, built from the video, in which occluders are then looked for too.
         precision: of the refiner's arithmetic (see `runtime.choose_precision`).
+        engine: what computes the refiner (see `models.refiner_engine`).
     """
 
     def __init__(
-        self, model: Generator, video: TrackedVideo, bank: MouthBank | None = None, precision: Precision = "auto"
+        self,
+        model: Generator,
+        video: TrackedVideo,
+        bank: MouthBank | None = None,
+        precision: Precision = "auto",
+        engine: Engine = "auto",
     ) -> None:
         self.model, self.video = model.eval(), video
         self.device, self.precision = device_of(model), precision
+        fp32_on_cpu = self.device.type == "cpu" and choose_precision(self.device, precision) == "fp32"
+        self._refiner = refiner_engine(model.refiner, engine, fp32_on_cpu=fp32_on_cpu)
         self.settings, self.speech_layers = model.recipe.render, model.recipe.model.audio.speech_layers
         self.bank = bank if bank is not None else build_bank(video, self.settings)
         meshes = video.canonical(self.bank.frames)
@@ -238,7 +247,7 @@ class LipSync:
             )
         ]
         with autocast(self.device, self.precision):
-            painted = self.model(pictures, *masks, torch.from_numpy(sound)[None].to(self.device))
+            painted = self.model(pictures, *masks, torch.from_numpy(sound)[None].to(self.device), self._refiner)
         # beyond the refiner's view the base layer stands alone
         full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, len(layers) + 3), np.float32)
         full[..., 0] = 1

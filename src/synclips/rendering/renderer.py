@@ -18,6 +18,7 @@ from synclips.models.blueprint import BlueprintModel
 from synclips.models.checkpoint import load_into, read_metadata, tensor_shape
 from synclips.models.generator import Generator
 from synclips.models.inner_mouth import InnerMouth
+from synclips.models.refiner_engine import Engine
 from synclips.rendering.blueprint import BlueprintLipSync
 from synclips.rendering.lip_sync import LipSync
 from synclips.tracking.tracked_video import TrackedVideo
@@ -110,6 +111,6 @@ def build_model(recipe: RecipeConfig) -> Model:
     return Generator(feature_count(recipe.model.audio.speech_layers), len(lower_points()), recipe)
 
 
-def build_renderer(model: Model, video: TrackedVideo) -> Renderer:
-    """The renderer that drives `model`."""
-    return LipSync(model, video) if isinstance(model, Generator) else BlueprintLipSync(model, video)
+def build_renderer(model: Model, video: TrackedVideo, engine: Engine = "auto") -> Renderer:
+    """The renderer that drives `model`; `engine`: of its refiner, if it has one."""
+    return LipSync(model, video, engine=engine) if isinstance(model, Generator) else BlueprintLipSync(model, video)
