@@ -1,5 +1,6 @@
 """A script over a whole scene: lines in their slots, and everything else as it was."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,9 @@ from synclips.data.synthetic_voice import Articulation
 from synclips.dubbing.pipeline import DubOptions, DubResult, dub
 from synclips.errors import InputError, NoFaceError, TextError
 from synclips.media.audio import Sound, Waveform, read_audio
+from synclips.media.picture import Box
 from synclips.media.video import VideoWriter, read_frames
+from synclips.rendering.frame_part import FramePart
 from synclips.rendering.multi_line import Part, ScenePlan
 from synclips.rendering.timeline import Timeline
 from synclips.rendering.visibility import FADE, Kept
@@ -226,10 +229,21 @@ class Marker:
     heard: list[tuple[int, float]] = field(default_factory=list)
     speech_layers: int = 0
 
-    def plan(self, features: np.ndarray, times: np.ndarray, source: np.ndarray) -> "Marked":
-        del features
+    def plan(
+        self, features: np.ndarray, times: np.ndarray, source: np.ndarray, on_frame: Callable[[], None] = lambda: None
+    ) -> "Marked":
+        del features, on_frame
         self.heard.append((len(source), float(times[0])))
         return Marked(self.visibility[source])
+
+    def reach(self, source: int) -> Box:
+        del source
+        return 0, 0, 1, 1
+
+    def render_part(
+        self, frame: FramePart, source: int, plan: "Marked", step: int, skin: int | None = None
+    ) -> np.ndarray:
+        return self.render(frame.pixels, source, plan, step, skin)
 
     def render(self, frame: np.ndarray, source: int, plan: "Marked", step: int, skin: int | None = None) -> np.ndarray:
         del source, skin

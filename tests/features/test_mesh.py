@@ -115,7 +115,7 @@ def test_a_raster_gives_back_positions() -> None:
     raster = rasterise(points.astype(np.float32), 100, 100)
     at = raster.interpolate(points.astype(np.float32))
     y, x = np.mgrid[:100, :100]
-    assert raster.weights.sum(axis=2).min() == pytest.approx(1, abs=1e-4)
+    assert raster.weights.sum(axis=0).min() == pytest.approx(1, abs=1e-4)
     error = np.abs(at - np.stack([x, y], axis=2)).max(axis=2)
     assert np.quantile(error, 0.98) < 0.3
     assert error.max() < 1.5

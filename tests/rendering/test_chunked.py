@@ -1,5 +1,7 @@
 """Planned a block at a time, every output frame sees the sound that it would see if all were planned at once."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +11,11 @@ import pytest
 from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.speech_features import speech_states
 from synclips.media.audio import Waveform, normalise_loudness
+from synclips.media.picture import Box
 from synclips.media.timebase import FPS, STEPS_PER_FRAME, frames_in
 from synclips.rendering import chunked
 from synclips.rendering.chunked import BlockPlan
+from synclips.rendering.frame_part import FramePart
 from synclips.rendering.timeline import Timeline
 from synclips.rendering.visibility import Kept
 
@@ -35,17 +39,27 @@ class Recorder:
     kept: np.ndarray = field(default_factory=lambda: np.full(2000, Kept.SMALL, np.int8))
     speech_layers: int = 0
 
-    def plan(self, features: np.ndarray, times: np.ndarray, source: np.ndarray) -> Recorded:
+    def plan(
+        self, features: np.ndarray, times: np.ndarray, source: np.ndarray, on_frame: Callable[[], None] = lambda: None
+    ) -> Recorded:
+        on_frame()
         self.lengths.append(len(times))
         at = np.floor(times * FPS + 0.5 + 1e-6).astype(int) * STEPS_PER_FRAME
         assert at.min() >= 0
         return Recorded(features[np.minimum(at, len(features) - 1)], source, self.visibility[source])
 
-    def render(self, frame: np.ndarray, source: int, plan: Any, step: int, skin: int | None = None) -> Any:
+    def reach(self, source: int) -> Box:
+        del source
+        return 0, 0, 4, 4
+
+    def render_part(self, frame: FramePart, source: int, plan: Any, step: int, skin: int | None = None) -> Any:
         assert plan.source[step] == source
         del skin
         self.heard.append(plan.features[step])
-        return frame
+        return frame.pixels
+
+    def render(self, frame: np.ndarray, source: int, plan: Any, step: int, skin: int | None = None) -> Any:
+        return self.render_part(FramePart.whole(frame), source, plan, step, skin)
 
 
 def speech(seconds: float) -> Waveform:
@@ -81,7 +95,8 @@ def test_blocks_hear_what_the_whole_hears(
     assert max(recorder.lengths) <= 140
     np.testing.assert_array_equal(plan.visibility, recorder.visibility[timeline.source])
     np.testing.assert_array_equal(plan.kept, np.where(plan.visibility == 0, Kept.SMALL, Kept.NOT))
-    np.testing.assert_allclose(np.stack(recorder.heard)[:-4], wanted[:-4], atol=2e-3)
+    seen = plan.visibility > 0  # a frame that stays as it is need not be made
+    np.testing.assert_allclose(np.stack(recorder.heard)[:-4], wanted[seen][:-4], atol=2e-3)
 
 
 def test_a_short_result_is_planned_in_one_piece_and_a_long_one_once_a_block() -> None:
@@ -94,3 +109,42 @@ def test_a_short_result_is_planned_in_one_piece_and_a_long_one_once_a_block() ->
             plan.render(image, step)
     block, context = chunked.BLOCK, chunked.CONTEXT
     assert recorder.lengths == [block, block + context, block + context + 10, 10 + context]
+
+
+def test_planned_ahead_it_is_the_same_plan() -> None:
+    count = 2 * chunked.BLOCK + 10
+    timeline = Timeline(np.arange(count), np.arange(count) / 25, count / 25)
+    heard = []
+    for ahead in (False, True):
+        recorder, image = Recorder(), np.zeros((4, 4, 3), np.uint8)
+        plan = BlockPlan(recorder, speech(2.0), timeline, ahead=ahead)
+        for step in range(0, count, 50):
+            plan.render(image, step)
+        heard.append((recorder.lengths, np.stack(recorder.heard), plan.visibility, plan.kept))
+    assert heard[0][0] == heard[1][0]
+    for one, other in zip(heard[0][1:], heard[1][1:], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_plan_that_nobody_waits_for_is_given_up() -> None:
+    count, begun, times_called = 2 * chunked.BLOCK, threading.Event(), []
+
+    class Endless(Recorder):
+        def plan(
+            self,
+            features: np.ndarray,
+            times: np.ndarray,
+            source: np.ndarray,
+            on_frame: Callable[[], None] = lambda: None,
+        ) -> Recorded:
+            times_called.append(len(times))
+            while len(times_called) > 1:
+                begun.set()
+                on_frame()
+            return super().plan(features, times, source)
+
+    plan = BlockPlan(Endless(), speech(1.0), Timeline(np.arange(count), np.arange(count) / 25, count / 25), ahead=True)
+    plan.job(0)
+    assert begun.wait(20)
+    plan.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "plan"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from synclips.dubbing.options import DubOptions
 
 LABEL: Final = "Synthetic speech and lips"
+ENGINES: Final = ("auto", "ncnn", "torch")
 SYNC_MODES: Final = ("cut_off", "loop", "bounce", "silence", "remap")
 
 
@@ -94,6 +95,13 @@ def dub_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_checkpoint(parser)
     add_device(parser)
+    picture.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what computes the refining network: ncnn (fp32 on the CPU, twice as fast there) or torch; default auto: "
+        "ncnn where it is installed and there is no GPU",
+    )
     picture.add_argument(
         "--quality",
         metavar="CRF",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int8, Int64, UInt8
+from jaxtyping import Float32, Float64, Int8, Int64
 
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import BANK_SECONDS, PreparedVideo, SourceVideo
@@ -17,6 +17,7 @@ from synclips.media.timebase import SAMPLE_RATE
 from synclips.media.video import VideoInfo
 from synclips.progress import Progress
 from synclips.rendering.chunked import BlockPlan
+from synclips.rendering.frame_part import FrameJob
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.speech.synthesis import speak
 
@@ -32,7 +33,9 @@ class DubPlan:
     """A dubbed video before its frames are made.
 
     sound:    what is heard, with all of its channels
-    render:   output frame `step`, made on the source's frame that the timeline names
+    job:      what makes output frame `step` of the source's frame that the timeline names; None: that one stays. To be
+              asked for in order; the jobs may be done in any
+    close:    ends what is planned ahead
     visibility:  for each output frame made so far, how far the mouth could be made there, in [0, 1]
     kept:     for each output frame made so far why it keeps the original (`synclips.rendering.visibility.Kept`)
     unseen:   output frames in whose source no face is seen
@@ -41,7 +44,8 @@ class DubPlan:
 
     sound: Sound
     timeline: Timeline
-    render: Callable[[UInt8[np.ndarray, "h w 3"], int], UInt8[np.ndarray, "h w 3"]]
+    job: Callable[[int], FrameJob | None]
+    close: Callable[[], None]
     visibility: Callable[[], Float32[np.ndarray, " n"]]
     kept: Callable[[], Int8[np.ndarray, " n"]]
     unseen: Int64[np.ndarray, " k"]
@@ -71,10 +75,12 @@ def plan_line(
     times = face.tracked.times
     end = _shown_until(source.info, times, sound.duration, options)
     timeline = plan_timeline(times, end, sound.duration, options.sync_mode, keep_length=options.keep_length)
-    plan = BlockPlan(face.renderer, said, timeline)
+    plan = BlockPlan(face.renderer, said, timeline, ahead=True)
     unseen = np.flatnonzero(~face.tracked.track.visible[timeline.source])
     report = FaceReport(chosen.face.number, len(chosen.faces), notes=(*chosen.notes, *face.notes))
-    return DubPlan(sound, timeline, plan.render, lambda: plan.visibility, lambda: plan.kept, unseen, speech, report)
+    return DubPlan(
+        sound, timeline, plan.job, plan.close, lambda: plan.visibility, lambda: plan.kept, unseen, speech, report
+    )
 
 
 def _sound(

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from synclips.errors import ConfigError
 from synclips.media.video_encode import Codec
+from synclips.models.refiner_engine import ENGINES, Engine
 from synclips.rendering.timeline import SyncMode
 from synclips.speech.conversion.converter import CONVERTERS, STRENGTH
 from synclips.speech.pronunciation.given import Pronunciation, files_of, pronunciations
@@ -16,6 +18,7 @@ from synclips.tracking.selection import FaceChoice, parse_choice
 class DubOptions:
     """How to dub.
 
+    engine:       what computes the refiner: auto, ncnn or torch (see `synclips.models.refiner_engine`)
     sync_mode:    None: end with the speech, bounce if the video is the shorter
     face:         speaker, largest, left, right, a number of `synclips faces`, or X,Y@SECONDS
     cache:        what was found in a video is kept for the next line
@@ -33,13 +36,14 @@ class DubOptions:
     pronounce:    how words are spoken: each `word=IPA`, or the name of a file of such lines
 
     Raises:
-        ConfigError: `face` is none of these, the language is not known, or a pronunciation is none.
+        ConfigError: `face` or `engine` is none of these, the language is not known, or a pronunciation is none.
     """
 
     sync_mode: SyncMode | None = None
     keep_length: bool = False
     checkpoint: Path | None = None
     device: str = "auto"
+    engine: Engine = "auto"
     voice: str = "auto"
     convert_voice: bool = True
     converter: str = CONVERTERS[0]
@@ -65,6 +69,8 @@ class DubOptions:
 
     def __post_init__(self) -> None:
         parse_choice(self.face)
+        if self.engine not in ENGINES:
+            raise ConfigError(f"engine {self.engine!r} is unknown; use one of {', '.join(ENGINES)}")
         check_language(self.language)
         pronunciations(self.pronounce)
 

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
+from synclips.dubbing.frame_stages import rendered
 from synclips.dubbing.line_plan import DubPlan, plan_line
 from synclips.dubbing.options import DubOptions as DubOptions
 from synclips.dubbing.prepared_video import (
@@ -30,9 +31,11 @@ from synclips.media.audio import Waveform
 from synclips.media.conversions import Conversions
 from synclips.media.muxer import Beside
 from synclips.media.overlay import Label, write_side_by_side
+from synclips.media.picture import Picture
 from synclips.media.resumable_writer import PictureFormat, open_writer
 from synclips.media.video import VideoInfo, frames_in_order, read_frames
 from synclips.media.video_encode import check_format, stored_size
+from synclips.media.write_behind import WriteBehind
 from synclips.progress import Progress, silent
 from synclips.provenance.c2pa_manifest import Signing
 from synclips.provenance.tags import Origin, now, result_tags, tags_of
@@ -118,16 +121,14 @@ def dub(
         identity = run_identity(source.named, plan.sound, timeline, options, options.checkpoint)
         conversions = Conversions()
         with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
-            order = timeline.source[writer.done :].tolist()
-            frames = frames_in_order(source.info.path, order, conversions=conversions)
-            for step, frame in enumerate(frames, writer.done):
-                made = plan.render(frame, step)
-                if label:
-                    made = label.draw(made)
-                writer.write(made, float(timeline.times[step]))
-                if on_picture is not None:
-                    on_picture(made, float(timeline.times[step]))
-                on_progress("render", step + 1, len(timeline))
+            frames = rendered(source.info, plan, writer.done, conversions, label)
+            with closing(frames), WriteBehind(writer) as behind:
+                for step, made in enumerate(frames, writer.done):
+                    behind.write(made, float(timeline.times[step]))
+                    if on_picture is not None:
+                        image = made.image if isinstance(made, Picture) else made
+                        on_picture(image, float(timeline.times[step]))
+                    on_progress("render", step + 1, len(timeline))
         width, height = stored_size(like.width, like.height, options.codec)
         notes = [*conversions.notes(), *kept_notes(plan.kept())]
         if (width, height) != (like.width, like.height):

@@ -30,7 +30,7 @@ REFERENCE_SECONDS: Final = 180.0
 """How much of a long recording the voice is taken from."""
 BANK_SECONDS: Final = 40.0
 """How much of a long video is searched for mouths, beyond the part that is dubbed."""
-PREPARED_BY: Final = ("checkpoint", "device", "cache", "fit")
+PREPARED_BY: Final = ("checkpoint", "device", "engine", "cache", "fit")
 """Options that a prepared video has been prepared with; they cannot be changed from line to line."""
 
 
@@ -150,7 +150,8 @@ class PreparedVideo:
                 folder = cache_folder() / "fits" if keep else None
                 network, fit = fitted(network, tracked, self.options.fit, folder, on_progress=on_progress)
                 notes = (fit.said,)
-            self._faces[identity.number] = DubbedFace(tracked, build_renderer(network, tracked), notes)
+            renderer = build_renderer(network, tracked, self.options.engine)
+            self._faces[identity.number] = DubbedFace(tracked, renderer, notes)
         return self._faces[identity.number]
 
     def check(self, options: DubOptions) -> None:

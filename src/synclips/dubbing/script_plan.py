@@ -100,7 +100,9 @@ def plan_script(
     sound = _mixed(source, fitted, end, options)
     notes = [*dict.fromkeys([*notes, *sound.notes])]
     speech = SpeechReport(lines=tuple(replace(r, notes=()) for r in reports), notes=tuple(notes))
-    return DubPlan(sound, timeline, plan.render, plan.visibility, plan.kept, np.flatnonzero(unseen), speech, chosen)
+    return DubPlan(
+        sound, timeline, plan.job, plan.close, plan.visibility, plan.kept, np.flatnonzero(unseen), speech, chosen
+    )
 
 
 def _of(line: ScriptLine, options: DubOptions) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int32, Int64
 
 from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS, lower_weight, smoothstep, template, triangles
 
@@ -26,18 +26,32 @@ WIDENING = 0.2
 
 @dataclass(frozen=True)
 class Raster:
-    """For each pixel the three corners of its triangle and their weights; weights are 0 where no triangle lies.
+    """For each pixel its triangle, and the weights of the triangle's corners; weights are 0 where no triangle lies.
 
-    `turned`: the triangle is seen from behind, and shows nothing that belongs there.
+    `triangle`: its number in `extended_triangles()`; `turned`: it is seen from behind, and shows nothing that belongs
+    there.
     """
 
-    corners: Int32[np.ndarray, "h w 3"]
-    weights: Float32[np.ndarray, "h w 3"]
+    triangle: Int64[np.ndarray, "h w"]
+    weights: Float32[np.ndarray, "3 h w"]
     turned: Bool[np.ndarray, "h w"]
+
+    @property
+    def corners(self) -> Int32[np.ndarray, "h w 3"]:
+        """Each pixel's three points of the mesh, in the order of the weights."""
+        return extended_triangles()[self.triangle]
 
     def interpolate(self, values: Float32[np.ndarray, "v c"]) -> Float32[np.ndarray, "h w c"]:
         """Values at the mesh's points, spread over the pixels; 0 where no triangle lies."""
-        return np.einsum("hwkc,hwk->hwc", values[self.corners], self.weights)
+        at_corners = np.ascontiguousarray(values[extended_triangles()].transpose(2, 1, 0))
+        result = np.empty((*self.triangle.shape, values.shape[1]), np.float32)
+        for channel, corners in enumerate(at_corners):
+            plane = corners[0].take(self.triangle)
+            plane *= self.weights[0]
+            for corner, weight in zip(corners[1:], self.weights[1:], strict=True):
+                plane += corner.take(self.triangle) * weight
+            result[..., channel] = plane
+        return result
 
 
 def extend(meshes: Float32[np.ndarray, "n 468 3"]) -> Float32[np.ndarray, "n v 3"]:
@@ -83,18 +97,23 @@ def rasterise(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Ra
     for number in used:
         cv2.fillConvexPoly(label, fixed[number], int(number), shift=SUBPIXEL)
     covered = label >= 0
-    index = np.maximum(label, 0)
-    y, x = np.mgrid[:height, :width]
-    # barycentric coordinates from edge functions
-    ax, ay, bx, by = a[index, 0], a[index, 1], b[index, 0], b[index, 1]
-    cx, cy, size = c[index, 0], c[index, 1], np.where(covered, area[index], 1.0)
-    first = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / size
-    second = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / size
+    index = np.maximum(label, 0).astype(np.int64)
+    # barycentric coordinates from edge functions, each an affine function of the pixel's place
+    size = np.where(np.abs(area) > 1e-6, area, 1.0)
+    y, x = np.arange(height, dtype=np.float64)[:, None], np.arange(width, dtype=np.float64)
+    weights = np.empty((3, height, width))
+    for weight, (p, q) in zip(weights, ((b, c), (c, a)), strict=False):
+        across, down = (p[:, 1] - q[:, 1]) / size, (q[:, 0] - p[:, 0]) / size
+        offset = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]) / size
+        np.multiply(across.take(index), x, out=weight)
+        weight += down.take(index) * y
+        weight += offset.take(index)
+    weights[2] = 1 - weights[0] - weights[1]
     # a filled pixel's centre may lie a little outside its triangle: the map is extrapolated, but not that of a sliver
-    beyond = np.where(size > 4, 0.35, 0.0)[..., None]
-    weights = np.clip(np.stack([first, second, 1 - first - second], axis=2), -beyond, 1 + beyond)
-    weights *= (covered / np.maximum(weights.sum(axis=2), 1e-6))[..., None]
-    return Raster(corners[index], weights.astype(np.float32), covered & (area[index] < 0))
+    beyond = np.where(size > 4, 0.35, 0.0).take(index)
+    np.clip(weights, -beyond, 1 + beyond, out=weights)
+    weights *= covered / np.maximum(weights.sum(axis=0), 1e-6)
+    return Raster(index, weights.astype(np.float32), covered & (area < 0).take(index))
 
 
 def lip_masks(points: Float32[np.ndarray, "v 2"], height: int, width: int) -> Float32[np.ndarray, "2 h w"]:

@@ -15,6 +15,7 @@ from jaxtyping import Float64, UInt8
 from synclips.errors import MediaError
 from synclips.media.conversions import Conversions
 from synclips.media.deinterlace import stored_as
+from synclips.media.picture import Picture
 from synclips.media.video_colour import RgbConverter
 from synclips.media.video_decode import NO_FRAMES, Clock, VideoSource
 
@@ -150,10 +151,18 @@ def frames_in_order(
         MediaError: as `probe`, at the first frame asked for.
         IndexError: the video has no frame of that number.
     """
+    for picture in pictures_in_order(path, order, window_bytes=window_bytes, conversions=conversions):
+        yield picture.image
+
+
+def pictures_in_order(
+    path: Path, order: Iterable[int], *, window_bytes: int = WINDOW_BYTES, conversions: Conversions | None = None
+) -> Iterator[Picture]:
+    """As `frames_in_order`, the frames as they are decoded: they become RGB when and as far as they are asked for."""
     with VideoSource(path) as source:
         window = _Window(source, window_bytes, conversions)
         for number in order:
-            yield window.image(number)
+            yield window.picture(number)
 
 
 class _Window:
@@ -171,7 +180,7 @@ class _Window:
             raise MediaError(f"{source.path} {NO_FRAMES}")
         self._convert = RgbConverter(self._frames[0], conversions, transparent=source.has_alpha_track)
 
-    def image(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
+    def picture(self, number: int) -> Picture:
         if number < 0:
             raise IndexError(f"frame {number} of {self._source.path}")
         if number < self._first or number > self._next + SKIP:
@@ -179,7 +188,7 @@ class _Window:
         while number >= self._next:
             if not self._decode(self._limit // 8):
                 raise IndexError(f"frame {number} of {self._source.path}, which has {self._next}")
-        return self._convert(self._frames[number - self._first])
+        return self._convert.picture(self._frames[number - self._first])
 
     @property
     def _next(self) -> int:

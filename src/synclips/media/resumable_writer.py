@@ -12,16 +12,15 @@ from types import TracebackType
 from typing import Any, Final
 
 import av
-import numpy as np
-from jaxtyping import UInt8
 
 from synclips.errors import OutputError
 from synclips.files import atomic_path, check_output, hidden_name, media_path, reason
 from synclips.media.muxer import Beside, OutputFile, output_errors
+from synclips.media.picture import Shown
 from synclips.media.video_colour import FULL
 from synclips.media.video_encode import Codec, PictureEncoder, check_format
 from synclips.media.video_read import VideoInfo
-from synclips.media.video_write import FINE_TIME_BASE, QUALITY, VideoWriter, stamp_of
+from synclips.media.video_write import FINE_TIME_BASE, QUALITY, VideoWriter, check_size, stamp_of
 
 PART_SECONDS: Final = 20.0
 """Seconds of a part: what an interruption may cost at most."""
@@ -149,16 +148,14 @@ class ResumableWriter:
         self._join()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def write(self, image: UInt8[np.ndarray, "h w 3"], time: float | Fraction) -> None:
+    def write(self, image: Shown, time: float | Fraction) -> None:
         """Add the next frame, at `time` seconds (rising).
 
         Raises:
             OutputError: as the class.
             ValueError: another size than the video's, or a time that does not rise.
         """
-        size = self._pictures.width, self._pictures.height
-        if image.shape != (size[1], size[0], 3):
-            raise ValueError(f"a frame of shape {image.shape} in a video of {size[0]} x {size[1]}")
+        check_size(image, self._pictures.width, self._pictures.height)
         stamp = stamp_of(time)
         if stamp <= self._last:
             raise ValueError(f"a frame at {time} s does not come after the one before")
@@ -245,7 +242,7 @@ class _OpenPart:
                 )
             self._exit = stack.pop_all()
 
-    def write(self, image: np.ndarray, stamp: int) -> None:
+    def write(self, image: Shown, stamp: int) -> None:
         with output_errors(self.path):
             frame = self._encoder.frame(image, stamp - self.first, stamp_of(1 / self.pictures.fps))
             packets = self._encoder.stream.encode(frame)

@@ -5,6 +5,7 @@ YUV matrix (ITU-R BT.601, BT.709, BT.2020) and in the range of the numbers (limi
 """
 
 import struct
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, cast
@@ -19,6 +20,7 @@ from jaxtyping import UInt8
 
 from synclips.media.conversions import Conversions, has_alpha
 from synclips.media.deinterlace import stored_as
+from synclips.media.picture import Box, Colours, Converters, Cropper, Picture
 from synclips.media.tone_map import is_hdr, to_sdr
 
 FLAGS: Final = (
@@ -109,19 +111,62 @@ class RgbConverter:
         self.width, self.height = first.width, first.height
         if self._orientation.sideways:
             self.width, self.height = self.height, self.width
-        self._reformatter = VideoReformatter()
+        self._converters = Converters(self._shown, self._cut, self._back, self._cropped)
+        self._threads = threading.local()
 
     def __call__(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:
         """The frame as displayed; one of another shape is scaled into the first one's, with black bars."""
-        orientation = orientation_of(frame)
+        self._count(frame, self._size(frame))
+        return self._shown(frame)
+
+    def picture(self, frame: av.VideoFrame) -> Picture:
+        """The same, converted when it is asked for, in any thread."""
+        width, height = size = self._size(frame)
+        self._count(frame, size)
+        planar = (
+            frame.format.name in ("yuv420p", "yuvj420p")
+            and (frame.width, frame.height) == size == (self.width, self.height)
+            and width % 2 == height % 2 == 0
+            and not is_hdr(frame.color_trc)
+            and orientation_of(frame) == Orientation()
+        )
+        colours = None
+        if planar:
+            matrix = matrix_of(frame.colorspace, frame.height)
+            colours = Colours(matrix, range_of(frame.color_range, frame.format.name))
+        return Picture(frame, self.width, self.height, colours, self._converters)
+
+    def _size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Width and height at which the frame is shown within the first one's."""
         shown = (frame.width * stored_as(frame).stretch, Fraction(frame.height))
-        width, height = fitted(*(shown[::-1] if orientation.sideways else shown), self.width, self.height)
+        sideways = orientation_of(frame).sideways
+        return fitted(*(shown[::-1] if sideways else shown), self.width, self.height)
+
+    def _count(self, frame: av.VideoFrame, size: tuple[int, int]) -> None:
+        if self._conversions is not None:
+            whole = size == (self.width, self.height)
+            self._conversions.count(frame, fitted=not whole, transparent=self._transparent or has_alpha(frame))
+
+    @property
+    def _reformatter(self) -> VideoReformatter:
+        """This thread's: two threads must not use one at once."""
+        if not hasattr(self._threads, "reformatter"):
+            self._threads.reformatter = VideoReformatter()
+        reformatter: VideoReformatter = self._threads.reformatter
+        return reformatter
+
+    def _cropped(self, frame: av.VideoFrame, box: Box) -> av.VideoFrame:
+        if not hasattr(self._threads, "cropper"):
+            self._threads.cropper = Cropper()
+        cropper: Cropper = self._threads.cropper
+        return cropper(frame, box)
+
+    def _shown(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:
+        orientation = orientation_of(frame)
+        width, height = self._size(frame)
         stored = (height, width) if orientation.sideways else (width, height)
         image = orientation.apply(self._rgb(frame, *stored))
-        whole = (width, height) == (self.width, self.height)
-        if self._conversions is not None:
-            self._conversions.count(frame, fitted=not whole, transparent=self._transparent or has_alpha(frame))
-        if whole:
+        if (width, height) == (self.width, self.height):
             return image
         canvas = np.zeros((self.height, self.width, 3), np.uint8)
         top, left = (self.height - height) // 2, (self.width - width) // 2
@@ -129,10 +174,12 @@ class RgbConverter:
         return canvas
 
     def _rgb(self, frame: av.VideoFrame, width: int, height: int) -> UInt8[np.ndarray, "h w 3"]:
-        """The stored picture in another size. Through planar RGB, which swscale is several times faster at."""
+        """The stored picture in another size."""
         hdr = is_hdr(frame.color_trc)
         plain = frame.format.is_rgb and not hdr
         matrix = matrix_of(BT2020 if hdr and frame.colorspace == UNSPECIFIED else frame.colorspace, frame.height)
+        if not hdr and not plain and (width, height) == (frame.width, frame.height):
+            return self._cut(frame, Colours(matrix, range_of(frame.color_range, frame.format.name)))
         made = self._reformatter.reformat(
             frame,
             width=width,
@@ -149,9 +196,39 @@ class RgbConverter:
         if hdr:
             green, blue, red = (_numbers(plane, np.uint16) for plane in made.planes)
             return to_sdr(red, green, blue, frame.color_trc, frame.color_primaries)
-        green, blue, red = (_numbers(plane, np.uint8) for plane in made.planes)
-        merged: UInt8[np.ndarray, "h w 3"] = cv2.merge([red, green, blue])
-        return merged
+        return _merged(made)
+
+    def _cut(self, frame: av.VideoFrame, colours: Colours) -> UInt8[np.ndarray, "h w 3"]:
+        """A picture in its own size. Through planar RGB, which swscale is several times faster at."""
+        made = self._reformatter.reformat(
+            frame,
+            format="gbrp",
+            src_colorspace=colours.matrix,
+            dst_colorspace=colours.matrix,
+            src_color_range=colours.color_range,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=FLAGS,
+        )
+        return _merged(made)
+
+    def _back(self, image: UInt8[np.ndarray, "h w 3"], colours: Colours) -> av.VideoFrame:
+        """8-bit 4:2:0 YUV of an RGB picture."""
+        return self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"),
+            format="yuv420p",
+            src_colorspace=colours.matrix,
+            dst_colorspace=colours.matrix,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=colours.color_range,
+            interpolation=FLAGS,
+        )
+
+
+def _merged(frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:
+    """Packed RGB of planar."""
+    green, blue, red = (_numbers(plane, np.uint8) for plane in frame.planes)
+    merged: UInt8[np.ndarray, "h w 3"] = cv2.merge([red, green, blue])
+    return merged
 
 
 def _numbers(plane: VideoPlane, kind: type[np.unsignedinteger[Any]]) -> np.ndarray:

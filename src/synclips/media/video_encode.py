@@ -13,6 +13,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from jaxtyping import UInt8
 
 from synclips.errors import ConfigError, OutputError
+from synclips.media.picture import Colours, Picture, Shown, copied
 from synclips.media.tone_map import is_hdr
 from synclips.media.video_colour import FLAGS, FULL, LIMITED, UNSPECIFIED, matrix_of, range_of
 from synclips.media.video_read import VideoInfo
@@ -136,26 +137,39 @@ class PictureEncoder:
         context.color_range, context.colorspace = self._tags.color_range, self._tags.colorspace
         context.color_primaries, context.color_trc = self._tags.primaries, self._tags.transfer
 
-    def frame(self, image: UInt8[np.ndarray, "h w 3"], stamp: int, length: int) -> av.VideoFrame:
+    def frame(self, image: Shown, stamp: int, length: int) -> av.VideoFrame:
         """The picture as the encoder takes it, shown at `stamp` for `length` units of the time base."""
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(padded(image, *self._size)), format="rgb24")
-        full = self._tags.color_range == FULL
-        if self._format == "bgr0":
-            frame = self._reformatter.reformat(frame, format="bgr0")
-        else:
-            frame = self._reformatter.reformat(
-                frame,
-                format=self._format,
-                src_colorspace=self._matrix,
-                dst_colorspace=self._matrix,
-                src_color_range=ColorRange.JPEG,
-                dst_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-                interpolation=FLAGS,
-            )
+        frame = self._as_decoded(image) if isinstance(image, Picture) else None
+        if frame is None:
+            frame = self._converted(image.image if isinstance(image, Picture) else image)
+        if self._format != "bgr0":
             frame.colorspace, frame.color_range = self._tags.colorspace, self._tags.color_range
         frame.color_primaries, frame.color_trc = self._tags.primaries, self._tags.transfer
         frame.pts, frame.duration, frame.time_base = stamp, length, self.stream.codec_context.time_base
         return frame
+
+    def _as_decoded(self, picture: Picture) -> av.VideoFrame | None:
+        """The frame's own numbers where the result's mean the same; None: they do not."""
+        color_range = ColorRange.JPEG if self._tags.color_range == FULL else ColorRange.MPEG
+        same = self._format == "yuv420p" and picture.colours == Colours(self._matrix, color_range)
+        if picture.made is not None or not same or (picture.width, picture.height) != self._size:
+            return None
+        return copied(picture.frame)
+
+    def _converted(self, image: UInt8[np.ndarray, "h w 3"]) -> av.VideoFrame:
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(padded(image, *self._size)), format="rgb24")
+        full = self._tags.color_range == FULL
+        if self._format == "bgr0":
+            return self._reformatter.reformat(frame, format="bgr0")
+        return self._reformatter.reformat(
+            frame,
+            format=self._format,
+            src_colorspace=self._matrix,
+            dst_colorspace=self._matrix,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            interpolation=FLAGS,
+        )
 
 
 def stored_size(width: int, height: int, codec: str) -> tuple[int, int]:

@@ -7,12 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-import numpy as np
-from jaxtyping import UInt8
-
 from synclips.errors import OutputError
 from synclips.media.audio import Sound, Waveform
 from synclips.media.muxer import Beside, OutputFile, output_errors
+from synclips.media.picture import Picture, Shown
 from synclips.media.video_encode import Codec, PictureEncoder, check_format
 from synclips.media.video_read import VideoInfo
 
@@ -93,15 +91,14 @@ class VideoWriter:
                 raise error
             self._finish()
 
-    def write(self, image: UInt8[np.ndarray, "h w 3"], time: float | Fraction | None = None) -> None:
+    def write(self, image: Shown, time: float | Fraction | None = None) -> None:
         """Add the next frame, at `time` seconds (rising; all frames have one or none has), or after the last.
 
         Raises:
             OutputError: as the class.
             ValueError: another size than the video's, or times for only some of the frames.
         """
-        if image.shape != (self.height, self.width, 3):
-            raise ValueError(f"a frame of shape {image.shape} in a video of {self.width} x {self.height}")
+        check_size(image, self.width, self.height)
         if self._pictures is None:
             self._start(timed=time is not None)
         if self._timed != (time is not None):
@@ -135,6 +132,17 @@ class VideoWriter:
         with output_errors(self.path):
             packets = self._pictures.stream.encode(None)
         self._file.finish(packets, float(self._last * self._base + 1 / self.fps))
+
+
+def check_size(image: Shown, width: int, height: int) -> None:
+    """Refuse a picture of another size than the video's.
+
+    Raises:
+        ValueError: it has.
+    """
+    shape = (image.height, image.width, 3) if isinstance(image, Picture) else image.shape
+    if shape != (height, width, 3):
+        raise ValueError(f"a frame of shape {shape} in a video of {width} x {height}")
 
 
 def stamp_of(time: float | int | Fraction) -> int:

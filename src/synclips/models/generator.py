@@ -11,6 +11,7 @@ returns weights and a residual. The weights apply to the layers' own pixels, so 
 only the residual is painted. Untrained, it returns exactly the lip mask's blend of base layer and first mouth.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,10 @@ class Painted:
         return blend(self.layers, self.weights, self.residual)
 
 
+Refine = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""As `Refiner.forward`."""
+
+
 class Generator(nn.Module):
     """`motion`: sound to mesh motion; `refiner`: warped layers to a picture.
 
@@ -71,18 +76,20 @@ class Generator(nn.Module):
         face: Float[Tensor, "b 1 h w"],
         region: Float[Tensor, "b 1 h w"],
         sound: Float[Tensor, "b d"],
+        refine: Refine | None = None,
     ) -> Painted:
         """One picture of the warped layers, for training and for rendering.
 
         `layers`: in [-1, 1], colour-matched and shaded, the base layer first; `lips`: the widened lip region and the
         inner mouth; `face`: where the generated face replaces the frame; `region`: where mouths and residual may show,
         beyond it the base layer stands alone; all three in [0, 1]. `sound`: the motion model's embedding of the frame.
+        `refine`: computes what the refiner does (see models.refiner_engine).
 
         In evaluation mode only `recipe.render.residual_colour` of the residual's colour (beside its lightness) is kept:
         the layers bring the person's own colours, and the corpus's would tint another camera's teeth. In training all
         of it is kept, or the network would learn to undo the reduction.
         """
-        weights, residual = self.refiner(layers, lips, sound)
+        weights, residual = (refine or self.refiner)(layers, lips, sound)
         if not self.training:
             grey = residual.mean(dim=1, keepdim=True)
             residual = grey + self.recipe.render.residual_colour * (residual - grey)
@@ -129,7 +136,12 @@ class Refiner(nn.Module):
             x2 = block(x2, sound)
         y1 = self.join1(torch.cat([_double(self.up1(x2)), x1], dim=1))
         y0 = self.join2(torch.cat([_double(self.up2(y1)), x0], dim=1))
-        out = F.pixel_shuffle(self.out(y0), 2).float()
+        return self.finish(F.pixel_shuffle(self.out(y0), 2).float(), masks)
+
+    def finish(
+        self, out: Float[Tensor, "b c h w"], masks: Float[Tensor, "b 2 h w"]
+    ) -> tuple[Float[Tensor, "b l h w"], Float[Tensor, "b 3 h w"]]:
+        """Weights and residual of the last convolution's output: the lip mask is where the weights start from."""
         prior = (masks[:, :1] * 2 - 1) * self.prior
         zero = torch.zeros_like(prior)
         logits = out[:, : self.layers] + torch.cat(

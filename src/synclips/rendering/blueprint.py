@@ -1,5 +1,6 @@
 """The renderer of `blueprint`: the author's generator makes a 32 x 32 mouth, which is enlarged and pasted back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,12 @@ from synclips.config import RenderConfig
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import BLUEPRINT_VIEW, crop_face
 from synclips.features.mesh_raster import extend
+from synclips.media.picture import Box
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.media.video import frames_in_order
 from synclips.models.blueprint import WINDOW, BlueprintModel
 from synclips.rendering.compositor import paste_back
+from synclips.rendering.frame_part import FramePart, Pixels
 from synclips.rendering.mesh_warp import prepare_warp
 from synclips.rendering.visibility import Kept
 from synclips.runtime import device_of
@@ -53,6 +56,7 @@ class BlueprintLipSync:
         features: Float32[np.ndarray, "steps f"],
         times: Float64[np.ndarray, " n"],
         source: Int64[np.ndarray, " n"],
+        on_frame: Callable[[], None] = lambda: None,
     ) -> BlueprintPlan:
         """A mouth for each output time (seconds), to be pasted onto frame `source`; it does not depend on head pose."""
         frames = len(features) // STEPS_PER_FRAME
@@ -61,10 +65,22 @@ class BlueprintLipSync:
             part = torch.from_numpy(
                 features[start * STEPS_PER_FRAME : min(start + CLIP_FRAMES, frames) * STEPS_PER_FRAME]
             )
+            on_frame()
             made.append(self.model(part[None].to(self.device), self.reference[None].to(self.device))[0].float().cpu())
         pictures = ((torch.cat(made).permute(0, 2, 3, 1) + 1) * 127.5).numpy()
         shown = np.clip(np.round(times * FPS).astype(int), 0, len(pictures) - 1)
         return BlueprintPlan(pictures[shown].astype(np.float32), self.visibility[source])
+
+    def reach(self, source: int) -> Box:
+        """All of the frame."""
+        del source
+        return 0, 0, self.video.info.width, self.video.info.height
+
+    def render_part(
+        self, frame: FramePart, source: int, plan: BlueprintPlan, step: int, skin: int | None = None
+    ) -> Pixels:
+        """As `render`, of all of the frame."""
+        return self.render(frame.pixels, source, plan, step, skin)
 
     def render(
         self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: BlueprintPlan, step: int, skin: int | None = None

@@ -1,5 +1,8 @@
 """Plans a renderer's frames a block at a time, so that memory does not grow with the video's length."""
 
+import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +12,7 @@ from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.speech_features import speech_states
 from synclips.media.audio import Waveform, loudness_gain
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME, frames_in
+from synclips.rendering.frame_part import FrameJob
 from synclips.rendering.renderer import Renderer
 from synclips.rendering.timeline import Timeline
 from synclips.rendering.visibility import Kept
@@ -25,47 +29,75 @@ CONTEXT: Final = 75
 class BlockPlan:
     """`renderer` saying `sound` (16 kHz) along `timeline`.
 
-    Ask for the frames in order: a block is planned when its first frame is asked for, and then forgotten.
+    Ask for the frames in order: a block is planned when the first frame of the one before is asked for, in a thread of
+    its own, and forgotten when the last of its frames is made. `close` ends that thread.
+    `ahead`: plan the next block meanwhile.
     `visibility`: for each output frame planned so far, how far the generated mouth replaces the original, in [0, 1].
     `kept`: why the original is kept where `visibility` is 0 (`synclips.rendering.visibility.Kept`).
     """
 
-    def __init__(self, renderer: Renderer, sound: Waveform, timeline: Timeline) -> None:
+    def __init__(self, renderer: Renderer, sound: Waveform, timeline: Timeline, *, ahead: bool = False) -> None:
         self._renderer, self._sound, self._timeline = renderer, sound, timeline
-        self._gain = loudness_gain(sound)
+        self._gain, self._ahead = loudness_gain(sound), ahead
         self._mean = _mean_coefficients(sound, self._gain)
         last = float(timeline.times[-1]) if len(timeline) else 0.0
         self._heard = max(frames_in(len(sound.samples)), int(last * FPS) + 2) + CONTEXT  # silence at the end
         self._plan: Any = None
+        self._next: _Planning | None = None
         self.visibility = np.ones(len(timeline), np.float32)
         self.kept = np.zeros(len(timeline), np.int8)
         self._first = self._start = self._stop = 0
 
+    def job(self, step: int) -> FrameJob | None:
+        """What makes output frame `step` of the source's frame that the timeline names; None: that one stays."""
+        if not self._start <= step < self._stop:
+            self._go_to(step)
+        if self.visibility[step] == 0:
+            return None
+        source = int(self._timeline.source[step])
+        make = partial(self._renderer.render_part, source=source, plan=self._plan, step=step - self._first)
+        return FrameJob(self._renderer.reach(source), (make,))
+
     def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
         """Output frame `step`, made on `frame`, which is the source frame that the timeline names."""
-        if not self._start <= step < self._stop:
-            self._plan_block(step)
-        source = int(self._timeline.source[step])
-        return self._renderer.render(frame, source, self._plan, step - self._first)
+        job = self.job(step)
+        return frame if job is None else job.frame(frame)
 
-    def _plan_block(self, step: int) -> None:
+    def close(self) -> None:
+        """Plan nothing further."""
+        if self._next is not None:
+            self._next.stop()
+            self._next = None
+
+    def _go_to(self, step: int) -> None:
+        start = step // BLOCK * BLOCK
         self._plan = None
         release_memory()
-        whole = len(self._timeline)
-        self._start = step // BLOCK * BLOCK
-        self._stop = min(self._start + BLOCK, whole)
-        self._first = max(0, self._start - CONTEXT)
-        steps = slice(self._first, min(self._stop + CONTEXT, whole))
-        times = self._timeline.times[steps]
-        # whole frames of 25 a second, with as much sound around the block as it has context
-        low = max(0, int(times[0] * FPS) - CONTEXT) if self._first else 0
-        high = int(times[-1] * FPS) + 2 + (CONTEXT if steps.stop < whole else 0)
-        features = self._features(low, high)
-        self._plan = self._renderer.plan(features, times - low / FPS, self._timeline.source[steps])
+        if self._next is not None and self._next.start == start:
+            self._plan = self._next.result()
+            self._next = None
+        else:
+            self.close()
+            self._plan = self._planned(start, _go_on)
+        self._start, self._stop = start, min(start + BLOCK, len(self._timeline))
+        self._first = max(0, start - CONTEXT)
         block = slice(self._start, self._stop)
         visibility = self._plan.visibility[self._start - self._first :][: self._stop - self._start]
         self.visibility[block] = visibility
         self.kept[block] = np.where(visibility == 0, self._renderer.kept[self._timeline.source[block]], Kept.NOT)
+        if self._ahead and self._stop < len(self._timeline):
+            self._next = _Planning(self._stop, self._planned)
+
+    def _planned(self, start: int, on_frame: Callable[[], None]) -> Any:
+        """The renderer's plan of the block that begins with output frame `start`, and of some frames around it."""
+        whole, first, stop = len(self._timeline), max(0, start - CONTEXT), min(start + BLOCK, len(self._timeline))
+        steps = slice(first, min(stop + CONTEXT, whole))
+        times = self._timeline.times[steps]
+        # whole frames of 25 a second, with as much sound around the block as it has context
+        low = max(0, int(times[0] * FPS) - CONTEXT) if first else 0
+        high = int(times[-1] * FPS) + 2 + (CONTEXT if steps.stop < whole else 0)
+        features = self._features(low, high)
+        return self._renderer.plan(features, times - low / FPS, self._timeline.source[steps], on_frame)
 
     def _features(self, low: int, high: int) -> Float32[np.ndarray, "steps f"]:
         """Features of the sound's frames `low` to `high` at 25 a second, as the whole sound would give them."""
@@ -77,6 +109,48 @@ class BlockPlan:
             return heard
         states = speech_states(self._sound, low, high, layers, total=self._heard, gain=self._gain)
         return np.concatenate([heard, states], axis=1)
+
+
+class _Planning:
+    """A block that is planned in a thread of its own."""
+
+    def __init__(self, start: int, planned: Callable[[int, Callable[[], None]], Any]) -> None:
+        self.start = start
+        self._stopped = threading.Event()
+        self._made: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, args=(planned,), name="plan", daemon=True)
+        self._thread.start()
+
+    def result(self) -> Any:
+        """The plan, once it is there."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._made
+
+    def stop(self) -> None:
+        """Give up, and wait until the thread has ended."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _work(self, planned: Callable[[int, Callable[[], None]], Any]) -> None:
+        try:
+            self._made = planned(self.start, self._check)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the plan is asked for
+            self._error = error
+
+    def _check(self) -> None:
+        if self._stopped.is_set():
+            raise _GivenUpError
+
+
+class _GivenUpError(Exception):
+    """Nobody wants the plan any more."""
+
+
+def _go_on() -> None:
+    """Nothing stops a plan that is waited for."""
 
 
 def _coefficients(sound: Waveform, gain: float, low: int, high: int) -> Float32[np.ndarray, "steps 13"]:

@@ -16,6 +16,9 @@ TILE = 512
 """Side in pixels of the square of noise that grain is cut from."""
 MAD = 1.4826
 """Standard deviation of a normal distribution whose median absolute deviation is 1."""
+SAMPLED = 8192
+"""Pixels, evenly over the skin, that its grain is measured in."""
+_LEVELS = np.arange(256, dtype=np.float32)[:, None]
 
 
 def colour_gain(
@@ -23,10 +26,10 @@ def colour_gain(
 ) -> Float32[np.ndarray, " 3"]:
     """Factors for a mouth's red, green and blue by which it meets the base layer around it: the ratio of their medians
     over the lip mask's soft border. Pictures in [0, 255]."""
-    border = (lips > 0.05) & (lips < 0.6)
-    if int(border.sum()) < 20:
+    border = np.flatnonzero((lips > 0.05) & (lips < 0.6))
+    if len(border) < 20:
         return np.ones(3, np.float32)
-    own, wanted = np.median(mouth[border], axis=0), np.median(base[border], axis=0)
+    own, wanted = (np.median(picture.reshape(-1, 3).take(border, axis=0).T, axis=1) for picture in (mouth, base))
     return np.clip(wanted / np.maximum(own, 1), 1 / render.largest_gain, render.largest_gain).astype(np.float32)
 
 
@@ -37,7 +40,8 @@ def match_colour(
     render: RenderConfig,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The mouth with its colours scaled by `colour_gain`."""
-    return (mouth * colour_gain(mouth, base, lips, render)).clip(0, 255).astype(np.uint8)
+    table = (_LEVELS * colour_gain(mouth, base, lips, render)).clip(0, 255).astype(np.uint8)
+    return cv2.LUT(mouth, table[None])
 
 
 def inner_mouth_light(own: float, wanted: float, render: RenderConfig) -> float:
@@ -58,7 +62,12 @@ def darken_inner_mouth(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The picture with its inner mouth (mask `inside`, in [0, 1]) scaled by `inner_mouth_light`."""
     light = inner_mouth_light(own, wanted, render)
-    return picture if light == 1 else (picture * (1 - (1 - light) * inside[..., None])).astype(np.uint8)
+    if light == 1 or not inside.any():
+        return picture
+    result, (rows, columns) = picture.copy(), bounds(inside)
+    kept = 1 - (1 - light) * inside[rows, columns]
+    result[rows, columns] = (picture[rows, columns] * threefold(kept)).astype(np.uint8)
+    return result
 
 
 def one_mouth(
@@ -69,13 +78,14 @@ def one_mouth(
     Each mouth's part of all mouths' share becomes the same all over the lips: its mean within `inside` raised to
     `power`. Two mouths over each other have their lips and teeth twice, and are less open than either.
     """
-    mouths = shares[..., 1:]
-    mean = np.array([float((mouths[..., k] * inside).sum()) for k in range(mouths.shape[2])])
+    base, *mouths = cv2.split(shares)
+    mean = np.array([float(cv2.multiply(mouth, inside).sum(dtype=np.float64)) for mouth in mouths])
     if mean.sum() <= 0:
         return shares
     part = (mean / mean.max()) ** power
-    part = (part / part.sum()).astype(np.float32)
-    return np.concatenate([shares[..., :1], mouths.sum(axis=2, keepdims=True) * part], axis=2)
+    part = part / part.sum()
+    total = sum(mouths[1:], mouths[0])
+    return cv2.merge([base, *(total * np.float32(share) for share in part)])
 
 
 def blend_layers(
@@ -86,12 +96,15 @@ def blend_layers(
     Two bands (Burt and Adelson, "A multiresolution spline with application to image mosaics", ACM ToG 1983): what is
     coarser than `fine` pixels is the weighted mean, what is finer comes from whichever layer has the largest share.
     """
-    leading = shares**render.detail_power
-    leading /= np.maximum(leading.sum(axis=2, keepdims=True), 1e-6)
+    planes = cv2.split(shares)
+    leading = [cv2.pow(plane, render.detail_power) for plane in planes]
+    total = np.maximum(sum(leading[1:], leading[0]), 1e-6)
     made = np.zeros((*shares.shape[:2], 3), np.float32)
-    for number, layer in enumerate(layers):
-        lead = leading[..., number, None]
-        made += layer * lead + cv2.GaussianBlur(layer, (0, 0), fine) * (shares[..., number, None] - lead)
+    for layer, share, power in zip(layers, planes, leading, strict=True):
+        lead = cv2.divide(power, total)
+        made += cv2.multiply(layer, threefold(lead), dtype=cv2.CV_32F)
+        coarse = cv2.GaussianBlur(layer, (0, 0), fine)
+        made += cv2.multiply(coarse, threefold(share - lead), dtype=cv2.CV_32F)
     return made
 
 
@@ -112,7 +125,9 @@ def match_grain(
         return made
     down, right = np.random.default_rng(seed).integers(0, TILE, 2)
     rows, columns = (np.arange(made.shape[0]) + down) % TILE, (np.arange(made.shape[1]) + right) % TILE
-    return made + _noise()[rows[:, None], columns[None], None] * np.float32(min(lack, render.largest_grain))
+    added = _noise().take(rows, axis=0).take(columns, axis=1)
+    added *= np.float32(min(lack, render.largest_grain))
+    return cv2.add(made, threefold(added))
 
 
 def paste_back(
@@ -124,18 +139,34 @@ def paste_back(
     """The frame with `made` where `mask` is 1; pixels whose mask is 0 stay bit for bit."""
     left, top, right, bottom = box
     result = frame.copy()
-    region = result[top:bottom, left:right]
-    share = mask[..., None]
-    blended = np.round(made * share + region * (1 - share)).clip(0, 255).astype(np.uint8)
-    result[top:bottom, left:right] = np.where(share > 0, blended, region)
+    result[top:bottom, left:right] = laid_over(frame[top:bottom, left:right], made, mask)
     return result
+
+
+def laid_over(
+    picture: UInt8[np.ndarray, "y x 3"], made: Float32[np.ndarray, "y x 3"], mask: Float32[np.ndarray, "y x"]
+) -> UInt8[np.ndarray, "y x 3"]:
+    """The picture with `made` where `mask` is 1; pixels whose mask is 0 stay bit for bit."""
+    change = cv2.subtract(made, picture, dtype=cv2.CV_32F)
+    return cv2.add(picture, cv2.multiply(change, threefold(mask)), dtype=cv2.CV_8U)
+
+
+def threefold(plane: Float32[np.ndarray, "y x"]) -> Float32[np.ndarray, "y x 3"]:
+    """The plane for each of three colours: numpy broadcasts over a short last axis slowly."""
+    return cv2.merge([plane, plane, plane])
+
+
+def bounds(mask: Float32[np.ndarray, "y x"]) -> tuple[slice, slice]:
+    """Rows and columns that hold all of a mask that is above 0."""
+    left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    return slice(top, top + height), slice(left, left + width)
 
 
 def grain(picture: Float32[np.ndarray, "y x 3"] | UInt8[np.ndarray, "y x 3"], where: Bool[np.ndarray, "y x"]) -> float:
     """Robust standard deviation (grey levels) of luminance less its blur of one pixel; the median leaves edges out."""
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
-    fine = (grey - cv2.GaussianBlur(grey, (0, 0), 1.0))[where]
-    return float(np.median(np.abs(fine))) * MAD
+    fine = (grey - cv2.GaussianBlur(grey, (0, 0), 1.0)).take(np.flatnonzero(where))
+    return float(np.median(np.abs(fine[:: max(1, len(fine) // SAMPLED)]))) * MAD
 
 
 @cache

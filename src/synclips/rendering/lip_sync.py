@@ -1,5 +1,6 @@
 """The renderer of `base`: sound features and a tracked video in, lip-synced frames out, one at a time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +11,10 @@ from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
 from synclips.features.face_mesh import INNER_LIPS, RIGID, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.features.smoothing import settle
+from synclips.media.picture import Box
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.generator import Generator
+from synclips.models.refiner_engine import Engine, refiner_engine
 from synclips.rendering.compositor import (
     blend_layers,
     darken_inner_mouth,
@@ -20,6 +23,7 @@ from synclips.rendering.compositor import (
     one_mouth,
     paste_back,
 )
+from synclips.rendering.frame_part import FramePart, Pixels
 from synclips.rendering.inner_mouth import InnerMouthPainter, part
 from synclips.rendering.mesh_warp import (
     Warp,
@@ -28,6 +32,7 @@ from synclips.rendering.mesh_warp import (
     moving_share,
     painted_region,
     prepare_warp,
+    reach_of_warp,
     wanted_mesh,
     warp_image,
     without_folds,
@@ -36,7 +41,7 @@ from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, 
 from synclips.rendering.mouth_check import check_mouths
 from synclips.rendering.occlusion import Appearance, Occluders, crop_points, find_occluders, learn_appearance
 from synclips.rendering.visibility import Kept, fade, kept_reasons, measure_visibility, uncovered
-from synclips.runtime import Precision, autocast, device_of
+from synclips.runtime import Precision, autocast, choose_precision, device_of
 from synclips.tracking.tracked_video import TrackedVideo
 
 
@@ -71,13 +76,21 @@ class LipSync:
         video: tracked; long enough to cover every frame that `render` is given.
         bank: the person's mouths; if not given, built from the video, in which occluders are then looked for too.
         precision: of the refiner's arithmetic (see `runtime.choose_precision`).
+        engine: what computes the refiner (see `models.refiner_engine`).
     """
 
     def __init__(
-        self, model: Generator, video: TrackedVideo, bank: MouthBank | None = None, precision: Precision = "auto"
+        self,
+        model: Generator,
+        video: TrackedVideo,
+        bank: MouthBank | None = None,
+        precision: Precision = "auto",
+        engine: Engine = "auto",
     ) -> None:
         self.model, self.video = model.eval(), video
         self.device, self.precision = device_of(model), precision
+        fp32_on_cpu = self.device.type == "cpu" and choose_precision(self.device, precision) == "fp32"
+        self._refiner = refiner_engine(model.refiner, engine, fp32_on_cpu=fp32_on_cpu)
         self.settings, self.speech_layers = model.recipe.render, model.recipe.model.audio.speech_layers
         self.bank = bank if bank is not None else build_bank(video, self.settings)
         meshes = video.canonical(self.bank.frames)
@@ -99,29 +112,35 @@ class LipSync:
         features: Float32[np.ndarray, "steps f"],
         times: Float64[np.ndarray, " n"],
         source: Int64[np.ndarray, " n"],
+        on_frame: Callable[[], None] = lambda: None,
     ) -> Plan:
-        """Motion and mouths for output frames at `times` (seconds), each made on the video's frame `source`."""
-        components, tokens = self._motion(features)
+        """Motion and mouths for output frames at `times` (seconds), each made on the video's frame `source`.
+
+        `on_frame` is called now and then, and may raise to end it.
+        """
+        components, tokens = self._motion(features, on_frame)
         at = np.clip(times * FPS, 0, len(components) - 1)
         low = np.minimum(at.astype(int), max(0, len(components) - 2))
         high, share = np.minimum(low + 1, len(components) - 1), (at - low)[:, None]
         components = components[low] * (1 - share) + components[high] * share
         sound = tokens[np.round(at).astype(int)]
         lower = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
-        return self.plan_shapes(lower.cpu().numpy() + self.rest, sound, source)
+        return self.plan_shapes(lower.cpu().numpy() + self.rest, sound, source, on_frame)
 
     def plan_shapes(
         self,
         lower: Float32[np.ndarray, "n m 3"],
         sound: Float32[np.ndarray, "n d"],
         source: Int64[np.ndarray, " n"],
+        on_frame: Callable[[], None] = lambda: None,
     ) -> Plan:
         """Mouths for output frames whose lower faces are given: canonical, of this person, wherever they come from.
 
         `sound`: the motion model's embedding of each frame's sound.
         """
         wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in lower])
-        occluders = self._occluders(np.unique(source))
+        occluders = self._occluders(np.unique(source), on_frame)
+        on_frame()
         free = uncovered(occluders.covered)
         self.kept[(free == 0) & (self.kept == Kept.NOT)] = Kept.COVERED
         visibility = fade(np.minimum(self.visibility, free), self.video.cuts)[source]
@@ -138,18 +157,28 @@ class LipSync:
             wanted = np.stack([self.painter.close(w, share) for w, share in zip(wanted, painted.tolist(), strict=True)])
         return Plan(wanted.astype(np.float32), sound.astype(np.float32), mouths, visibility, occluders, painted)
 
-    @torch.no_grad()
     def render(
         self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: Plan, step: int, skin: int | None = None
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """Output frame `step` of the plan, made on the video's frame number `source`.
+        """Output frame `step` of the plan, made on the video's frame number `source`: see `render_part`."""
+        return self.render_part(FramePart.whole(frame), source, plan, step, skin)
 
+    def reach(self, source: int) -> Box:
+        """The box of the video's frame number `source` that `render_part` reads."""
+        return reach_of_warp(self.video.alignment[source], self.video.info.width, self.video.info.height)
+
+    @torch.no_grad()
+    def render_part(self, frame: FramePart, source: int, plan: Plan, step: int, skin: int | None = None) -> Pixels:
+        """Output frame `step` of the plan, made on the video's frame number `source`, as far as `frame` holds it.
+
+        `frame`: the box of `reach`, or more. It changes nothing but the result, so threads may share a renderer.
         `skin`: a place of the bank whose picture is the base layer instead of the frame's own, for measurements in
-        which the frame must not be rendered from itself. Frames whose visibility is 0 are returned as they are.
+        which the frame must not be rendered from itself. Pixels of a frame whose visibility is 0 are returned as
+        they are.
         """
         weight = min(1.0, 2 * float(plan.visibility[step]))
         if weight == 0:
-            return frame
+            return frame.pixels
         index = np.array([source])
         pose, alignment = self.video.pose[index], self.video.alignment[source]
         found, gain = self._own(source)[None], self.bank.gain
@@ -157,15 +186,14 @@ class LipSync:
         lower = keep_lips_apart(gain.lower(plan.lower[step]), self._inner)
         own = gain.mesh(found)
         wanted = wanted_mesh(own[0], lower, share)[None]
-        height, width = frame.shape[:2]
         here = pose.to_image(extend(own))[0, :, :2]
         there = without_folds(here, pose.to_image(extend(wanted))[0, :, :2])
-        warp = prepare_warp(there, alignment, width, height, self.settings, share)
+        warp = prepare_warp(there, alignment, frame.width, frame.height, self.settings, share)
         if warp is None:
-            return frame
-        left, top, right, bottom = warp.box
+            return frame.pixels
+        own_picture = frame.cut(warp.box)
         if skin is None:
-            picture, points = frame[top:bottom, left:right], (here - [left, top]).astype(np.float32)
+            picture, points = own_picture, (here - warp.box[:2]).astype(np.float32)
             opening = lower_opening(own[0, lower_points()])
         else:
             picture, points, opening = (
@@ -183,20 +211,17 @@ class LipSync:
             layer = match_colour(warp_image(warp, mouth.picture, points), base_layer, lips, self.settings)
             layers.append(darken_inner_mouth(layer, inside, self._opening[number], wanted_opening, self.settings))
         if self.painter is not None and painted > 0:
-            layers = self.painter.fill(
-                layers, warp, (frame, here), (wanted[0], there), plan.lower[step], painted, self.settings
-            )
+            seen = frame.pixels, (here - [frame.left, frame.top]).astype(np.float32)
+            layers = self.painter.fill(layers, warp, seen, (wanted[0], there), plan.lower[step], painted, self.settings)
         made = self._refine(warp, layers, plan.sound[step])
         mask = warp.to_native(warp.face)
-        made = match_grain(
-            made, frame[top:bottom, left:right], (mask > 0.9) & (lips < 0.1), (source, step), self.settings
-        )
+        made = match_grain(made, own_picture, (mask > 0.9) & (lips < 0.1), (source, step), self.settings)
         mask *= weight
         if source in plan.occluders.masks and skin is None:
             points = into_view(pose.to_image(extend(found))[0, :, :2], alignment)
             front = plan.occluders.in_front(source, points, WARP_VIEW.height, WARP_VIEW.width)
             mask *= 1 - warp.to_native(front)
-        return paste_back(frame, made, mask, warp.box)
+        return paste_back(frame.pixels, made, mask, frame.within(warp.box))
 
     def _check_mouths(self, appearance: Appearance) -> None:
         """Keep the original where a mask hides the mouth, or the mesh lies on a face upside down."""
@@ -208,10 +233,10 @@ class LipSync:
         self.visibility = fade(np.where(spoiled, np.float32(0), self.visibility), self.video.cuts)
         self.appearance = replace(appearance, occluded=appearance.occluded | spoiled[self.bank.frames])
 
-    def _occluders(self, frames: Int64[np.ndarray, " k"]) -> Occluders:
+    def _occluders(self, frames: Int64[np.ndarray, " k"], on_frame: Callable[[], None]) -> Occluders:
         if self.appearance is None:
             return Occluders({}, np.zeros(len(self.video), np.float32))
-        return find_occluders(self.video, self.appearance, self._turn, frames)
+        return find_occluders(self.video, self.appearance, self._turn, frames, on_frame)
 
     def _own(self, source: int) -> Float32[np.ndarray, "468 3"]:
         """The frame's own canonical mesh, steadied over its neighbours; an outlier is replaced by their median."""
@@ -238,7 +263,7 @@ class LipSync:
             )
         ]
         with autocast(self.device, self.precision):
-            painted = self.model(pictures, *masks, torch.from_numpy(sound)[None].to(self.device))
+            painted = self.model(pictures, *masks, torch.from_numpy(sound)[None].to(self.device), self._refiner)
         # beyond the refiner's view the base layer stands alone
         full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, len(layers) + 3), np.float32)
         full[..., 0] = 1
@@ -250,7 +275,7 @@ class LipSync:
         fine = self.settings.detail / (warp.scale * max(warp.scale, self.settings.detail_scale))
         return blend_layers(layers, shares, fine, self.settings) + residual
 
-    def _motion(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _motion(self, features: np.ndarray, on_frame: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
         """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
         motion = self.model.motion
         places = np.unique(np.linspace(0, len(self.bank) - 1, self.settings.attended).astype(int))
@@ -264,6 +289,7 @@ class LipSync:
         components, tokens = [], []
         chunk, overlap = self.settings.chunk, self.settings.overlap
         for start in range(0, frames, chunk):
+            on_frame()
             low, high = max(0, start - overlap), min(frames, start + chunk + overlap)
             part = torch.from_numpy(features[low * STEPS_PER_FRAME : high * STEPS_PER_FRAME])[None].to(self.device)
             made, token = motion(part, embeddings[None], shapes[None].float(), present)

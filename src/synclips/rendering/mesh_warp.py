@@ -24,6 +24,7 @@ from synclips.features.face_mesh import (
     triangles,
 )
 from synclips.features.mesh_raster import RING, Raster, extended_triangles, face_mask, lip_masks, rasterise
+from synclips.media.picture import Box
 
 MIDDLE, SIDE = 30.0, 52.0
 """Canonical units beside the mouth's middle up to which points move fully, and from which they do not move. At the
@@ -209,6 +210,16 @@ def prepare_warp(
     return Warp(
         layout.raster, layout.lips, face, layout.spoken, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), inward
     )
+
+
+def reach_of_warp(alignment: Float64[np.ndarray, "2 3"], width: int, height: int) -> Box:
+    """The part of a frame that a warp may read or change: all that `prepare_warp` makes lies within it."""
+    view, outward = WARP_VIEW, invert(alignment[None])[0]
+    x, y = (view.left - 3, view.right + 3), (view.top - 3, view.bottom + 3)
+    corners = np.array([[x[i], y[j]] for i in (0, 1) for j in (0, 1)]) @ outward[:, :2].T + outward[:, 2]
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width, height])
+    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2, 0, [width, height])
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
 def warp_image(

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float32, Int8, Int64, UInt8
 from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.rendering.chunked import BlockPlan
+from synclips.rendering.frame_part import FrameJob, joined
 from synclips.rendering.renderer import Renderer
 from synclips.rendering.timeline import Timeline
 from synclips.rendering.visibility import FADE, fade
@@ -81,12 +82,21 @@ class ScenePlan:
             kept[place] = np.where(passage.whole & (kept[place] == 0), passage.plan.kept, kept[place])
         return kept
 
+    def job(self, step: int) -> FrameJob | None:
+        """What makes output frame `step` of the source's frame that the timeline names: see `BlockPlan.job`."""
+        return joined(
+            [passage.plan.job(step - passage.steps.start) for passage in self._passages if step in passage.steps]
+        )
+
     def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
         """Output frame `step`, made on `frame`, which is the source frame that the timeline names."""
+        job = self.job(step)
+        return frame if job is None else job.frame(frame)
+
+    def close(self) -> None:
+        """Plan nothing further."""
         for passage in self._passages:
-            if step in passage.steps:
-                frame = passage.plan.render(frame, step - passage.steps.start)
-        return frame
+            passage.plan.close()
 
     def _merged(self, parts: list[Part]) -> list[tuple[range, list[Part]]]:
         """The parts whose fading meets, together, with the steps that they touch."""
@@ -106,7 +116,8 @@ class ScenePlan:
         ends = self._timeline.times[steps.stop] if steps.stop < len(self._timeline) else self._timeline.duration
         places = slice(steps.start, steps.stop)
         timeline = Timeline(self._timeline.source[places], self._timeline.times[places] - begin, float(ends) - begin)
-        return BlockPlan(renderer, Waveform(_joined(parts, begin, timeline.duration), SAMPLE_RATE), timeline)
+        said = Waveform(_joined(parts, begin, timeline.duration), SAMPLE_RATE)
+        return BlockPlan(renderer, said, timeline, ahead=True)
 
 
 def _joined(parts: list[Part], begin: float, duration: float) -> Float32[np.ndarray, " n"]:

@@ -5,7 +5,7 @@ compared with the textures of the bank's mouths that are most similar in shape a
 texture, their spread its tolerance. What differs coherently, over an area and over frames, is an occluder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -117,11 +117,16 @@ def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
 
 
 def find_occluders(
-    video: TrackedVideo, appearance: Appearance, turn: Float64[np.ndarray, "n 3"], frames: Int64[np.ndarray, " k"]
+    video: TrackedVideo,
+    appearance: Appearance,
+    turn: Float64[np.ndarray, "n 3"],
+    frames: Int64[np.ndarray, " k"],
+    on_frame: Callable[[], None] = lambda: None,
 ) -> Occluders:
     """What occludes the lower face in some frames (ascending) of a video; `turn`: rotation vectors of all.
 
-    An occluder found in one frame must overlap one in half of its neighbours.
+    An occluder found in one frame must overlap one in half of its neighbours. `on_frame` is called before each
+    frame, and may raise to end the search.
     """
     masks: dict[int, np.ndarray] = {}
     covered = np.zeros(len(video), np.float32)
@@ -133,6 +138,7 @@ def find_occluders(
     lips, points = _lips(video, frames), crop_points(video, frames)
     seen: list[np.ndarray] = []
     for number, shape, at in zip(frames.tolist(), lips, points, strict=True):
+        on_frame()
         if number in known:
             texture = appearance.textures[known[number]]
         else:

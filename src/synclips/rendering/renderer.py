@@ -1,6 +1,6 @@
 """What a renderer is, whichever preset's model it drives, and how one is made from a checkpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -14,11 +14,14 @@ from synclips.config import RecipeConfig, from_dict
 from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points
 from synclips.features.speech_features import feature_count
+from synclips.media.picture import Box
 from synclips.models.blueprint import BlueprintModel
 from synclips.models.checkpoint import load_into, read_metadata, tensor_shape
 from synclips.models.generator import Generator
 from synclips.models.inner_mouth import InnerMouth
+from synclips.models.refiner_engine import Engine
 from synclips.rendering.blueprint import BlueprintLipSync
+from synclips.rendering.frame_part import FramePart, Pixels
 from synclips.rendering.lip_sync import LipSync
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -48,8 +51,19 @@ class Renderer(Protocol):
         features: Float32[np.ndarray, "steps f"],
         times: Float64[np.ndarray, " n"],
         source: Int64[np.ndarray, " n"],
+        on_frame: Callable[[], None] = lambda: None,
     ) -> Any:
-        """What output frames at `times` (seconds), each made on the video's frame `source`, need."""
+        """What output frames at `times` (seconds), each made on the video's frame `source`, need.
+
+        `on_frame` is called now and then, and may raise to end it.
+        """
+
+    def reach(self, source: int) -> Box:
+        """The box of the video's frame `source` that `render_part` reads."""
+
+    def render_part(self, frame: FramePart, source: int, plan: Any, step: int, skin: int | None = None) -> Pixels:
+        """Output frame `step` of the plan, as far as `frame`, which holds the box of `reach`, shows it; safe to call in
+        several threads at once."""
 
     def render(
         self, frame: UInt8[np.ndarray, "h w 3"], source: int, plan: Any, step: int, skin: int | None = None
@@ -110,6 +124,6 @@ def build_model(recipe: RecipeConfig) -> Model:
     return Generator(feature_count(recipe.model.audio.speech_layers), len(lower_points()), recipe)
 
 
-def build_renderer(model: Model, video: TrackedVideo) -> Renderer:
-    """The renderer that drives `model`."""
-    return LipSync(model, video) if isinstance(model, Generator) else BlueprintLipSync(model, video)
+def build_renderer(model: Model, video: TrackedVideo, engine: Engine = "auto") -> Renderer:
+    """The renderer that drives `model`; `engine`: of its refiner, if it has one."""
+    return LipSync(model, video, engine=engine) if isinstance(model, Generator) else BlueprintLipSync(model, video)

@@ -190,7 +190,7 @@ def _geometry(window: Window, shapes: Float32[np.ndarray, "t m 3"], count: int, 
     opening = np.array([lower_opening(face) for face in clip.lower], np.float32)
     return _Geometry(
         np.stack([layout.raster.corners for layout in layouts]).astype(np.int64),
-        np.stack([layout.raster.weights for layout in layouts]),
+        np.stack([np.moveaxis(layout.raster.weights, 0, 2) for layout in layouts]),
         np.stack([layout.lips for layout in layouts]),
         np.stack([layout.face for layout in layouts])[:, None].astype(np.float32),
         np.stack([painted_region(layout.spoken) for layout in layouts])[:, None],
