@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,10 +11,11 @@ from small_models import SMALL_RECIPE, write_generator
 
 from synclips.config import RenderConfig
 from synclips.features.face_mesh import INNER_BOTTOM, LIPS, lower_points, template
+from synclips.features.mesh_raster import RING
 from synclips.models.checkpoint import read_metadata, save_model
 from synclips.models.generator import Generator
 from synclips.rendering.mesh_warp import moving_share
-from synclips.rendering.mouth_bank import MouthShapes, choose_mouths
+from synclips.rendering.mouth_bank import Mouth, MouthShapes, choose_mouths, softness
 from synclips.rendering.renderer import build_model, load_model
 
 
@@ -45,6 +47,30 @@ def test_a_turned_mouth_costs_more_and_a_covered_one_most() -> None:
     assert choose_mouths(turned, WANTED[:1], STRAIGHT[:1], 1, RenderConfig(turn_cost=0.0))[0, 0] == 1
     covered = np.arange(6) == 1
     assert choose_mouths(BANK, WANTED[:1], STRAIGHT[:1], 1, RenderConfig(), covered)[0, 0] != 1
+
+
+def test_a_blurred_mouth_is_taken_only_where_no_sharp_one_is_near() -> None:
+    soft = np.where(np.arange(6) == 1, 0.5, 0.05)
+    blurred = MouthShapes(BANK.frames, BANK.lower, BANK.turn, soft=soft)
+    assert choose_mouths(blurred, WANTED[:1], STRAIGHT[:1], 1, RenderConfig(soft_cost=0.0))[0, 0] == 1
+    assert choose_mouths(blurred, WANTED[:1], STRAIGHT[:1], 1, RenderConfig(soft_cost=20.0))[0, 0] != 1
+    far = MouthShapes(
+        BANK.frames, np.where((np.arange(6) == 1)[:, None, None], BANK.lower, BANK.lower + 40), BANK.turn, soft=soft
+    )
+    assert choose_mouths(far, WANTED[:1], STRAIGHT[:1], 1, RenderConfig(soft_cost=20.0))[0, 0] == 1
+
+
+def test_softness_is_the_detail_that_like_mouths_have_and_this_one_lacks() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3)).astype(np.uint8)
+    points = np.zeros((len(template()) + RING, 2), np.float32)
+    points[: len(template())] = template()[:, :2]
+    points[:, :2] += [80, 60] - points[LIPS].mean(axis=0)
+    crops = np.zeros((5, 144, 144, 3), np.uint8)
+    bank = [Mouth(picture, points, crops) for _ in range(12)]
+    bank[4] = Mouth(cv2.GaussianBlur(picture, (0, 0), 2), points, crops)
+    found = softness(bank, mouths([3.0] * 12))
+    assert found[4] > 0.5
+    assert np.delete(found, 4).max() < 0.05
 
 
 def test_only_lips_move_if_that_is_asked_for() -> None:

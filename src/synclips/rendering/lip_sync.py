@@ -7,12 +7,15 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
+from synclips.errors import MediaError
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
 from synclips.features.face_mesh import INNER_LIPS, RIGID, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.features.smoothing import settle
+from synclips.features.speech_features import sound_features
+from synclips.media.audio import normalise_loudness, read_audio
 from synclips.media.picture import Box
-from synclips.media.timebase import FPS, STEPS_PER_FRAME
+from synclips.media.timebase import FPS, SAMPLE_RATE, STEPS_PER_FRAME
 from synclips.models.generator import Generator
 from synclips.models.refiner_engine import Engine, refiner_engine
 from synclips.rendering.compositor import (
@@ -40,6 +43,7 @@ from synclips.rendering.mesh_warp import (
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
 from synclips.rendering.mouth_check import check_mouths
 from synclips.rendering.occlusion import Appearance, Occluders, crop_points, find_occluders, learn_appearance
+from synclips.rendering.speaking_range import SECONDS, speaking_gain
 from synclips.rendering.visibility import Kept, fade, kept_reasons, measure_visibility, uncovered
 from synclips.runtime import Precision, autocast, choose_precision, device_of
 from synclips.tracking.tracked_video import TrackedVideo
@@ -105,6 +109,7 @@ class LipSync:
         self._opening = [lower_opening(lower) for lower in self.bank.lower]
         network = model.inner_mouth
         self.painter = None if network is None else InnerMouthPainter(network.eval(), self.bank, self.rest)
+        self.gain = self._speaking_gain() if bank is None else 1.0
 
     @torch.no_grad()
     def plan(
@@ -118,14 +123,8 @@ class LipSync:
 
         `on_frame` is called now and then, and may raise to end it.
         """
-        components, tokens = self._motion(features, on_frame)
-        at = np.clip(times * FPS, 0, len(components) - 1)
-        low = np.minimum(at.astype(int), max(0, len(components) - 2))
-        high, share = np.minimum(low + 1, len(components) - 1), (at - low)[:, None]
-        components = components[low] * (1 - share) + components[high] * share
-        sound = tokens[np.round(at).astype(int)]
-        lower = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
-        return self.plan_shapes(lower.cpu().numpy() + self.rest, sound, source, on_frame)
+        displacement, sound = self._displacement(features, times, on_frame)
+        return self.plan_shapes(self.gain * displacement + self.rest, sound, source, on_frame)
 
     def plan_shapes(
         self,
@@ -274,6 +273,34 @@ class LipSync:
         shares = one_mouth(shares, warp.to_native(warp.lips[0]), self.settings.mouth_power)
         fine = self.settings.detail / (warp.scale * max(warp.scale, self.settings.detail_scale))
         return blend_layers(layers, shares, fine, self.settings) + residual
+
+    @torch.no_grad()
+    def _speaking_gain(self) -> float:
+        """See `speaking_range`; 1 for a video without sound."""
+        try:
+            heard = normalise_loudness(read_audio(self.video.path, stop=SECONDS))
+        except MediaError:
+            return 1.0
+        times = self.video.times - self.video.times[0]
+        count = int(min(len(times), np.searchsorted(times, len(heard.samples) / SAMPLE_RATE)))
+        if count < 2:
+            return 1.0
+        features = sound_features(heard, int(float(times[count - 1]) * FPS) + 1, self.speech_layers)
+        planned, _ = self._displacement(features, times[:count], lambda: None)
+        own = self.video.canonical(np.arange(count))[:, lower_points()]
+        return speaking_gain(planned + self.rest, own, self.video.track.visible[:count])
+
+    def _displacement(
+        self, features: Float32[np.ndarray, "steps f"], times: Float64[np.ndarray, " n"], on_frame: Callable[[], None]
+    ) -> tuple[Float32[np.ndarray, "n m 3"], Float32[np.ndarray, "n d"]]:
+        """The lower face's predicted displacement from rest at `times`, and the sound's embeddings."""
+        components, tokens = self._motion(features, on_frame)
+        at = np.clip(times * FPS, 0, len(components) - 1)
+        low = np.minimum(at.astype(int), max(0, len(components) - 2))
+        high, share = np.minimum(low + 1, len(components) - 1), (at - low)[:, None]
+        components = components[low] * (1 - share) + components[high] * share
+        moved = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
+        return moved.cpu().numpy(), tokens[np.round(at).astype(int)]
 
     def _motion(self, features: np.ndarray, on_frame: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
         """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
