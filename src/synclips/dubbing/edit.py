@@ -51,8 +51,8 @@ from synclips.rendering.visibility import kept_notes
 from synclips.runtime import choose_device
 from synclips.speech.edits import Change, Edit, difference, find_changes
 from synclips.speech.person_voice import PersonVoice, voice_of
-from synclips.speech.reference_voice import LEAST_SPEECH, steady_tones
 from synclips.speech.recognition import BUILT_IN
+from synclips.speech.reference_voice import LEAST_SPEECH, steady_tones
 from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.splice import MUSIC, spliced
 from synclips.speech.transcript import Transcript, read_transcript, speakers_of

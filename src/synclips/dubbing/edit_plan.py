@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -100,7 +101,7 @@ def plan_edits(
         samples += plan.patch.change
         planned.append(plan)
     on_progress("speak the new words", len(changes), len(changes))
-    for a, b in zip(planned, planned[1:], strict=False):
+    for a, b in pairwise(planned):
         if b.start < a.end:
             raise TextError(f"{a.new!r} and {b.new!r} lie too close together; change the words between them, too")
     return planned
@@ -118,7 +119,7 @@ class _Planner:
     fps: float
 
     def plan(self, breaks: list[int], before: int, after: int, frames: int, samples: int) -> PlannedEdit:
-        """`before`, `after`: words that other changes reach to; `frames`, `samples`: by how much these moved the rest."""
+        """`before`, `after`: words that other changes reach to; `frames`, `samples`: by how much they moved the rest."""
         words, change = self.transcript.words, self.change
         low, high = sentence_around(words, change, breaks)
         low, high = max(low, before), min(high, after)
@@ -129,7 +130,7 @@ class _Planner:
         if change.first == change.last and span.first == span.last and not span.left.pause:
             span = cutter.wider(span) or span  # nothing can be cut open between two words that run together
         while True:
-            found = self._fitted(sentence, span, frames)
+            found = self._fitted(sentence, span)
             if found is not None:
                 break
             wider = cutter.wider(span)
@@ -155,7 +156,7 @@ class _Planner:
         first, last = np.searchsorted(self.index.times, [start, end])
         return int(first), int(last), start, end
 
-    def _fitted(self, sentence: Sentence, span: Span, moved: int) -> tuple[NewWords, int, str] | None:
+    def _fitted(self, sentence: Sentence, span: Span) -> tuple[NewWords, int, str] | None:
         """The new words, how many frames they get, and how they were fitted; None where the span is too short."""
         first, last, start, end = self._place(sentence, span)
         words = self.transcript.words

@@ -26,7 +26,7 @@ from synclips.tracking.selection import moving_faces
 from synclips.version import __version__
 
 UNSURE: Final = 0.4
-"""Mean confidence below which a transcript is said to be doubtful: English is heard with .8, other languages with .3."""
+"""Mean confidence below which a transcript is called doubtful: English is heard with .8, other languages with .3."""
 _EVERY: Final = 2.0
 """Seconds between the windows of a long line in which its speaker is looked for."""
 
@@ -68,7 +68,7 @@ def transcribe(
     if confidence < UNSURE:
         notes.append(
             f"the words are doubtful (mean confidence {confidence:.2f}): {model} knows "
-            f"{'English only' if model.endswith('.en') else 'this speech badly'}; another model can be given with --model"
+            f"{'English only' if model.endswith('.en') else 'this speech badly'}; --model takes another"
         )
     transcript = Transcript(tuple(found), sound.duration, model, tuple(notes))
     return _with_speakers(path, transcript, device, cache, on_progress) if speakers else transcript
@@ -125,9 +125,7 @@ def _keep(kept: Path | None, known: dict[str, list[TranscriptWord]]) -> None:
         temporary.write_text(json.dumps({key: [asdict(w) for w in words] for key, words in known.items()}))
 
 
-def _with_speakers(
-    path: Path, transcript: Transcript, device: str, cache: bool, on_progress: Progress
-) -> Transcript:
+def _with_speakers(path: Path, transcript: Transcript, device: str, cache: bool, on_progress: Progress) -> Transcript:
     """The transcript with the faces that say its lines; as it is where there is no picture, or one face only."""
     try:
         with open_source(path) as source:

@@ -143,7 +143,7 @@ def write_copied(
     number = next(k for k in range(1, 32) if k not in ids)
     with (
         av.open(media_path(plan.info.path)) as container,
-        av.open(os.devnull, "w", format="h264") as scratch,
+        av.open(os.devnull, "w", format="mp4") as scratch,
         OutputFile(path, beside, overwrite=overwrite) as file,
     ):
         track = container.streams.video[0]
@@ -206,16 +206,17 @@ class _Encoder:
         self._pictures = PictureEncoder(
             scratch, info.width, info.height, info.fps, plan.time_base, "h264", quality, info, options
         )
-        self._pictures.stream.codec_context.global_header = True
         self.begun = False
 
-    def encode(
-        self, picture: UInt8[np.ndarray, "h w 3"], plan: CopyPlan, step: int
-    ) -> "Iterator[av.Packet[Any]]":
+    def encode(self, picture: UInt8[np.ndarray, "h w 3"], plan: CopyPlan, step: int) -> "Iterator[av.Packet[Any]]":
         """The packets that are ready after one more picture."""
         self.begun = True
         stamp = int(plan.stamps[step])
-        later = int(plan.stamps[step + 1]) if step + 1 < len(plan.stamps) else stamp + round(1 / plan.info.fps / plan.time_base)
+        later = (
+            int(plan.stamps[step + 1])
+            if step + 1 < len(plan.stamps)
+            else stamp + round(1 / plan.info.fps / plan.time_base)
+        )
         frame = self._pictures.frame(picture, stamp, max(1, later - stamp))
         yield from self._given(self._pictures.stream.encode(frame), plan)
 

@@ -139,7 +139,9 @@ class ScenePlan:
         ends = self._timeline.times[steps.stop] if steps.stop < len(self._timeline) else self._timeline.duration
         lead = min(CONTEXT_SECONDS, begin)
         places = slice(steps.start, steps.stop)
-        heard = sound.samples[round((begin - lead) * SAMPLE_RATE) : round((float(ends) + CONTEXT_SECONDS) * SAMPLE_RATE)]
+        heard = sound.samples[
+            round((begin - lead) * SAMPLE_RATE) : round((float(ends) + CONTEXT_SECONDS) * SAMPLE_RATE)
+        ]
         times = self._timeline.times[places] - begin + lead
         timeline = Timeline(self._timeline.source[places], times, float(ends) - begin + lead)
         return BlockPlan(renderer, Waveform(np.array(heard), SAMPLE_RATE), timeline)

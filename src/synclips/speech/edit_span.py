@@ -15,6 +15,8 @@ STEP: Final = 0.005
 """Seconds between places that are tried."""
 _WINDOW: Final = 0.02
 """Seconds over which the level of a place is taken."""
+NEXT: Final = 0.05
+"""Seconds between a word and a cut in the pause beside it."""
 REACH: Final = 0.07
 """Seconds from a word's edge within which a cut is looked for."""
 PER_WORD: Final = 7.0
@@ -62,8 +64,11 @@ class Cutter:
         self.floor = float(np.percentile(self._level, 5)) if len(self._level) else -100.0
         self.speech = float(np.percentile(loud, 90)) if len(loud) else -100.0
 
-    def edge(self, before: int) -> Cut:
-        """The best cut before word number `before`; beyond the last word: after it."""
+    def edge(self, before: int, *, near: int | None = None) -> Cut:
+        """The best cut before word number `before`; beyond the last word: after it.
+
+        `near`: the word that a pause is cut next to, so that the rest of it stays.
+        """
         if before == 0:
             end = self.words[0].start
             low, high = max(0.0, end - 0.3), min(end + REACH / 2, self._middle(0))
@@ -77,6 +82,8 @@ class Cutter:
             low = max(min(left, right) - REACH, self._middle(before - 1))
             high = min(max(left, right) + REACH, self._middle(before))
             nominal = (left + right) / 2
+            if near is not None and right - left > 2 * NEXT:
+                nominal = left + NEXT if near < before else right - NEXT
         places = np.arange(round(low / STEP), max(round(low / STEP) + 1, round(high / STEP) + 1))
         places = places[(places >= 0) & (places < len(self._level))]
         if not len(places):
@@ -93,8 +100,8 @@ class Cutter:
         `low`, `high`: words beyond which nothing is spoken anew.
         """
         high = len(self.words) if high is None else high
-        lefts = [(k, self.edge(k)) for k in range(first, max(low, first - MOST_MORE) - 1, -1)]
-        rights = [(k, self.edge(k)) for k in range(last, min(high, last + MOST_MORE) + 1)]
+        lefts = [(k, self.edge(k, near=k)) for k in range(first, max(low, first - MOST_MORE) - 1, -1)]
+        rights = [(k, self.edge(k, near=k - 1)) for k in range(last, min(high, last + MOST_MORE) + 1)]
         a, left = min(lefts, key=lambda item: _cost(item[1]) + PER_WORD * (first - item[0]))
         b, right = min(rights, key=lambda item: _cost(item[1]) + PER_WORD * (item[0] - last))
         if right.time <= left.time:  # nothing lies between: one cut for both
@@ -107,9 +114,9 @@ class Cutter:
         high = len(self.words) if high is None else high
         more = []
         if span.first > low:
-            more.append(replace(span, first=span.first - 1, left=self.edge(span.first - 1)))
+            more.append(replace(span, first=span.first - 1, left=self.edge(span.first - 1, near=span.first - 1)))
         if span.last < high:
-            more.append(replace(span, last=span.last + 1, right=self.edge(span.last + 1)))
+            more.append(replace(span, last=span.last + 1, right=self.edge(span.last + 1, near=span.last)))
         return min(more, key=lambda s: _cost(s.left) + _cost(s.right)) if more else None
 
     def _middle(self, number: int) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, Literal
 
 from synclips.errors import TextError
@@ -42,7 +43,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Change:
-    """Words `first` to `last` (exclusive) of a transcript become `text`; equal numbers insert, an empty text deletes."""
+    """Words `first` to `last` (exclusive) of a transcript become `text`; equal numbers insert, no text deletes."""
 
     first: int
     last: int
@@ -68,7 +69,7 @@ def find_changes(edits: Sequence[Edit], transcript: Transcript) -> list[Change]:
         TextError: a phrase is not said, or more than once; two edits overlap.
     """
     changes = sorted((_change(edit, transcript) for edit in edits), key=lambda change: (change.first, change.last))
-    for before, after in zip(changes, changes[1:], strict=False):
+    for before, after in pairwise(changes):
         if after.first < before.last or (after.first, after.last) == (before.first, before.last):
             words = transcript.words[after.first : max(after.last, after.first + 1)]
             said = " ".join(word.text for word in words)
@@ -150,7 +151,7 @@ def _found(phrase: str, at: float | None, transcript: Transcript) -> tuple[int, 
         return places[best]
     if len(places) > 1:
         raise TextError(
-            f"{phrase!r} is said {len(places)} times, at {_times(times)}; say which one by its time: --at {times[0]:.1f}"
+            f"{phrase!r} is said {len(places)} times, at {_times(times)}; say which by its time: --at {times[0]:.1f}"
         )
     return places[0]
 

@@ -1,7 +1,6 @@
 """A person's voice, ready to say one line after another: an engine, and a converter to the voice in a recording."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from synclips.errors import TextError
 from synclips.media.audio import Waveform

@@ -22,7 +22,7 @@ from synclips.speech.speaker_encoder import similarity, speaker_encoder
 from synclips.speech.time_stretch import FASTEST, SLOWEST, stretched
 from synclips.speech.transcript import TranscriptWord
 from synclips.speech.tts.synthesizer import Speech, WordTime
-from synclips.speech.vad import detect_speech
+from synclips.speech.vad import detect_speech, step_levels
 from synclips.speech.word_alignment import align_words
 
 CONTEXT: Final = 8
@@ -37,6 +37,8 @@ PACES: Final = (0.6, 1.6)
 _LARGEST_GAIN: Final = 12.0
 _GAP: Final = 0.12
 """Seconds of pause that stay where words are deleted."""
+_FAINT: Final = 22.0
+_LEAST_QUIET: Final = 0.02
 CLOSE: Final = 0.5
 """Seconds by which alignment and recogniser may differ."""
 
@@ -80,9 +82,7 @@ class NewWords:
     similarity: float | None
 
 
-def sentence_around(
-    words: Sequence[TranscriptWord], change: Change, breaks: Sequence[int]
-) -> tuple[int, int]:
+def sentence_around(words: Sequence[TranscriptWord], change: Change, breaks: Sequence[int]) -> tuple[int, int]:
     """First and last word (exclusive) of the sentence that holds a change; `breaks`: words that begin a new line."""
     low, high = max(0, change.first - CONTEXT), min(len(words), change.last + CONTEXT)
     for k in breaks:
@@ -91,7 +91,11 @@ def sentence_around(
         if k >= change.last and k > change.first:
             high = min(high, k)
     for k in range(low, change.first):
-        if words[k].text[-1:] in ".!?…" and k + 1 <= change.first and k + 1 < change.last + (change.first == change.last):
+        if (
+            words[k].text[-1:] in ".!?…"
+            and k + 1 <= change.first
+            and k + 1 < change.last + (change.first == change.last)
+        ):
             low = k + 1
     for k in range(max(change.last, change.first), high):
         if words[k].text[-1:] in ".!?…":
@@ -151,7 +155,8 @@ def say_within(
         gap = min(lead + tail, _GAP) if seconds is None else seconds
         return NewWords(Waveform(np.zeros(round(gap * SAMPLE_RATE), np.float32), SAMPLE_RATE), (), 1.0, 1.0, 0.0, None)
     said = voice.in_voice(voice.spoken(" ".join([*before, *changed, *after])))
-    piece, inner = _piece(said, before, changed, after)
+    piece, inner = _trimmed(*_piece(said, before, changed, after), lead, tail)
+    lead, tail = max(0.0, lead - _quiet_at(piece)[0]), max(0.0, tail - _quiet_at(piece)[1])
     natural = piece.duration / engine_pace
     wanted = natural if seconds is None else seconds - lead - tail
     if wanted < natural / 2.2 or wanted <= 0.05:
@@ -212,12 +217,31 @@ def _by_letters(said: Speech, written: Sequence[str]) -> list[WordTime]:
 
 
 def _pauses(sentence: Sentence, span: Span) -> tuple[float, float]:
-    """Seconds of pause that belong to the span before its first word and after its last."""
+    """Seconds from the left cut to the span's first sound, and from its last to the right cut."""
     if span.first == span.last:
         return 0.02, 0.02
-    lead = sentence.times[span.first].start - span.left.time if span.left.pause else 0.0
-    tail = span.right.time - sentence.times[span.last - 1].end if span.right.pause else 0.0
-    return min(max(lead, 0.0), 0.3), min(max(tail, 0.0), 0.3)
+    low, high = round(span.left.time * SAMPLE_RATE), round(span.right.time * SAMPLE_RATE)
+    lead, tail = _quiet_at(Waveform(sentence.sound.samples[low:high], SAMPLE_RATE))
+    return min(max(lead, _LEAST_QUIET), 0.3), min(max(tail, _LEAST_QUIET), 0.3)
+
+
+def _quiet_at(sound: Waveform) -> tuple[float, float]:
+    """Seconds before the first and after the last place that is within `_FAINT` dB of the loud ones."""
+    level = step_levels(sound.samples)
+    if not len(level):
+        return 0.0, 0.0
+    heard = np.flatnonzero(level > np.percentile(level, 90) - _FAINT)
+    return int(heard[0]) / 100, max(0.0, sound.duration - (int(heard[-1]) + 1) / 100)
+
+
+def _trimmed(piece: Waveform, inner: list[WordTime], lead: float, tail: float) -> tuple[Waveform, list[WordTime]]:
+    """The piece without the silence at its ends that the recording does not have there."""
+    before, after = _quiet_at(piece)
+    first = round(max(0.0, before - lead) * SAMPLE_RATE)
+    last = len(piece.samples) - round(max(0.0, after - tail) * SAMPLE_RATE)
+    shift = first / SAMPLE_RATE
+    words = [replace(w, start=max(0.0, w.start - shift), end=max(0.0, w.end - shift)) for w in inner]
+    return Waveform(piece.samples[first:last], SAMPLE_RATE), words
 
 
 def _pace(sentence: Sentence) -> float:
@@ -245,14 +269,14 @@ def _pitched(piece: Waveform, sentence: Sentence, reference: Waveform) -> tuple[
 
 
 def _log_pitch(sound: Waveform) -> float | None:
-    f0, _ = pitch_track(sound.samples.astype(np.float64) + 1e-5 * np.random.default_rng(0).standard_normal(len(sound.samples)))
+    f0, _ = pitch_track(
+        sound.samples.astype(np.float64) + 1e-5 * np.random.default_rng(0).standard_normal(len(sound.samples))
+    )
     voiced = f0[f0 > 0]
     return float(np.median(np.log(voiced))) if len(voiced) >= 10 else None
 
 
-def _coloured(
-    piece: Waveform, said: Speech, sentence: Sentence, reference: Waveform
-) -> tuple[Waveform, float]:
+def _coloured(piece: Waveform, said: Speech, sentence: Sentence, reference: Waveform) -> tuple[Waveform, float]:
     """The piece with the spectrum and level of the recording, by what the two sayings of the sentence differ."""
     del said
     engine = _speech_of(sentence.said.waveform)

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 
 from synclips.media.audio import Sound, Waveform
 from synclips.media.sample_store import SampleStore
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.high_band import with_high_band
-from synclips.speech.loudness import with_background
 from synclips.speech.reference_voice import steady_tones
-from synclips.speech.vad import detect_speech
+from synclips.speech.vad import Activity, detect_speech
 
 FADE: Final = 0.012
 """Seconds of a cross-fade between speech and speech."""
@@ -66,8 +65,7 @@ def make_patch(
     if not all(pauses):
         side = 0 if not pauses[0] else 1
         heard = _aligned(heard, mono.samples, first - low if side == 0 else last - low, side)
-    quiet = ~activity.speech & (activity.level < activity.noise_floor + 6)
-    silent = _at_rate(quiet, rate, len(mono.samples))
+    silent = _at_rate(_quietest(activity), rate, len(mono.samples))
     music = steady_tones(mono.resampled(SAMPLE_RATE)) > MUSIC
     gains = _speech_gains(near, mono, spoken)
     parts = []
@@ -78,7 +76,7 @@ def make_patch(
             said = Waveform(said.samples + under, rate)
         elif silent.sum() >= rate // 8:
             same = _same_noise(near, silent, index)
-            said = with_background(said, Waveform(channel[silent], rate), seed + same)
+            said = Waveform(said.samples + steady_noise(channel[silent], count, seed + same), rate)
         parts.append(_joined(said.samples, channel, first - low, last - low, rate, pauses))
     return Patch(first, last, np.stack(parts), music)
 
@@ -93,6 +91,19 @@ def spliced(original: Sound, patches: Sequence[Patch]) -> Sound:
             at = patch.last
         _append(store, original, at, original.samples.shape[1])
         return Sound(store.take(), original.sample_rate, original.channels, original.notes)
+
+
+def steady_noise(quiet: Float32[np.ndarray, " k"], count: int, seed: int) -> Float32[np.ndarray, " n"]:
+    """Noise with the spectrum and level of `quiet`, made anew. The median over its windows is taken, so that a breath
+    or the end of a word in it does not count."""
+    from scipy.signal import welch
+
+    size = min(1024, len(quiet))
+    _, density = welch(quiet.astype(np.float64), 1.0, nperseg=size, detrend=False, average="median")
+    bins = np.fft.rfftfreq(count, 1.0)
+    shape = np.sqrt(np.interp(bins, np.linspace(0, 0.5, len(density)), density))
+    white = np.random.default_rng(seed).standard_normal(count)
+    return np.asarray(np.fft.irfft(np.fft.rfft(white) * shape, count) * np.sqrt(0.5), np.float32)
 
 
 def carried_background(
@@ -177,6 +188,17 @@ def _aligned(heard: Waveform, recording: np.ndarray, at: int, side: int) -> Wave
         back = reach - move
         shifted[back:] = heard.samples[: len(shifted) - back]
     return Waveform(shifted, rate)
+
+
+def _quietest(activity: Activity) -> Bool[np.ndarray, " steps"]:
+    """The quietest third of the pauses, at least a fifth of a second: breaths and ends of words lie in the rest."""
+    pauses = np.flatnonzero(~activity.speech)
+    wanted = max(20, len(pauses) // 3)
+    among = pauses if len(pauses) >= 20 else np.arange(len(activity.level))
+    smooth = np.convolve(activity.level, np.ones(5) / 5, "same")
+    marks = np.zeros(len(activity.level), bool)
+    marks[among[np.argsort(smooth[among])[:wanted]]] = True
+    return marks
 
 
 def _at_rate(steps: np.ndarray, rate: int, count: int) -> np.ndarray:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from synclips.errors import TextError
-from synclips.speech.subtitles import Cue, read_cues
 from synclips.speech.script_faults import ScriptFaults
+from synclips.speech.subtitles import Cue, read_cues
 from synclips.speech.text.encoding import decode_text
 
 FORMATS: Final = (".json", ".srt", ".vtt")
