@@ -274,7 +274,7 @@ VERBS: Final = (
         "edit",
         "change words in what is said, in the same voice, and leave all else as it is",
         "Change words in the recording VIDEO. Only the place that changes is spoken anew, in the person's own voice, "
-        "and only there the lips are made; every other sample and frame stays as it was. Edit only people who agree to it.",
+        "and only there the lips are made; every other sample and frame stays. Edit only people who agree to it.",
         (
             'edit talk.mp4 --replace "ten dollars=twelve dollars" --output out.mp4',
             'edit talk.mp4 --delete "you know" --at 12.3 --insert "good=morning" --output out.mp4',

@@ -139,7 +139,7 @@ class EditedSound:
 def edit(
     video: Path | str,
     output: Path | str,
-    edits: Sequence[Edit] = (),
+    edits: "Sequence[Edit | Change]" = (),
     *,
     edited: Path | str | Transcript | None = None,
     transcript: Path | str | Transcript | None = None,
@@ -217,7 +217,7 @@ def edit(
 
 def edit_sound(
     source: SourceVideo,
-    edits: Sequence[Edit],
+    edits: "Sequence[Edit | Change]",
     *,
     edited: Path | str | Transcript | None,
     transcript: Path | str | Transcript | None,

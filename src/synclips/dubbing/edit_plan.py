@@ -119,7 +119,7 @@ class _Planner:
     fps: float
 
     def plan(self, breaks: list[int], before: int, after: int, frames: int, samples: int) -> PlannedEdit:
-        """`before`, `after`: words that other changes reach to; `frames`, `samples`: by how much they moved the rest."""
+        """`before`, `after`: words that other changes reach to; `frames`, `samples`: by how much these are moved."""
         words, change = self.transcript.words, self.change
         low, high = sentence_around(words, change, breaks)
         low, high = max(low, before), min(high, after)

@@ -20,6 +20,7 @@ from synclips.media.frame_index import build_index
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.provenance.verify import judge
 from synclips.server.database import Database
+from synclips.server.dialogue_runner import run_edit, run_preview, run_transcription
 from synclips.server.fetch import ForbiddenAddressError, fetch
 from synclips.server.media_check import MediaFacts, MediaLimits, check_media
 from synclips.server.requests import (
@@ -65,11 +66,20 @@ class DubRunner:
         """
         if task.job.kind == "faces":
             return self._list_faces(task)
+        if task.job.kind == "transcribe":
+            return run_transcription(task, self._source, self._settings.device)
+        if task.job.kind == "dialogue":
+            return run_preview(task, self._source, self._base())
         return self._speak(task) if task.job.kind == "tts" else self._dub(task)
 
     def _dub(self, task: Task) -> dict[str, Any]:
         request = CreateGeneration.model_validate(task.job.request)
         seen = request.picture
+        if seen is not None and request.dialogue_edit is not None:
+            video, facts = self._file(task, seen, "video", 0)
+            options = self._options(request, video, facts)
+            output, shown = run_edit(task, video, task.job.request["dialogueEdit"], options)
+            return self._stored(task, output, shown)
         if seen is None or not request.spoken:
             raise JobFailed("generation_input_validation_failed", "a video and something to be said are needed")
         video, facts = self._file(task, seen, "video", 0)
@@ -102,15 +112,20 @@ class DubRunner:
             shown.pop(name)
         for name in ("checkpoint", "voice_reference", "certificate", "private_key"):
             shown["options"].pop(name, None)
+        shown["notes"] = list(report.all_notes)
+        return self._stored(task, output, shown)
+
+    def _stored(self, task: Task, output: Path, shown: dict[str, Any]) -> dict[str, Any]:
+        """Put the result, its report and its waveform into the results' folder."""
         said = read_audio(output, SAMPLE_RATE)
         shown["provenance"] = judge(output).line.replace(str(output), "this file")
-        shown["notes"] = [note.replace(str(self._storage.root), "") for note in report.all_notes]
+        shown["notes"] = [note.replace(str(self._storage.root), "") for note in shown["notes"]]
         (task.results / "report.json").write_text(json.dumps(_plain(shown), ensure_ascii=False), encoding="utf-8")
         (task.results / "peaks.json").write_text(json.dumps(peaks_of(said)))
         (task.results / "live.jpg").unlink(missing_ok=True)
         size = output.stat().st_size
         output.replace(task.results / RESULT)
-        return {"file": RESULT, "duration": report.duration, "size": size, "fps": report.fps}
+        return {"file": RESULT, "duration": shown["duration"], "size": size, "fps": shown["fps"]}
 
     @contextmanager
     def _video(self, path: Path, facts: MediaFacts, options: DubOptions, task: Task) -> Iterator[Path | PreparedVideo]:
@@ -125,12 +140,20 @@ class DubRunner:
         self._prepared.move_to_end(path)
         yield self._prepared[path]
 
-    def _options(self, request: CreateGeneration, video: Path, facts: MediaFacts) -> DubOptions:
-        asked = request.options
-        base = DubOptions(
+    def _source(self, task: Task, asset_id: str | None, url: str | None) -> Path:
+        """The file of an asset, or what a URL gives."""
+        item = VideoInput(type="video", assetId=asset_id) if asset_id else AudioInput(type="audio", url=url)
+        return self._file(task, item, "video" if asset_id else "audio", 0)[0]
+
+    def _base(self) -> DubOptions:
+        return DubOptions(
             checkpoint=Path(self._settings.checkpoint) if self._settings.checkpoint else None,
             device=self._settings.device,
         )
+
+    def _options(self, request: CreateGeneration, video: Path, facts: MediaFacts) -> DubOptions:
+        asked = request.options
+        base = self._base()
         if asked is None:
             return base
         own = asked.synclips.model_dump(exclude_none=True) if asked.synclips else {}

@@ -62,13 +62,16 @@ def parse_pair(given: str) -> tuple[str, str]:
     return old.strip(), new.strip()
 
 
-def find_changes(edits: Sequence[Edit], transcript: Transcript) -> list[Change]:
-    """Where in the transcript the edits are, in order.
+def find_changes(edits: "Sequence[Edit | Change]", transcript: Transcript) -> list[Change]:
+    """Where in the transcript the edits are, in order; changes that are known already are checked.
 
     Raises:
         TextError: a phrase is not said, or more than once; two edits overlap.
     """
-    changes = sorted((_change(edit, transcript) for edit in edits), key=lambda change: (change.first, change.last))
+    found = [edit if isinstance(edit, Change) else _change(edit, transcript) for edit in edits]
+    changes = sorted(found, key=lambda change: (change.first, change.last))
+    if changes and not (changes[0].first >= 0 and changes[-1].last <= len(transcript.words)):
+        raise TextError(f"a change lies beyond the transcript, which has {len(transcript.words)} words")
     for before, after in pairwise(changes):
         if after.first < before.last or (after.first, after.last) == (before.first, before.last):
             words = transcript.words[after.first : max(after.last, after.first + 1)]
