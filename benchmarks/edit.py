@@ -3,9 +3,9 @@
     python benchmarks/edit.py --grid data/raw --speakers s33 s4 s5 s1 --swaps 6 --pictures 6 --output edit.json
 
 Joins: the jump of level, pitch and spectrum over the two cuts of a span, against the same over natural word edges of
-the same speakers. Words: pocketsphinx with GRID's grammar; the new word, and those that were not touched. Similarity: of a
-speaker's new words, joined, to their other clips, beside the same words cut out of real clips of theirs. Sync: of the
-frames in the span, beside the unedited clip's. Identity: frames and samples outside, in a lossless result.
+the same speakers. Words: pocketsphinx with GRID's grammar; the new word, and those that were not touched. Similarity:
+of a speaker's new words, joined, to their other clips, beside the words that were replaced. Sync: of the frames in the
+span, beside the unedited clip's. Identity: frames and samples outside, in a lossless result.
 """
 
 import argparse

@@ -30,7 +30,7 @@ class Edit:
     kind: Kind
     old: str = ""
     new: str = ""
-    at: float | None = None
+    at: float | int | None = None
 
     def __post_init__(self) -> None:
         if self.kind != "insert" and not self.old.strip():
@@ -128,7 +128,7 @@ def _with_marks(new: str, replaced: TranscriptWord) -> str:
     return new + mark[0] if mark and new[-1:].isalnum() else new
 
 
-def _edge_at(at: float, transcript: Transcript) -> int:
+def _edge_at(at: float | int, transcript: Transcript) -> int:
     """The number of the word before which `at` seconds lies nearest to a word's edge."""
     if at < 0 or at > transcript.duration:
         raise TextError(f"{at:g} s is not in the video, which ends at {transcript.duration:.1f} s")
@@ -138,7 +138,7 @@ def _edge_at(at: float, transcript: Transcript) -> int:
     return min(range(len(edges)), key=lambda k: abs(edges[k] - at))
 
 
-def _found(phrase: str, at: float | None, transcript: Transcript) -> tuple[int, int]:
+def _found(phrase: str, at: float | int | None, transcript: Transcript) -> tuple[int, int]:
     """First and last word (exclusive) of the phrase."""
     places = find_phrase(phrase, transcript.words)
     if not places:

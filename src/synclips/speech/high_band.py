@@ -39,7 +39,8 @@ def with_high_band(speech: Waveform, rate: int, like: Waveform) -> Waveform:
     spectra = _spectra(made.samples, size)
     level = (np.abs(spectra[:, lower]) ** 2).sum(axis=1, keepdims=True)
     noise = np.random.default_rng(_SEED).standard_normal((len(spectra), int(upper.sum()), 2))
-    wanted = np.sqrt(np.minimum(ratio[None], _LARGEST) * level / 2)
+    # frames that do not cohere lose half of their power where they overlap: hence no division by 2 here
+    wanted = np.sqrt(np.minimum(ratio[None], _LARGEST) * level)
     spectra[:, upper] = wanted * (noise[..., 0] + 1j * noise[..., 1])
     return Waveform(_joined(spectra, size, len(made.samples)), rate)
 

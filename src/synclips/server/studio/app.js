@@ -3,6 +3,7 @@ import { html, render, useCallback, useEffect, useRef, useState } from "./vendor
 import { call, ended, get, key, local, onConnection, poll, post, upload } from "./api.js";
 import { Recorder } from "./capture.js";
 import { Composer } from "./composer.js";
+import { Transcript } from "./transcript.js";
 import { Viewer } from "./viewer.js";
 import { STAGES, clock, left, size } from "./words.js";
 
@@ -61,7 +62,7 @@ function Studio() {
   const remove = async (asset) => {
     try {
       await call("DELETE", `/v2/assets/${asset.id}`);
-      localStorage.removeItem(`synclips.draft.${asset.id}`);
+      ["draft", "edits", "transcript"].forEach((what) => localStorage.removeItem(`synclips.${what}.${asset.id}`));
       setProjects((all) => all.filter((one) => one.id !== asset.id));
       open("");
     } catch (error) { setFault(error); }
@@ -139,6 +140,7 @@ function Project({ asset, voices, onFault, onRename, onRemove }) {
       <${Viewer} asset=${asset} take=${take} />
       ${take && !ended(take) && html`<${Working} take=${take} onCancel=${() => change(async () => put(await post(`/v2/generate/${take.id}/cancel`)))} />`}
       ${take && take.status === "FAILED" && html`<div class="fault banner" role="alert"><p><b>This take failed.</b> ${take.error}</p></div>`}
+      ${asset.type === "VIDEO" && asset.hasAudio && html`<${Transcript} asset=${asset} onMade=${made} onFault=${onFault} />`}
       <section class="takes" aria-label="Takes"><h2>Takes</h2>
         ${takes && takes.length === 0 && html`<p class="hint">Nothing made yet. Type a line and press “Dub it”; further lines on this video start at once.</p>`}
         <ol>${(takes || []).map((one) => html`<${Take} key=${one.id} take=${one} current=${one.id === chosen} onChoose=${() => setChosen(one.id)}
@@ -166,7 +168,8 @@ function Working({ take, onCancel }) {
   </section>`;
 }
 
-const lineOf = (take) => take.name || take.input.filter((item) => item.type === "text").map((item) => item.provider.script).join(" ") || "A recording";
+const editOf = (take) => take.dialogueEdit?.edits?.map((edit) => (edit.text ? `“${edit.text}”` : "words taken away")).join(", ");
+const lineOf = (take) => take.name || (take.dialogueEdit && `Edited: ${editOf(take)}`) || take.input.filter((item) => item.type === "text").map((item) => item.provider.script).join(" ") || "A recording";
 const STATES = { PENDING: "Waiting", PROCESSING: "Working", COMPLETED: "", FAILED: "Failed", REJECTED: "Cancelled" };
 
 function Take({ take, current, onChoose, onRename, onRemove }) {
