@@ -265,7 +265,7 @@ def _transcript(
     on_progress: Progress,
 ) -> Transcript:
     if isinstance(given, Transcript):
-        return given
+        return _checked(given, source.named)
     if given is not None:
         return _checked(read_transcript(Path(given)), given)
     if isinstance(edited, str | Path) and Path(edited).suffix.lower() == ".json":
@@ -278,7 +278,7 @@ def _transcript(
 
 def _checked(transcript: Transcript, path: Path | str) -> Transcript:
     if not transcript.words:
-        raise TextError(f"{path} has no words; transcribe the video again")
+        raise TextError(f"the transcript of {path} has no words; transcribe the video again")
     return transcript
 
 

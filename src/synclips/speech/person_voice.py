@@ -1,6 +1,6 @@
 """A person's voice, ready to say one line after another: an engine, and a converter to the voice in a recording."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from synclips.errors import TextError
 from synclips.media.audio import Waveform
@@ -30,6 +30,7 @@ class PersonVoice:
     heard: Reference | None
     language: str
     notes: tuple[str, ...]
+    _said: dict[str, Speech] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def reference(self) -> Waveform | None:
@@ -43,6 +44,16 @@ class PersonVoice:
             TextError: it cannot be spoken.
         """
         return speak_sentences(self.engine, read_line(text, self.language, self.engine.name).sentences)
+
+    def say(self, text: str) -> Speech:
+        """The text in the person's voice; what was said once is kept.
+
+        Raises:
+            TextError: it cannot be spoken.
+        """
+        if text not in self._said:
+            self._said[text] = self.in_voice(self.spoken(text))
+        return self._said[text]
 
     def in_voice(self, speech: Speech) -> Speech:
         """What the engine said, in the person's voice."""

@@ -119,8 +119,8 @@ def _loaded(model: str) -> "WhisperModel":
     try:
         return WhisperModel(path, local_files_only=Path(path).is_dir(), **options)
     except ValueError as error:
-        known = str(error).splitlines()[0]
-        raise ConfigError(f"no Whisper model is called {model!r} ({known}); name one, or a folder") from error
+        words = f"no Whisper model is called {model!r}; name tiny.en, base.en, small, medium, large-v3, or a folder"
+        raise ConfigError(words) from error
     except (OSError, RuntimeError) as error:
         why = str(error).splitlines()[0]
         raise BackendError(f"the Whisper model {model} cannot be loaded ({why}); --model {BUILT_IN} is built in") from (

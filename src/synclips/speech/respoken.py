@@ -35,10 +35,6 @@ LARGEST_PITCH: Final = 0.35
 PACES: Final = (0.6, 1.6)
 """How much slower or faster than the engine a person is taken to speak."""
 _LARGEST_GAIN: Final = 12.0
-_NEAR: Final = 0.6
-"""Weight of the word beside the span against the whole sentence, for pitch and level at its ends."""
-_MOST_BESIDE: Final = 5.0
-"""Decibels by which an end may differ from the sentence's own."""
 _GAP: Final = 0.12
 """Seconds of pause that stay where words are deleted."""
 _FAINT: Final = 22.0
@@ -158,7 +154,7 @@ def say_within(
     if not changed:
         gap = min(lead + tail, _GAP) if seconds is None else seconds
         return NewWords(Waveform(np.zeros(round(gap * SAMPLE_RATE), np.float32), SAMPLE_RATE), (), 1.0, 1.0, 0.0, None)
-    said = voice.in_voice(voice.spoken(" ".join([*before, *changed, *after])))
+    said = voice.say(" ".join([*before, *changed, *after]))
     groups = _groups_of(said, [*before, *changed, *after])
     piece, inner = _trimmed(*_piece(said, groups, len(before), len(changed)), lead, tail)
     lead, tail = max(0.0, lead - _quiet_at(piece)[0]), max(0.0, tail - _quiet_at(piece)[1])
@@ -175,9 +171,8 @@ def say_within(
             "other words"
         )
     piece = piece if abs(pace - 1) < 0.01 else stretched(piece, round(piece.duration / pace * SAMPLE_RATE))
-    beside = _beside(sentence, span, said, groups, len(before), len(changed))
-    piece, pitch = _pitched(piece, sentence, reference, beside)
-    piece, gain = _coloured(piece, sentence, reference, beside)
+    piece, pitch = _pitched(piece, sentence, reference)
+    piece, gain = _coloured(piece, sentence, reference)
     pad = [np.zeros(round(t * SAMPLE_RATE), np.float32) for t in (lead, tail)]
     sound = Waveform(np.concatenate([pad[0], piece.samples, pad[1]]), SAMPLE_RATE)
     times = tuple(WordTime(w.word, lead + w.start / pace, lead + w.end / pace) for w in inner)
@@ -261,51 +256,18 @@ def _pace(sentence: Sentence) -> float:
     return float(np.clip(engine / max(mine, 0.1), *PACES))
 
 
-@dataclass(frozen=True)
-class _Neighbour:
-    """A word beside the span as the person says it, and as the engine does in the new sentence; 16 kHz."""
-
-    person: Waveform
-    engine: Waveform
-
-
-def _beside(
-    sentence: Sentence, span: Span, said: Speech, groups: list[WordTime], first: int, count: int
-) -> tuple[_Neighbour | None, _Neighbour | None]:
-    """The words before and after the span; None where there are none."""
-
-    def of(mine: int, theirs: int) -> _Neighbour | None:
-        if not (0 <= mine < len(sentence.times) and 0 <= theirs < len(groups)):
-            return None
-        return _Neighbour(_cut(sentence.sound, sentence.times[mine]), _cut(said.waveform, groups[theirs]))
-
-    return of(span.first - 1, first - 1), of(span.last, first + count)
-
-
-def _cut(sound: Waveform, word: WordTime) -> Waveform:
-    return Waveform(sound.samples[round(word.start * SAMPLE_RATE) : round(word.end * SAMPLE_RATE)], SAMPLE_RATE)
-
-
-def _pitched(
-    piece: Waveform, sentence: Sentence, reference: Waveform, beside: tuple[_Neighbour | None, _Neighbour | None]
-) -> tuple[Waveform, float]:
-    """The piece at the height at which the person says this sentence, and more so at either end."""
+def _pitched(piece: Waveform, sentence: Sentence, reference: Waveform) -> tuple[Waveform, float]:
+    """The piece at the height at which the person says this sentence."""
     mine, theirs = _log_pitch(reference), _log_pitch(sentence.said.waveform)
     if mine is None or theirs is None or piece.duration < 0.1:
         return piece, 1.0
-    whole = mine - theirs
-    ends = []
-    for word in beside:
-        a, b = (_log_pitch(word.person), _log_pitch(word.engine)) if word is not None else (None, None)
-        here = whole if a is None or b is None else a - b
-        ends.append(float(np.clip(_NEAR * here + (1 - _NEAR) * whole, -LARGEST_PITCH, LARGEST_PITCH)))
-    if max(abs(end) for end in ends) < SAME_PITCH:
+    change = float(np.clip(mine - theirs, -LARGEST_PITCH, LARGEST_PITCH))
+    if abs(change) < SAME_PITCH:
         return piece, 1.0
     frames = analyse(piece)
-    change = np.linspace(ends[0], ends[1], len(frames.f0))
     moved = np.where(frames.f0 > 0, frames.f0 * np.exp(change), 0.0)
     made = synthesise(Frames(moved, frames.envelope, frames.aperiodicity), len(piece.samples))
-    return made, float(np.exp(np.mean(ends)))
+    return made, float(np.exp(change))
 
 
 def _log_pitch(sound: Waveform) -> float | None:
@@ -316,29 +278,19 @@ def _log_pitch(sound: Waveform) -> float | None:
     return float(np.median(np.log(voiced))) if len(voiced) >= 10 else None
 
 
-def _coloured(
-    piece: Waveform, sentence: Sentence, reference: Waveform, beside: tuple[_Neighbour | None, _Neighbour | None]
-) -> tuple[Waveform, float]:
+def _coloured(piece: Waveform, sentence: Sentence, reference: Waveform) -> tuple[Waveform, float]:
     """The piece with the spectrum and level of the recording, by what the two sayings of the sentence differ."""
     from scipy.ndimage import gaussian_filter1d
 
     engine = _speech_of(sentence.said.waveform)
     present, wanted = long_term_spectrum(engine), long_term_spectrum(reference)
-    gain = np.zeros(513)
     if present is not None and wanted is not None and min(engine.duration, reference.duration) > 0.3:
         # what few words say of a narrow band is mostly the words; a wide average is the microphone and the room
         difference = 10 * np.log10((wanted + 1e-9) / (present + 1e-9))
         gain = np.clip(gaussian_filter1d(difference, 12.0), -_LARGEST_GAIN, _LARGEST_GAIN)
-    piece, engine = with_gain(piece, gain), with_gain(engine, gain)
-    whole = 10 * np.log10(_power(reference) / max(_power(engine), 1e-12))
-    ends = []
-    for word in beside:
-        here = whole
-        if word is not None and min(word.person.duration, word.engine.duration) > 0.08:
-            here = 10 * np.log10(_power(word.person) / max(_power(with_gain(word.engine, gain)), 1e-12))
-        ends.append(whole + float(np.clip(_NEAR * (here - whole), -_MOST_BESIDE, _MOST_BESIDE)))
-    levels = np.clip(np.linspace(ends[0], ends[1], len(piece.samples)), -30, 30)
-    return Waveform((piece.samples * 10 ** (levels / 20)).astype(np.float32), SAMPLE_RATE), float(np.mean(ends))
+        piece, engine = with_gain(piece, gain), with_gain(engine, gain)
+    level = float(np.clip(10 * np.log10(_power(reference) / max(_power(engine), 1e-12)), -30, 30))
+    return Waveform((piece.samples * 10 ** (level / 20)).astype(np.float32), SAMPLE_RATE), level
 
 
 def _power(sound: Waveform) -> float:
