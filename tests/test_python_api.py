@@ -24,8 +24,10 @@ from synclips.media.video import VideoWriter, frames_in_order, probe
 
 GUIDE = Path(__file__).parents[1] / "docs" / "python.md"
 NAMES = {
-    "DubOptions", "DubReport", "DubResult", "FaceListing", "ListedFace", "PreparedVideo", "SpokenLine", "SyncLipsError",
-    "Waveform", "__version__", "dub", "faces", "prepare", "read_audio", "speak", "write_wav",
+    "DubOptions", "DubReport", "DubResult", "Edit", "EditReport", "EditResult", "FaceListing", "ListedFace",
+    "PreparedVideo", "SpokenLine", "SyncLipsError",
+    "Transcript", "TranscriptWord", "Waveform", "__version__", "dub", "edit", "faces", "prepare", "read_audio",
+    "read_transcript", "speak", "transcribe", "write_wav",
 }  # fmt: skip
 API_ONLY = {"at_most"}
 """Fields of DubOptions that no option of `synclips dub` sets: --preview does."""

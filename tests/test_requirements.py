@@ -16,6 +16,7 @@ RUNTIME, GATE = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-dev
 
 LEFT_OUT = {
     "c2pa-python": {"toml"},
+    "faster-whisper": {"onnxruntime"},
     "ncnn": {"portalocker"},
     "pocket-tts": {"einops", "typer"},
     "pocketsphinx": {"sounddevice"},

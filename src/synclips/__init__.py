@@ -14,30 +14,42 @@ from typing import TYPE_CHECKING, Any
 from synclips.version import __version__
 
 if TYPE_CHECKING:
+    from synclips.dubbing.edit import EditReport, EditResult, edit
     from synclips.dubbing.face_listing import FaceListing, ListedFace, faces
     from synclips.dubbing.options import DubOptions
     from synclips.dubbing.pipeline import dub
     from synclips.dubbing.prepared_video import PreparedVideo, prepare
     from synclips.dubbing.report import DubReport, DubResult
+    from synclips.dubbing.transcription import transcribe
     from synclips.errors import SyncLipsError
     from synclips.media.audio import Waveform, read_audio, write_wav
+    from synclips.speech.edits import Edit
     from synclips.speech.synthesis import SpokenLine, speak
+    from synclips.speech.transcript import Transcript, TranscriptWord, read_transcript
 
 _HOMES = {
     "DubOptions": "synclips.dubbing.options",
     "DubReport": "synclips.dubbing.report",
     "DubResult": "synclips.dubbing.report",
+    "Edit": "synclips.speech.edits",
+    "EditReport": "synclips.dubbing.edit",
+    "EditResult": "synclips.dubbing.edit",
     "FaceListing": "synclips.dubbing.face_listing",
     "ListedFace": "synclips.dubbing.face_listing",
     "PreparedVideo": "synclips.dubbing.prepared_video",
     "SpokenLine": "synclips.speech.synthesis",
     "SyncLipsError": "synclips.errors",
+    "Transcript": "synclips.speech.transcript",
+    "TranscriptWord": "synclips.speech.transcript",
     "Waveform": "synclips.media.audio",
     "dub": "synclips.dubbing.pipeline",
+    "edit": "synclips.dubbing.edit",
     "faces": "synclips.dubbing.face_listing",
     "prepare": "synclips.dubbing.prepared_video",
     "read_audio": "synclips.media.audio",
+    "read_transcript": "synclips.speech.transcript",
     "speak": "synclips.speech.synthesis",
+    "transcribe": "synclips.dubbing.transcription",
     "write_wav": "synclips.media.audio",
 }
 
@@ -45,18 +57,26 @@ __all__ = [
     "DubOptions",
     "DubReport",
     "DubResult",
+    "Edit",
+    "EditReport",
+    "EditResult",
     "FaceListing",
     "ListedFace",
     "PreparedVideo",
     "SpokenLine",
     "SyncLipsError",
+    "Transcript",
+    "TranscriptWord",
     "Waveform",
     "__version__",
     "dub",
+    "edit",
     "faces",
     "prepare",
     "read_audio",
+    "read_transcript",
     "speak",
+    "transcribe",
     "write_wav",
 ]
 

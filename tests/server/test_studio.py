@@ -191,3 +191,46 @@ def test_a_lost_server_comes_back_and_the_page_goes_on(
         expect(page.get_by_text("The server does not answer")).not_to_be_visible()
         page.goto("about:blank")
         context.close()
+
+
+def test_a_word_of_the_transcript_is_changed_heard_and_made(
+    page: Page, server: Running, clip: Path, tmp_path: Path
+) -> None:
+    open_clip(page, server, clip)
+    page.get_by_role("button", name="Write down what is said").click()
+    page.get_by_role("button", name="dollars").click(timeout=WAIT)
+    field = page.get_by_role("textbox", name="Instead of “dollars”")
+    field.fill("euros")
+    field.press("Enter")
+    expect(page.locator(".word.changed ins")).to_have_text("euros")
+    page.get_by_role("button", name="Hear it").click()
+    expect(page.get_by_text("1 place, 0.4 s spoken anew")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Make the edited video").click()
+    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=WAIT)
+    mark = page.get_by_role("button", name="Changed: euros")
+    expect(mark).to_be_visible(timeout=WAIT)
+    wave, box = page.get_by_role("img", name="Waveform of the result").bounding_box(), mark.bounding_box()
+    assert wave is not None
+    assert box is not None
+    assert (box["x"] - wave["x"]) / wave["width"] == pytest.approx(0.3, abs=0.02)
+    assert box["width"] / wave["width"] == pytest.approx(0.4, abs=0.02)
+    expect(page.get_by_text("Edited: “euros”").first).to_be_visible()
+    page.screenshot(path=tmp_path / "edited.png", full_page=True)
+    page.reload()
+    expect(page.locator(".word.changed ins")).to_have_text("euros", timeout=WAIT)
+    page.get_by_role("button", name="Undo all changes").click()
+    expect(page.locator(".word.changed")).to_have_count(0)
+
+
+def test_a_voice_is_kept_chosen_and_deleted(page: Page, server: Running, clip: Path) -> None:
+    open_clip(page, server, clip)
+    page.get_by_text("Voice", exact=True).click()
+    page.get_by_role("button", name="Keep this video's voice").click()
+    voices = page.get_by_label("Spoken by")
+    expect(voices.locator("optgroup[label='Kept voices'] option")).to_have_text("clip", timeout=WAIT)
+    expect(voices).not_to_have_value("auto")
+    dub(page, "Hello.")
+    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Delete this voice").click()
+    expect(voices).to_have_value("auto", timeout=WAIT)
+    expect(page.get_by_role("button", name="Keep this video's voice")).to_be_visible()

@@ -26,6 +26,16 @@ def fake_dub(task: Task) -> dict[str, Any]:
     if task.job.kind == "tts":
         write_tone(task.results / "line.wav")
         return {"file": "line.wav", "duration": 1.0, "words": [["Hello", 0.1, 0.6]], "notes": []}
+    if task.job.kind == "voice":
+        write_tone(task.results / "voice.wav")
+        return {"file": "voice.wav", "seconds": 12.0, "notes": []}
+    if task.job.kind == "transcribe":
+        return _transcript(task)
+    if task.job.kind == "dialogue":
+        write_tone(task.results / "preview.wav")
+        words = {"segments": [{"id": "s0", "words": []}]}
+        slot = {"startMs": 300, "endMs": 700, "text": task.job.request["edits"][0]["text"], "replaced": "dollars"}
+        return {"file": "preview.wav", "transcript": words, "slots": [slot], "durationMs": 1000, "notes": []}
     texts = [item["provider"]["script"] for item in task.job.request["input"] if item["type"] == "text"]
     word, _, number = (texts[0] if texts else "").partition(" ")
     if word == "fail":
@@ -46,9 +56,26 @@ def fake_dub(task: Task) -> dict[str, Any]:
     log = task.inputs / "steps.log"
     (task.results / "steps.log").write_text(log.read_text() if log.exists() else "")
     (task.results / RESULT).write_bytes(_video())
-    (task.results / "report.json").write_text(json.dumps({"notes": [], "duration": 1.0, "speech": {"words": []}}))
+    report = {"notes": [], "duration": 1.0, "speech": {"words": []}, "width": 64, "height": 48, "seconds": 1.0}
+    if "dialogueEdit" in task.job.request:
+        new = task.job.request["dialogueEdit"]["edits"][0]["text"]
+        times = {"start": 0.3, "end": 0.7, "result_start": 0.3, "result_end": 0.7}
+        report["spans"] = [{"said": "dollars", "new": new, **times}]
+        report["speech"] = {"words": [["ten", 0.1, 0.3], [new, 0.3, 0.7]]}
+    (task.results / "report.json").write_text(json.dumps(report))
     (task.results / "peaks.json").write_text("[0, 0.5, 1]")
     return {"file": RESULT, "duration": 1.0, "size": 1, "fps": 25.0}
+
+
+def _transcript(task: Task) -> dict[str, Any]:
+    task.on_progress("listen", 1, 1)
+    said = [("Ten", 100, 300), ("dollars", 300, 700), ("please.", 700, 950)]
+    words = [
+        {"id": f"w{k}", "text": word, "startMs": start, "endMs": end, "confidence": 0.9}
+        for k, (word, start, end) in enumerate(said)
+    ]
+    line = {"id": "s0", "text": "Ten dollars please.", "startMs": 100, "endMs": 950, "words": words}
+    return {"transcript": {"segments": [line]}, "speakerCount": 1, "durationMs": 1000, "model": "tiny.en", "notes": []}
 
 
 def _faces(task: Task) -> dict[str, Any]:

@@ -117,11 +117,12 @@ def dub_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="carry over the video's further sound tracks, subtitles and chapters",
     )
-    _add_provenance(parser)
+    add_provenance(parser)
     add_json(parser)
 
 
-def _add_provenance(parser: argparse.ArgumentParser) -> None:
+def add_provenance(parser: argparse.ArgumentParser) -> None:
+    """--no-provenance, --certificate, --private-key and --label"""
     group = parser.add_argument_group("provenance")
     group.add_argument(
         "--no-provenance",

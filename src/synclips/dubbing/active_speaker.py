@@ -4,6 +4,7 @@ Windows of two seconds are compared as in Chung and Zisserman, "Out of time: aut
 workshops 2016), section 5.3: the speaker's similarity to the sound stands out at one offset, a listener's does not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -132,9 +133,15 @@ def _who_speaks(
 
 
 def find_speaking(
-    info: VideoInfo, detections: Detections, faces: list[Identity], device: torch.device, on_progress: Progress = silent
+    info: VideoInfo,
+    detections: Detections,
+    faces: list[Identity],
+    device: torch.device,
+    on_progress: Progress = silent,
+    *,
+    around: Sequence[float] | None = None,
 ) -> Speaking:
-    """Judge a few windows of the video.
+    """Judge a few windows of the video, or those in whose middle the times `around` (seconds) lie.
 
     Raises:
         MediaError: it has no sound, or it cannot be read.
@@ -148,7 +155,7 @@ def find_speaking(
         syncnet = load_judge(path).to(device)
     seconds = float(detections.times[-1]) + 1 / float(info.fps)
     waveform = normalise_loudness(read_audio(info.path, SAMPLE_RATE, stop=seconds + 1, track=info.audio_track))
-    plan = _plan(detections, faces, waveform)
+    plan = _plan(detections, faces, waveform, around)
     mouths = _mouths(info, detections, plan, on_progress)
     curves = [
         {number: _similarities(syncnet, pictures, waveform, place.first) for number, pictures in seen.items()}
@@ -173,8 +180,10 @@ class _Place:
     rows: dict[int, Int64[np.ndarray, " k"]]
 
 
-def _plan(detections: Detections, faces: list[Identity], waveform: Waveform) -> list[_Place]:
-    """Windows with sound and faces, at most `MOST_WINDOWS` of them."""
+def _plan(
+    detections: Detections, faces: list[Identity], waveform: Waveform, around: Sequence[float] | None
+) -> list[_Place]:
+    """Windows with sound and faces, at most `MOST_WINDOWS` of them, or all of those `around` some times."""
     nearest = _nearest(detections.times, np.arange(int((detections.times[-1] + 1e-6) * FPS) + 1) / FPS)
     row_of = {}
     for face in faces:
@@ -182,7 +191,11 @@ def _plan(detections: Detections, faces: list[Identity], waveform: Waveform) -> 
         row_of[face.number][detections.frame[face.rows]] = face.rows
     length = min(WINDOW, len(nearest))
     places, levels = [], []
-    for first in range(0, len(nearest) - length + 1 if length >= SHORTEST else 0, length):
+    last = len(nearest) - length if length >= SHORTEST else -1
+    starts = list(range(0, last + 1, length))
+    if around is not None and last >= 0:
+        starts = sorted({min(max(0, round(at * FPS) - length // 2), last) for at in around})
+    for first in starts:
         frames = nearest[first : first + length]
         rows = {number: _held(of[frames]) for number, of in row_of.items() if (of[frames] >= 0).mean() >= PRESENT}
         heard = waveform.samples[first * SAMPLES_PER_FRAME : (first + length) * SAMPLES_PER_FRAME]
@@ -190,6 +203,8 @@ def _plan(detections: Detections, faces: list[Identity], waveform: Waveform) -> 
             places.append(_Place(first, frames, rows))
             levels.append(float(np.sqrt(np.mean(heard.astype(np.float64) ** 2))))
     loud = [place for place, level in zip(places, levels, strict=True) if level > max(QUIET * max(levels), 1e-4)]
+    if around is not None:
+        return loud
     chosen = np.unique(np.linspace(0, len(loud) - 1, min(MOST_WINDOWS, len(loud))).round().astype(int))
     return [loud[i] for i in chosen]
 

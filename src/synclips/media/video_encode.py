@@ -97,7 +97,7 @@ class PictureEncoder:
     """Adds a picture track to `container` and turns RGB pictures into the frames that it takes.
 
     All but ffv1 is yuv420p, which every player shows. H.264 and HEVC hold only even sizes then: an odd one gets its
-    last row or column once more. VP9 holds any size.
+    last row or column once more. VP9 holds any size. `further`: options of the encoder's own.
     """
 
     def __init__(
@@ -110,9 +110,10 @@ class PictureEncoder:
         codec: Codec,
         quality: int,
         like: VideoInfo | None,
+        further: Mapping[str, str] | None = None,
     ) -> None:
         name, options = _ENCODERS[codec]
-        chosen = dict(options)
+        chosen = dict(options) | dict(further or {})
         if codec != "ffv1":
             chosen |= {"crf": str(quality), "g": str(max(1, round(rate * _GOP_SECONDS)))}
         stream = container.add_stream(name, rate=rate, options=chosen)

@@ -15,7 +15,7 @@ from synclips.features.smoothing import settle
 from synclips.features.speech_features import sound_features
 from synclips.media.audio import normalise_loudness, read_audio
 from synclips.media.picture import Box
-from synclips.media.timebase import FPS, SAMPLE_RATE, STEPS_PER_FRAME
+from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.generator import Generator
 from synclips.models.refiner_engine import Engine, refiner_engine
 from synclips.rendering.compositor import (
@@ -282,7 +282,7 @@ class LipSync:
         except MediaError:
             return 1.0
         times = self.video.times - self.video.times[0]
-        count = int(min(len(times), np.searchsorted(times, len(heard.samples) / SAMPLE_RATE)))
+        count = int((times < heard.duration).sum())
         if count < 2:
             return 1.0
         features = sound_features(heard, int(float(times[count - 1]) * FPS) + 1, self.speech_layers)

@@ -1,5 +1,6 @@
 """Several lines in one video: a mouth is generated only during its face's lines, with a fade on either side."""
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,8 @@ from synclips.rendering.visibility import FADE, fade
 
 AROUND: Final = FADE + 1
 """Frames before and after a line in which its face fades."""
+CONTEXT_SECONDS: Final = 1.0
+"""Sound before and after a passage that the motion model hears, too."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,29 @@ class ScenePlan:
 
     def add(self, renderer: Renderer, parts: list[Part], cuts: Int64[np.ndarray, " k"]) -> None:
         """A face's lines; a copy of its renderer shows them only around them."""
+        self._add(renderer, parts, cuts, lambda shown, steps, said: self._plan(shown, steps, said))
+
+    def add_along(
+        self, renderer: Renderer, spans: list[tuple[float, float]], sound: Waveform, cuts: Int64[np.ndarray, " k"]
+    ) -> None:
+        """A face whose mouth is made in `spans` (seconds) only, and fades around them; `sound` (16 kHz) is all that is
+        heard along the timeline."""
+        none = Waveform(np.zeros(0, np.float32), SAMPLE_RATE)
+        parts = [Part(start, end, none) for start, end in spans]
+        self._add(renderer, parts, cuts, lambda shown, steps, _: self._plan_along(shown, steps, sound))
+
+    @property
+    def touched(self) -> list[range]:
+        """The steps of each passage, those in which it fades among them."""
+        return [passage.steps for passage in self._passages]
+
+    def _add(
+        self,
+        renderer: Renderer,
+        parts: list[Part],
+        cuts: Int64[np.ndarray, " k"],
+        plan: Callable[[Renderer, range, list[Part]], BlockPlan],
+    ) -> None:
         passages = self._merged(parts)
         within = np.zeros(len(renderer.visibility), np.float32)
         for steps, _ in passages:
@@ -59,7 +85,7 @@ class ScenePlan:
         renderer.visibility = np.minimum(renderer.visibility, within)
         for steps, said in passages:
             whole = within[self._timeline.source[steps.start : steps.stop]] == 1
-            self._passages.append(_Passage(steps, whole, self._plan(renderer, steps, said)))
+            self._passages.append(_Passage(steps, whole, plan(renderer, steps, said)))
 
     def add_throughout(self, renderer: Renderer, parts: list[Part]) -> None:
         """A face whose mouth is made in every frame, and rests between its lines."""
@@ -118,6 +144,18 @@ class ScenePlan:
         timeline = Timeline(self._timeline.source[places], self._timeline.times[places] - begin, float(ends) - begin)
         said = Waveform(_joined(parts, begin, timeline.duration), SAMPLE_RATE)
         return BlockPlan(renderer, said, timeline, ahead=True)
+
+    def _plan_along(self, renderer: Renderer, steps: range, sound: Waveform) -> BlockPlan:
+        begin = float(self._timeline.times[steps.start]) if steps.start else 0.0
+        ends = self._timeline.times[steps.stop] if steps.stop < len(self._timeline) else self._timeline.duration
+        lead = min(CONTEXT_SECONDS, begin)
+        places = slice(steps.start, steps.stop)
+        heard = sound.samples[
+            round((begin - lead) * SAMPLE_RATE) : round((float(ends) + CONTEXT_SECONDS) * SAMPLE_RATE)
+        ]
+        times = self._timeline.times[places] - begin + lead
+        timeline = Timeline(self._timeline.source[places], times, float(ends) - begin + lead)
+        return BlockPlan(renderer, Waveform(np.array(heard), SAMPLE_RATE), timeline)
 
 
 def _joined(parts: list[Part], begin: float, duration: float) -> Float32[np.ndarray, " n"]:

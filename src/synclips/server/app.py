@@ -21,9 +21,11 @@ from synclips.server import (
     routes_assets,
     routes_batch,
     routes_catalogue,
+    routes_dialogue,
     routes_generate,
     routes_studio,
-    routes_voice,
+    routes_tts,
+    routes_voices,
     shown,
 )
 from synclips.server.answers import CODES, ApiError
@@ -44,7 +46,10 @@ _BY_STATUS: Final = {
     413: "payload_too_large",
     415: "unsupported_media_type",
 }
-TAGS: Final = ("generate", "generations", "models", "assets", "projects", "voices", "text-to-speech", "errors")
+TAGS: Final = (
+    *("generate", "generations", "models", "assets", "projects", "voices", "text-to-speech"),
+    *("transcriptions", "dialogue-edits", "errors"),
+)
 
 
 def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, background: bool = True) -> FastAPI:
@@ -90,7 +95,16 @@ def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, ba
         openapi_tags=[{"name": name} for name in TAGS],
     )
     app.state.services, app.state.open_access, app.state.measurements = own, open_access, Measurements()
-    modules = (routes_batch, routes_generate, routes_assets, routes_voice, routes_catalogue, routes_studio)
+    modules = (
+        routes_batch,
+        routes_generate,
+        routes_assets,
+        routes_tts,
+        routes_voices,
+        routes_dialogue,
+        routes_catalogue,
+        routes_studio,
+    )
     for module in modules:
         app.include_router(module.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

@@ -20,6 +20,7 @@ from synclips.media.frame_index import build_index
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.provenance.verify import judge
 from synclips.server.database import Database
+from synclips.server.dialogue_runner import run_edit, run_preview, run_transcription
 from synclips.server.fetch import ForbiddenAddressError, fetch
 from synclips.server.media_check import MediaFacts, MediaLimits, check_media
 from synclips.server.requests import (
@@ -35,9 +36,10 @@ from synclips.server.requests import (
 )
 from synclips.server.settings import ServerSettings
 from synclips.server.storage import RESULT, Storage
-from synclips.server.tables import Asset
+from synclips.server.tables import Asset, Job
 from synclips.server.waveform_peaks import peaks_of
 from synclips.server.worker import JobFailed, Task
+from synclips.speech.reference_voice import analyse_reference
 from synclips.speech.synthesis import speak
 from synclips.speech.tts.engines import list_voices
 
@@ -47,6 +49,9 @@ KEPT_SECONDS: Final = 60.0
 """Length of a video that is prepared as a whole; of a longer one only as much is looked at as a line needs."""
 REFERENCE_SECONDS: Final = 60.0
 """How much of a video its voice is taken from, for a line that is only heard."""
+VOICE: Final = "voice.wav"
+VOICE_SECONDS: Final = 300.0
+"""How much of a recording is looked through for the speech of a voice that is kept."""
 
 
 class DubRunner:
@@ -65,11 +70,22 @@ class DubRunner:
         """
         if task.job.kind == "faces":
             return self._list_faces(task)
+        if task.job.kind == "transcribe":
+            return run_transcription(task, self._source, self._settings.device)
+        if task.job.kind == "dialogue":
+            return run_preview(task, self._source, self._base())
+        if task.job.kind == "voice":
+            return self._keep_voice(task)
         return self._speak(task) if task.job.kind == "tts" else self._dub(task)
 
     def _dub(self, task: Task) -> dict[str, Any]:
         request = CreateGeneration.model_validate(task.job.request)
         seen = request.picture
+        if seen is not None and request.dialogue_edit is not None:
+            video, facts = self._file(task, seen, "video", 0)
+            options = self._options(request, video, facts)
+            output, shown = run_edit(task, video, task.job.request["dialogueEdit"], options)
+            return self._stored(task, output, shown)
         if seen is None or not request.spoken:
             raise JobFailed("generation_input_validation_failed", "a video and something to be said are needed")
         video, facts = self._file(task, seen, "video", 0)
@@ -78,9 +94,11 @@ class DubRunner:
         said: dict[str, Any]
         if request.segments:
             said = self._scene(task, request, video, facts)
+            texts = [item for item in request.spoken if isinstance(item, TextInput)]
+            options = self._in_voice(options, task.job.owner, texts)
         elif isinstance(item := request.spoken[0], TextInput):
             said = {"text": item.provider.script}
-            options = replace(options, voice=_voice(item.provider.voice_id))
+            options = self._in_voice(options, task.job.owner, [item])
         else:
             said = {"audio": self._file(task, item, "audio", 1)[0]}
         with self._video(video, facts, options, task) as prepared:
@@ -102,15 +120,20 @@ class DubRunner:
             shown.pop(name)
         for name in ("checkpoint", "voice_reference", "certificate", "private_key"):
             shown["options"].pop(name, None)
+        shown["notes"] = list(report.all_notes)
+        return self._stored(task, output, shown)
+
+    def _stored(self, task: Task, output: Path, shown: dict[str, Any]) -> dict[str, Any]:
+        """Put the result, its report and its waveform into the results' folder."""
         said = read_audio(output, SAMPLE_RATE)
         shown["provenance"] = judge(output).line.replace(str(output), "this file")
-        shown["notes"] = [note.replace(str(self._storage.root), "") for note in report.all_notes]
+        shown["notes"] = [note.replace(str(self._storage.root), "") for note in shown["notes"]]
         (task.results / "report.json").write_text(json.dumps(_plain(shown), ensure_ascii=False), encoding="utf-8")
         (task.results / "peaks.json").write_text(json.dumps(peaks_of(said)))
         (task.results / "live.jpg").unlink(missing_ok=True)
         size = output.stat().st_size
         output.replace(task.results / RESULT)
-        return {"file": RESULT, "duration": report.duration, "size": size, "fps": report.fps}
+        return {"file": RESULT, "duration": shown["duration"], "size": size, "fps": shown["fps"]}
 
     @contextmanager
     def _video(self, path: Path, facts: MediaFacts, options: DubOptions, task: Task) -> Iterator[Path | PreparedVideo]:
@@ -125,12 +148,20 @@ class DubRunner:
         self._prepared.move_to_end(path)
         yield self._prepared[path]
 
-    def _options(self, request: CreateGeneration, video: Path, facts: MediaFacts) -> DubOptions:
-        asked = request.options
-        base = DubOptions(
+    def _source(self, task: Task, asset_id: str | None, url: str | None) -> Path:
+        """The file of an asset, or what a URL gives."""
+        item = VideoInput(type="video", assetId=asset_id) if asset_id else AudioInput(type="audio", url=url)
+        return self._file(task, item, "video" if asset_id else "audio", 0)[0]
+
+    def _base(self) -> DubOptions:
+        return DubOptions(
             checkpoint=Path(self._settings.checkpoint) if self._settings.checkpoint else None,
             device=self._settings.device,
         )
+
+    def _options(self, request: CreateGeneration, video: Path, facts: MediaFacts) -> DubOptions:
+        asked = request.options
+        base = self._base()
         if asked is None:
             return base
         own = asked.synclips.model_dump(exclude_none=True) if asked.synclips else {}
@@ -179,10 +210,43 @@ class DubRunner:
         result = {"faces": found, "speaker": listing.speaker, "notes": list(listing.notes), "shots": listing.shots}
         return dict(_plain(result))
 
+    def _in_voice(self, options: DubOptions, owner: str, texts: list[TextInput]) -> DubOptions:
+        """The options with the voice that the texts ask for: a voice that speaks here, or a person's that was kept."""
+        asked = list(dict.fromkeys(text.provider.voice_id for text in texts))
+        kept = {voice: path for voice in asked if (path := self._kept_voice(owner, voice)) is not None}
+        if not asked or (len(asked) > 1 and not kept):
+            return options
+        if len(asked) > 1:
+            words = "the segments of one generation are spoken in one voice that was kept; send a generation for each"
+            raise JobFailed("generation_input_validation_failed", words)
+        return replace(options, voice=_voice(asked[0]), voice_reference=kept.get(asked[0]))
+
+    def _kept_voice(self, owner: str, voice_id: str) -> Path | None:
+        """The speech of a person's voice that was kept; None for any other voice."""
+        with self._database.reading() as session:
+            job = session.get(Job, voice_id)
+        if job is None or job.owner != owner or job.kind != "voice" or job.status != "COMPLETED":
+            return None
+        assert job.result is not None
+        return self._storage.results(job.id) / str(int(job.result["fence"])) / VOICE
+
+    def _keep_voice(self, task: Task) -> dict[str, Any]:
+        """Keep the speech of who speaks in an asset."""
+        asset = self._asset(task.job.owner, str(task.job.request["assetId"]))
+        task.on_progress("voice", 0, 1)
+        reference = analyse_reference(read_audio(self._storage.stored(asset.file), SAMPLE_RATE, stop=VOICE_SECONDS))
+        if not reference.usable:
+            raise JobFailed("generation_input_validation_failed", reference.notes[0])
+        write_wav(task.results / VOICE, reference.speech)
+        return {"file": VOICE, "seconds": round(reference.speech.duration, 1), "notes": list(reference.notes)}
+
     def _speak(self, task: Task) -> dict[str, Any]:
         request = CreateTts.model_validate(task.job.request)
         reference = None
-        if request.asset_id is not None:
+        kept = self._kept_voice(task.job.owner, request.voice_id)
+        if kept is not None:
+            reference = read_audio(kept, SAMPLE_RATE)
+        elif request.asset_id is not None:
             asset = self._asset(task.job.owner, request.asset_id)
             if asset.details.get("has_audio"):
                 reference = read_audio(self._storage.stored(asset.file), SAMPLE_RATE, stop=REFERENCE_SECONDS)

@@ -1,4 +1,6 @@
-"""What is removed by itself: work of ended jobs, uploads that never came, results and uploads after a time."""
+"""What is removed by itself: work of ended jobs, uploads that never came, results and uploads after a time.
+
+Voices that were kept stay."""
 
 import logging
 import shutil
@@ -6,7 +8,7 @@ import threading
 import time
 from typing import Final
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, not_, or_, select
 
 from synclips.server.database import Database
 from synclips.server.storage import Storage
@@ -36,17 +38,19 @@ def sweep(database: Database, storage: Storage, keep_days: float, now: float | N
     removed = 0
     with database.writing() as session:
         never_came = and_(Asset.state == "reserved", Asset.created < now - RESERVED_SECONDS)
-        over = never_came
+        expired = never_came
         if keep_days > 0:
             limit = now - keep_days * 24 * 3600
-            old = session.execute(select(Job.id).where(Job.status.in_(FINAL), Job.finished < limit)).scalars().all()
+            over = and_(Job.status.in_(FINAL), Job.finished < limit)
+            kept = and_(Job.kind == "voice", Job.status == "COMPLETED")  # voices stay until they are deleted
+            old = session.execute(select(Job.id).where(over, not_(kept))).scalars().all()
             session.execute(delete(Job).where(Job.id.in_(old)))
             for job_id in old:
                 storage.remove_job(job_id)
             removed += len(old)
             in_use = select(Job.asset).where(Job.asset.is_not(None))
-            over = or_(never_came, and_(Asset.state == "ready", Asset.updated < limit, Asset.id.not_in(in_use)))
-        for asset in session.execute(select(Asset).where(over)).scalars().all():
+            expired = or_(never_came, and_(Asset.state == "ready", Asset.updated < limit, Asset.id.not_in(in_use)))
+        for asset in session.execute(select(Asset).where(expired)).scalars().all():
             if asset.file:
                 storage.stored(asset.file).unlink(missing_ok=True)
             session.delete(asset)

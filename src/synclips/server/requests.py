@@ -172,6 +172,28 @@ class Segment(Body):
         return self
 
 
+class DialogueEdit(Body):
+    """Words that are changed in what the video says: an edit of `POST /v2/dialogue-edits` by its id, or the transcript
+    and the edits themselves, as that takes them."""
+
+    id: Identifier | None = None
+    dialogue_edit_id: Identifier | None = Field(default=None, alias="dialogueEditId")
+    transcript: dict[str, Any] | None = None
+    edits: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=200)] | None = None
+    fit: Literal["auto", "speed", "retime"] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "DialogueEdit":
+        if self.edit_id is None and (self.transcript is None or self.edits is None):
+            raise ValueError("give the id of a dialogue edit, or transcript and edits")
+        return self
+
+    @property
+    def edit_id(self) -> str | None:
+        """The edit that is meant, if it is named."""
+        return self.id or self.dialogue_edit_id
+
+
 class CreateGeneration(Body):
     """The body of `POST /v2/generate`."""
 
@@ -179,6 +201,7 @@ class CreateGeneration(Body):
     input: Annotated[list[InputItem], Field(min_length=1, max_length=200)]
     options: Options | None = None
     segments: Annotated[list[Segment], Field(max_length=200)] | None = None
+    dialogue_edit: DialogueEdit | None = Field(default=None, alias="dialogueEdit")
     webhook_url: Url | None = Field(default=None, alias="webhookUrl")
     output_file_name: Name | None = Field(default=None, alias="outputFileName")
 
@@ -200,6 +223,13 @@ class CreateTts(Body):
     voice_id: Identifier = Field(default="auto", alias="voiceId")
     asset_id: Identifier | None = Field(default=None, alias="assetId")
     options: Extra | None = None
+
+
+class CreateVoice(Body):
+    """The body of `POST /v2/voices`: whose voice is to be kept. A video, or a recording of speech."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+    asset_id: Identifier = Field(alias="assetId")
 
 
 def as_stored(body: BaseModel) -> dict[str, Any]:

@@ -26,6 +26,7 @@ RESULTS: Final[Mapping[str, str]] = {
     "peaks.json": "application/json",
     "live.jpg": "image/jpeg",
     "line.wav": "audio/wav",
+    "preview.wav": "audio/wav",
 }
 _PICTURE: Final = re.compile(r"face_[0-9]{1,3}\.png")
 _TYPES: Final = {

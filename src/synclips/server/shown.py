@@ -21,6 +21,7 @@ class Generation(BaseModel):
     input: list[dict[str, Any]]
     options: dict[str, Any] | None = None
     segments: list[dict[str, Any]] | None = None
+    dialogue_edit: dict[str, Any] | None = Field(default=None, alias="dialogueEdit")
     output_url: str | None = Field(default=None, alias="outputUrl")
     output_duration: float | None = Field(default=None, alias="outputDuration")
     webhook_url: str | None = Field(default=None, alias="webhookUrl")
@@ -86,6 +87,7 @@ def generation(job: Job, links: Links, base: str) -> Generation:
         input=request["input"],
         options=request.get("options"),
         segments=request.get("segments"),
+        dialogueEdit=_edits_only(request.get("dialogueEdit")),
         webhookUrl=job.webhook_url,
         error=job.error if ended_badly else None,
         error_code=job.error_code if ended_badly else None,
@@ -106,6 +108,11 @@ def generation(job: Job, links: Links, base: str) -> Generation:
     elif job.status == "PROCESSING" and job.stage == "render":
         shown.live_url = base + links.signed(f"{folder}/live.jpg")
     return shown
+
+
+def _edits_only(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What is to be changed, without the transcript."""
+    return None if given is None else {name: value for name, value in given.items() if name != "transcript"}
 
 
 def as_json(shown: BaseModel) -> dict[str, Any]:

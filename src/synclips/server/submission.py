@@ -10,9 +10,10 @@ from sqlalchemy import select
 
 from synclips.server.access import Caller
 from synclips.server.answers import ApiError
+from synclips.server.dialogue import TranscriptBody, WordEdit, changes_of, check_texts, transcript_of
 from synclips.server.fetch import ForbiddenAddressError, check_url
 from synclips.server.queue import IdempotencyConflictError, QueueFullError
-from synclips.server.requests import MODELS, AudioInput, CreateGeneration, Located, Segment, as_stored
+from synclips.server.requests import MODELS, AudioInput, CreateGeneration, Located, Segment, VideoInput, as_stored
 from synclips.server.services import Services
 from synclips.server.tables import Asset, Job
 
@@ -79,7 +80,9 @@ def prepared_job(own: Services, caller: Caller, request: CreateGeneration, base:
         raise ApiError("generation_unsupported_model", f"There is no model {request.model!r} here.", field="model")
     if request.picture is None:
         raise ApiError("generation_video_missing", field="input")
-    if not request.spoken:
+    if request.dialogue_edit is not None:
+        edited = _dialogue(own, caller, request)
+    elif not request.spoken:
         raise ApiError("generation_audio_missing", field="input")
     _check_segments(request)
     if request.webhook_url is not None:
@@ -94,6 +97,8 @@ def prepared_job(own: Services, caller: Caller, request: CreateGeneration, base:
             asset = _check_place(own, caller, item, number, own_urls, base)
             video = video or (asset if item is request.picture else None)
     stored = as_stored(request)
+    if request.dialogue_edit is not None:
+        stored["dialogueEdit"] = edited
     digest = hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
     if own_urls:
         stored["ownUrls"] = own_urls
@@ -108,6 +113,41 @@ def prepared_job(own: Services, caller: Caller, request: CreateGeneration, base:
         base_url=base,
         priority=caller.priority,
     )
+
+
+def _dialogue(own: Services, caller: Caller, request: CreateGeneration) -> dict[str, Any]:
+    """Transcript and edits of a request for edited dialogue; of one that names an edit, that edit's.
+
+    Raises:
+        ApiError: there is no such edit, or it does not go together.
+    """
+    asked = request.dialogue_edit
+    assert asked is not None
+    if request.spoken or request.segments:
+        raise ApiError(
+            "generation_input_validation_failed",
+            "Edited dialogue needs the video alone: leave out audio, text and segments.",
+            field="dialogueEdit",
+        )
+    if not isinstance(request.picture, VideoInput):
+        raise ApiError("generation_video_missing", "Dialogue can be edited in a video only.", field="input")
+    given: dict[str, Any] = {"transcript": asked.transcript, "edits": asked.edits, "fit": asked.fit}
+    if asked.edit_id is not None:
+        job = own.queue.get(caller.owner, asked.edit_id)
+        if job is None or job.kind != "dialogue":
+            raise ApiError(
+                "generation_input_validation_failed", "There is no such dialogue edit.", field="dialogueEdit"
+            )
+        given = {name: job.request.get(name) for name in ("transcript", "edits", "fit")} | {"id": asked.edit_id}
+    try:
+        transcript = TranscriptBody.model_validate(given["transcript"])
+        edits = [WordEdit.model_validate(edit) for edit in given["edits"]]
+    except ValidationError as error:
+        raise wrong_field(error) from error
+    transcript_of(transcript)
+    changes_of(transcript, edits)
+    check_texts(edits)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _check_segments(request: CreateGeneration) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Float, Index, Integer, String,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Status = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "REJECTED"]
-Kind = Literal["generate", "faces", "tts"]
+Kind = Literal["generate", "faces", "tts", "transcribe", "dialogue", "voice"]
 FINAL: Final = ("COMPLETED", "FAILED", "REJECTED")
 
 

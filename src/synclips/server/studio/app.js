@@ -3,6 +3,7 @@ import { html, render, useCallback, useEffect, useRef, useState } from "./vendor
 import { call, ended, get, key, local, onConnection, poll, post, upload } from "./api.js";
 import { Recorder } from "./capture.js";
 import { Composer } from "./composer.js";
+import { Transcript } from "./transcript.js";
 import { Viewer } from "./viewer.js";
 import { STAGES, clock, left, size } from "./words.js";
 
@@ -19,13 +20,14 @@ function Studio() {
   const [recording, setRecording] = useState(false);
   const [dragged, setDragged] = useState(false);
 
+  const readVoices = useCallback(() => get("/v2/voices").then(setVoices).catch(() => {}), []);
   const enter = useCallback(async () => {
     try {
       const told = await get("/v2/session");
       setSession(told);
       if (!told.ok) return;
       setProjects((await get("/v2/assets?types=VIDEO,IMAGE&limit=100")).items);
-      get("/v2/voices").then(setVoices).catch(() => {});
+      readVoices();
     } catch (error) { setTimeout(enter, 1500); }
   }, []);
 
@@ -61,7 +63,7 @@ function Studio() {
   const remove = async (asset) => {
     try {
       await call("DELETE", `/v2/assets/${asset.id}`);
-      localStorage.removeItem(`synclips.draft.${asset.id}`);
+      ["draft", "edits", "transcript"].forEach((what) => localStorage.removeItem(`synclips.${what}.${asset.id}`));
       setProjects((all) => all.filter((one) => one.id !== asset.id));
       open("");
     } catch (error) { setFault(error); }
@@ -88,7 +90,7 @@ function Studio() {
     </nav>
     <main>
       ${fault && html`<div class="fault banner" role="alert"><p><b>${fault.message}</b> ${fault.suggestion || ""}</p><button class="plain" onClick=${() => setFault(null)} aria-label="Close">×</button></div>`}
-      ${asset ? html`<${Project} key=${asset.id} asset=${asset} voices=${voices} onFault=${setFault} onRename=${(name) => rename(asset, name)} onRemove=${() => remove(asset)} />`
+      ${asset ? html`<${Project} key=${asset.id} asset=${asset} voices=${voices} onVoices=${readVoices} onFault=${setFault} onRename=${(name) => rename(asset, name)} onRemove=${() => remove(asset)} />`
         : recording ? html`<div class="start"><h1>Record yourself</h1><${Recorder} kind="video" onDone=${add} onCancel=${() => setRecording(false)} /></div>`
         : html`<${Start} uploading=${uploading} limits=${session.limits} dragged=${dragged} onFile=${add} onRecord=${() => { setFault(null); setRecording(true); }} />`}
     </main>
@@ -111,7 +113,7 @@ function Start({ uploading, limits, dragged, onFile, onRecord }) {
   </div>`;
 }
 
-function Project({ asset, voices, onFault, onRename, onRemove }) {
+function Project({ asset, voices, onVoices, onFault, onRename, onRemove }) {
   const [takes, setTakes] = useState(null);
   const [chosen, setChosen] = useState(null);
   const alive = useRef(true);
@@ -139,6 +141,7 @@ function Project({ asset, voices, onFault, onRename, onRemove }) {
       <${Viewer} asset=${asset} take=${take} />
       ${take && !ended(take) && html`<${Working} take=${take} onCancel=${() => change(async () => put(await post(`/v2/generate/${take.id}/cancel`)))} />`}
       ${take && take.status === "FAILED" && html`<div class="fault banner" role="alert"><p><b>This take failed.</b> ${take.error}</p></div>`}
+      ${asset.type === "VIDEO" && asset.hasAudio && html`<${Transcript} asset=${asset} onMade=${made} onFault=${onFault} />`}
       <section class="takes" aria-label="Takes"><h2>Takes</h2>
         ${takes && takes.length === 0 && html`<p class="hint">Nothing made yet. Type a line and press “Dub it”; further lines on this video start at once.</p>`}
         <ol>${(takes || []).map((one) => html`<${Take} key=${one.id} take=${one} current=${one.id === chosen} onChoose=${() => setChosen(one.id)}
@@ -146,7 +149,7 @@ function Project({ asset, voices, onFault, onRename, onRemove }) {
           onRemove=${() => change(async () => { await call("DELETE", `/v2/generate/${one.id}`); setTakes((all) => all.filter((other) => other.id !== one.id)); if (chosen === one.id) setChosen(null); })} />`)}</ol>
       </section>
     </div>
-    <${Composer} asset=${asset} voices=${voices} onMade=${made} onFault=${onFault} />
+    <${Composer} asset=${asset} voices=${voices} onVoices=${onVoices} onMade=${made} onFault=${onFault} />
   </div>`;
 }
 
@@ -166,7 +169,8 @@ function Working({ take, onCancel }) {
   </section>`;
 }
 
-const lineOf = (take) => take.name || take.input.filter((item) => item.type === "text").map((item) => item.provider.script).join(" ") || "A recording";
+const editOf = (take) => take.dialogueEdit?.edits?.map((edit) => (edit.text ? `“${edit.text}”` : "words taken away")).join(", ");
+const lineOf = (take) => take.name || (take.dialogueEdit && `Edited: ${editOf(take)}`) || take.input.filter((item) => item.type === "text").map((item) => item.provider.script).join(" ") || "A recording";
 const STATES = { PENDING: "Waiting", PROCESSING: "Working", COMPLETED: "", FAILED: "Failed", REJECTED: "Cancelled" };
 
 function Take({ take, current, onChoose, onRename, onRemove }) {

@@ -1,6 +1,6 @@
 // What is said, by whom and how: everything that goes into one generation.
 import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { ended, get, local, poll, post, upload } from "./api.js";
+import { call, ended, get, local, poll, post, upload } from "./api.js";
 import { Recorder } from "./capture.js";
 import { MODES, clock, readScript, scriptFault } from "./words.js";
 
@@ -9,7 +9,7 @@ const EMPTY = { way: "text", text: "", script: "", face: null, mode: "", voice: 
 
 export const draftOf = (id) => { try { return { ...EMPTY, ...JSON.parse(localStorage.getItem(`synclips.draft.${id}`)) }; } catch { return EMPTY; } };
 
-export function Composer({ asset, voices, onMade, onFault }) {
+export function Composer({ asset, voices, onVoices, onMade, onFault }) {
   const [draft, setDraft] = useState(draftOf(asset.id));
   const [faces, setFaces] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -66,14 +66,33 @@ export function Composer({ asset, voices, onMade, onFault }) {
         ${MODES.map(([name, label]) => html`<option value=${name}>${label}</option>`)}</select>
       <p class="hint">${MODES.find(([name]) => name === draft.mode)[2]}</p></label>`}
     ${draft.way !== "audio" && html`<details class="more"><summary>Voice</summary>
-      <label class="field"><h3>Spoken by</h3><select value=${draft.voice} onChange=${(event) => change({ voice: event.target.value })}>
-        ${voices.filter((voice) => !voice.problem).map((voice) => html`<option value=${voice.id}>${voice.id === "auto" ? "The best voice here" : voice.name}</option>`)}</select></label>
+      <${Voices} asset=${asset} voices=${voices} chosen=${draft.voice} onChoose=${(voice) => change({ voice })} onVoices=${onVoices} onFault=${onFault} />
       ${asset.hasAudio && html`<${Slider} label="Likeness to the video's voice" min="0" max="1" step="0.05" value=${draft.strength} shown=${`${Math.round(draft.strength * 100)} %`} onChange=${(strength) => change({ strength })} />`}
       <${Slider} label="Pace" min="0.6" max="1.6" step="0.05" value=${draft.speed} shown=${`${draft.speed.toFixed(2)} ×`} onChange=${(speed) => change({ speed })} />
     </details>`}
     <button class="primary make" disabled=${!ready || busy} onClick=${make}>${busy ? "Sending…" : "Dub it"}</button>
     <p class="hint consent">Dub only people who agree to it. Every result says that it is synthetic.</p>
   </section>`;
+}
+
+function Voices({ asset, voices, chosen, onChoose, onVoices, onFault }) {
+  const [busy, setBusy] = useState(false);
+  const shown = voices.filter((voice) => !voice.problem);
+  const kept = shown.filter((voice) => voice.cloned), current = kept.find((voice) => voice.id === chosen);
+  const option = (voice) => html`<option value=${voice.id}>${voice.id === "auto" ? "The best voice here" : voice.name}</option>`;
+  const work = async (task) => {
+    setBusy(true);
+    try { onChoose(await task()); await onVoices(); } catch (error) { onFault(error); }
+    setBusy(false);
+  };
+  return html`<label class="field"><h3>Spoken by</h3>
+      <select value=${chosen} onChange=${(event) => onChoose(event.target.value)}>
+        ${kept.length ? html`<optgroup label="Kept voices">${kept.map(option)}</optgroup><optgroup label="Turned into the video's voice">${shown.filter((voice) => !voice.cloned).map(option)}</optgroup>` : shown.map(option)}
+      </select></label>
+    <p class="hint">
+      ${current ? html`<button class="link" disabled=${busy} onClick=${() => work(async () => { await call("DELETE", `/v2/voices/${current.id}`); return "auto"; })}>Delete this voice</button>`
+        : asset.hasAudio && html`<button class="link" disabled=${busy} onClick=${() => work(async () => (await post("/v2/voices", { name: asset.name.replace(/\.[^.]+$/, "").slice(0, 80) || "Voice", assetId: asset.id })).id)}>${busy ? "Keeping the voice…" : "Keep this video's voice"}</button>, to speak with it in other videos.`}
+    </p>`;
 }
 
 function bodyOf(asset, draft, lines) {

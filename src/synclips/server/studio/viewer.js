@@ -2,7 +2,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/htm-preact.js";
 import WaveSurfer from "./vendor/wavesurfer.js";
 import { local } from "./api.js";
-import { clock, fine, sourceTime } from "./words.js";
+import { beforeEdit, clock, fine, sourceTime } from "./words.js";
 
 const VIEWS = [["result", "Result"], ["source", "Source"], ["both", "Side by side"], ["wipe", "Wipe"]];
 const nonce = document.querySelector("meta[name=csp-nonce]").content;
@@ -39,7 +39,7 @@ export function Viewer({ asset, take }) {
   const follow = (hard) => {
     const lead = result.current, other = source.current;
     if (!done || !lead || !other || still) return;
-    const wanted = sourceTime(lead.currentTime, asset.durationSeconds, take.options?.sync_mode || "", take.outputDuration);
+    const wanted = take.dialogueEdit ? beforeEdit(lead.currentTime, report?.spans || []) : sourceTime(lead.currentTime, asset.durationSeconds, take.options?.sync_mode || "", take.outputDuration);
     const backwards = wanted + 1e-3 < asset.durationSeconds && lead.currentTime > asset.durationSeconds;
     if (hard || backwards || Math.abs(other.currentTime - wanted) > 0.08) other.currentTime = wanted;
   };
@@ -120,7 +120,7 @@ export function Viewer({ asset, take }) {
         ${VIEWS.map(([name, label]) => html`<label><input type="radio" name="view" value=${name} checked=${view === name}
           onChange=${() => setView(name)} /><span>${label}</span></label>`)}</fieldset>`}
     </div>
-    ${done && peaks && html`<${Wave} key=${take.id} peaks=${peaks} length=${length} time=${time} onSeek=${seek} words=${wordsOf(report)} />`}
+    ${done && peaks && html`<${Wave} key=${take.id} peaks=${peaks} length=${length} time=${time} onSeek=${seek} words=${wordsOf(report)} spans=${report?.spans || []} />`}
     ${done && report && html`<${Report} report=${report} />`}
   </section>`;
 }
@@ -130,7 +130,7 @@ const wordsOf = (report) => {
   return report.speech.words?.length ? report.speech.words : (report.speech.lines || []).flatMap((line) => line.words || []);
 };
 
-function Wave({ peaks, length, time, onSeek, words }) {
+function Wave({ peaks, length, time, onSeek, words, spans }) {
   const place = useRef(null), wave = useRef(null);
   useEffect(() => {
     const style = getComputedStyle(document.documentElement);
@@ -145,6 +145,8 @@ function Wave({ peaks, length, time, onSeek, words }) {
   useEffect(() => { wave.current?.setTime(time); }, [time]);
   return html`<div class="wave">
     <div class="sound" ref=${place} role="img" aria-label="Waveform of the result"></div>
+    ${spans.map((span) => html`<button class="span" style=${`left:${(100 * span.result_start) / length}%; width:${(100 * (span.result_end - span.result_start)) / length}%`}
+      onClick=${() => onSeek(Math.max(0, span.result_start - 0.5))} aria-label=${`Changed: ${span.new || "words taken away"}`} title=${`“${span.said}” became “${span.new}”`}></button>`)}
     ${words.length > 0 && html`<div class="words" aria-label="Words and their times">
       ${words.map(([word, start, end]) => html`<button style=${`left:${(100 * start) / length}%; width:${(100 * (end - start)) / length}%`}
         class=${time >= start && time < end ? "now" : ""} onClick=${() => onSeek(start)} title=${`${fine(start)} – ${fine(end)}`}><span>${word}</span></button>`)}</div>`}
@@ -155,6 +157,8 @@ function Report({ report }) {
   const { speech } = report;
   const rows = [
     ["Result", `${report.width} × ${report.height}, ${Number(report.fps).toFixed(2).replace(/\.?0+$/, "")} frames/s, ${report.duration} s, made in ${Math.round(report.seconds)} s`],
+    report.spans && ["Edited", report.spans.map((span) => `“${span.said}” → “${span.new}”`).join("; ")],
+    report.frames_copied > 0 && ["Copied as bits", `${report.frames_copied} of ${report.frames} frames`],
     speech?.synthesizer && ["Voice", speech.synthesizer + (speech.converter ? `, turned into the voice of the video` : "")],
     speech?.similarity_after && ["Likeness of the voice", `${speech.similarity_before?.toFixed(2)} before, ${speech.similarity_after.toFixed(2)} after (1 is the same)`],
     report.face?.of && ["Face", `number ${report.face.number} of ${report.face.of}`],

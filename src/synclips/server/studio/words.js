@@ -20,7 +20,7 @@ export const size = (bytes) => (bytes > 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` :
 export const STAGES = {
   "": "Waiting for a worker", "fetch": "Fetching the files", "find the face": "Finding the face",
   "find who speaks": "Finding who speaks", "speak": "Speaking the line", "speak the script": "Speaking the lines",
-  "convert the voice": "Matching the voice", "render": "Moving the lips", "measure": "Measuring",
+  "listen": "Listening", "learn the voice": "Learning the voice", "speak the new words": "Speaking the new words", "convert the voice": "Matching the voice", "render": "Moving the lips", "measure": "Measuring",
 };
 
 export const MODES = [
@@ -40,6 +40,17 @@ export function sourceTime(time, length, mode, total) {
   if (mode === "loop") return time % length;
   const turn = time % (2 * length);
   return turn < length ? turn : 2 * length - turn;
+}
+
+// Which moment of the source is under a moment of a video whose words were edited.
+export function beforeEdit(time, spans) {
+  let shift = 0;
+  for (const span of spans) {
+    if (time < span.result_start) break;
+    if (time < span.result_end) return span.start + ((time - span.result_start) * (span.end - span.start)) / Math.max(span.result_end - span.result_start, 0.01);
+    shift = span.end - span.result_end;
+  }
+  return time + shift;
 }
 
 const TIME = String.raw`(?:\d+:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?|\d+(?:[.,]\d{1,3})?`;

@@ -27,17 +27,17 @@ def equalised(speech: Waveform, reference: Waveform, share: float = SHARE) -> Wa
     if present is None or wanted is None:
         return speech
     gain = share * np.clip(10 * np.log10((wanted + 1e-9) / (present + 1e-9)), -LARGEST, LARGEST)
-    return _with_gain(speech, gain)
+    return with_gain(speech, gain)
 
 
 def coloured(speech: Waveform, cepstra: Float64[np.ndarray, "40"]) -> Waveform:
     """`speech` (16 kHz) with the same mel-cepstra added to every frame; zeros leave it as it is."""
     if not cepstra.any():
         return speech
-    return _with_gain(speech, 10 / np.log(10) * envelope_of(cepstra[None])[0])
+    return with_gain(speech, 10 / np.log(10) * envelope_of(cepstra[None])[0])
 
 
-def _with_gain(speech: Waveform, gain: Float64[np.ndarray, "513"]) -> Waveform:
+def with_gain(speech: Waveform, gain: Float64[np.ndarray, "513"]) -> Waveform:
     """Filtered by a gain in dB at 513 frequencies from 0 to the highest; nothing is delayed."""
     count = len(speech.samples)
     size = 1 << (count + 2 * _WINDOW - 1).bit_length()

@@ -1,12 +1,10 @@
-"""Speech alone: what voices there are, and a line spoken before it is dubbed."""
+"""Speech alone: a line spoken before it is dubbed."""
 
 import asyncio
 import time
-from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from synclips.server import shown
@@ -21,36 +19,6 @@ router = APIRouter()
 WAIT_SECONDS = 120.0
 
 
-class VoiceShown(BaseModel):
-    """A voice: `id` is what `voiceId` takes; `problem` says why it does not work here."""
-
-    id: str
-    name: str
-    description: str
-    problem: str | None = None
-
-
-@router.get(
-    "/v2/voices",
-    response_model=list[VoiceShown],
-    response_model_exclude_none=True,
-    tags=["voices"],
-    operation_id="VoicesController_getVoices",
-    responses=documented(),
-)
-def voices(_caller: Reader) -> list[VoiceShown]:
-    """The voices that speak here. With a video each is turned into the voice of that video."""
-    return list(_voices())
-
-
-@lru_cache(maxsize=1)
-def _voices() -> tuple[VoiceShown, ...]:
-    from synclips.speech.tts.engines import list_voices
-
-    best = VoiceShown(id="auto", name="auto", description="The best voice that works here.")
-    return best, *(VoiceShown(id=v.name, name=v.name, description=v.about, problem=v.problem) for v in list_voices())
-
-
 @router.post(
     "/v2/tts",
     status_code=201,
@@ -62,11 +30,7 @@ def _voices() -> tuple[VoiceShown, ...]:
 )
 async def speak(body: CreateTts, request: Request, own: Parts, caller: Writer) -> JsonObject:
     """Speak a text, in the voice of an asset where one is named, and wait for it."""
-    job = await run_in_threadpool(_submit, own, caller, body)
-    until = time.monotonic() + WAIT_SECONDS
-    while job.status not in FINAL and time.monotonic() < until:
-        await asyncio.sleep(0.2)
-        job = await run_in_threadpool(_mine, own, caller, job.id)
+    job = await ended(own, await run_in_threadpool(_submit, own, caller, body))
     if job.status in ("FAILED", "REJECTED"):
         raise ApiError(job.error_code or "generation_internal_error", job.error or "")
     if job.status != "COMPLETED":
@@ -125,10 +89,7 @@ def spoken(job: Job, own: Services, base: str) -> JsonObject:
 
 def _submit(own: Services, caller: Caller, body: CreateTts) -> Job:
     if body.asset_id is not None:
-        with own.database.reading() as session:
-            asset = session.get(Asset, body.asset_id)
-        if asset is None or asset.owner != caller.owner or asset.state != "ready":
-            raise ApiError("not_found", "There is no such asset.", field="assetId")
+        own_sound(own, caller, body.asset_id)
     try:
         return own.queue.submit(
             "tts",
@@ -140,6 +101,28 @@ def _submit(own: Services, caller: Caller, body: CreateTts) -> Job:
         )
     except QueueFullError as error:
         raise ApiError("queue_full", headers={"Retry-After": "30"}) from error
+
+
+async def ended(own: Services, job: Job, seconds: float = WAIT_SECONDS) -> Job:
+    """The job as it is when it has ended, or after some seconds."""
+    until = time.monotonic() + seconds
+    while job.status not in FINAL and time.monotonic() < until:
+        await asyncio.sleep(0.2)
+        job = await run_in_threadpool(lambda: own.queue.get(job.owner, job.id) or job)  # noqa: B023
+    return job
+
+
+def own_sound(own: Services, caller: Caller, asset_id: str) -> Asset:
+    """The caller's asset.
+
+    Raises:
+        ApiError: there is none.
+    """
+    with own.database.reading() as session:
+        asset = session.get(Asset, asset_id)
+    if asset is None or asset.owner != caller.owner or asset.state != "ready":
+        raise ApiError("not_found", "There is no such asset.", field="assetId")
+    return asset
 
 
 def _mine(own: Services, caller: Caller, job_id: str) -> Job:
