@@ -1,5 +1,6 @@
 """Edit what was said: words of a recording are replaced, in the same voice; everything else stays as it is."""
 
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from jaxtyping import Int8, UInt8
 
 from synclips.dubbing.edit_plan import (
     FITS,
@@ -33,13 +35,13 @@ from synclips.errors import ConfigError, InputError, MediaError, TextError
 from synclips.files import check_outputs, reserved, temporary_space
 from synclips.media.audio import Sound, Waveform, read_sound
 from synclips.media.conversions import Conversions
-from synclips.media.copied_video import CopyPlan, plan_copy, write_copied
+from synclips.media.copied_video import CopyPlan, plan_copy, write_copied, write_excerpt
 from synclips.media.frame_index import FrameIndex, build_index
 from synclips.media.muxer import Beside
 from synclips.media.overlay import Label
 from synclips.media.resumable_writer import PictureFormat, open_writer
 from synclips.media.timebase import SAMPLE_RATE
-from synclips.media.video import frames_in_order
+from synclips.media.video import frames_in_order, probe
 from synclips.media.video_encode import check_format
 from synclips.progress import Progress, silent
 from synclips.provenance.c2pa_manifest import Signing
@@ -61,6 +63,10 @@ from synclips.version import __version__
 
 ANOTHER_VOICE: Final = 0.6
 """Cosine of speaker embeddings below which a sentence is taken to have somebody else's voice in it."""
+WHOLE: Final = 90.0
+"""Seconds of a video up to which faces are looked for from its beginning on; of a longer one around the spans."""
+WINDOW: Final = 20.0
+"""Seconds on either side of the spans that are looked at in a long video: the person's mouths are taken from there."""
 _EXTRA: Final = 3.0
 """Seconds after the last span that are looked at for the face."""
 
@@ -184,7 +190,7 @@ def edit(
             on_progress=on_progress,
         )  # fmt: skip
         timeline = edited_timeline(heard.index, heard.planned, heard.fps)
-        plan, face_notes = _picture_plan(heard, timeline, options, on_progress)
+        plan, face_notes = _picture_plan(heard, timeline, options, stack, on_progress)
         origin = Origin(True, __version__, now(), model_digest(options.checkpoint))
         tags = result_tags(origin, tags_of(source.named))
         kept = source.info.path if options.keep_streams else None
@@ -347,21 +353,67 @@ def _doubts(planned: Sequence[PlannedEdit], sound: Sound, voice: PersonVoice) ->
     return notes
 
 
+@dataclass(frozen=True)
+class PicturePlan:
+    """Lips for the spans: a plan of the steps from `first` on, those outside of it stay as they are."""
+
+    plan: ScenePlan
+    first: int
+    steps: int
+    total: int
+
+    def render(self, frame: UInt8[np.ndarray, "h w 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
+        """Frame `step` of the result, made on the source's frame that the timeline names."""
+        inside = self.first <= step < self.first + self.steps
+        return self.plan.render(frame, step - self.first) if inside else frame
+
+    @property
+    def touched(self) -> list[range]:
+        """Steps whose pictures change."""
+        return [range(steps.start + self.first, steps.stop + self.first) for steps in self.plan.touched]
+
+    def kept(self) -> Int8[np.ndarray, " n"]:
+        """Why frames keep the original though a mouth was wanted there."""
+        reasons = np.zeros(self.total, np.int8)
+        reasons[self.first : self.first + self.steps] = self.plan.kept()
+        return reasons
+
+
 def _picture_plan(
-    heard: EditedSound, timeline: Timeline, options: DubOptions, on_progress: Progress
-) -> tuple[ScenePlan, list[str]]:
-    """Lips for the spans."""
-    device = choose_device(options.device)
-    model = LoadedModel(*load_model(options.checkpoint, device))
-    choice = _face_of(heard, options)
-    parsed = parse_choice(choice)
-    reach = None if parsed.kind == "number" else max(heard.planned[-1].end + _EXTRA, BANK_SECONDS)
-    prepared = prepare_source(heard.source, model, options, reach, on_progress)
+    heard: EditedSound, timeline: Timeline, options: DubOptions, stack: ExitStack, on_progress: Progress
+) -> tuple[PicturePlan, list[str]]:
+    """The face is looked for around the spans; in a long recording in an excerpt of it."""
+    model = LoadedModel(*load_model(options.checkpoint, choose_device(options.device)))
+    parsed = parse_choice(_face_of(heard, options))
+    source, frames = heard.source, range(len(heard.index.times))
+    start, end = max(0.0, heard.planned[0].start - WINDOW), heard.planned[-1].end + WINDOW
+    reach: float | None = max(heard.planned[-1].end + _EXTRA, BANK_SECONDS)
+    if parsed.kind == "number":
+        reach = None
+    elif source.info.duration > WHOLE and end - start < 0.7 * source.info.duration:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="synclips-")))
+        cut = write_excerpt(source.info, folder / "excerpt.mkv", start, end)
+        if cut is not None:
+            source, frames, reach = SourceVideo(source.named, probe(folder / "excerpt.mkv")), cut, None
+    prepared = prepare_source(source, model, options, reach, on_progress)
     chosen = prepared.choose(parsed, on_progress)
     face = prepared.face(chosen.face, on_progress)
-    plan = ScenePlan(timeline)
-    plan.add_along(face.renderer, heard.spans, heard.sound.mono(SAMPLE_RATE), face.tracked.cuts)
-    return plan, [*chosen.notes, *face.notes]
+    first, last = (int(k) for k in np.searchsorted(timeline.source, [frames.start, frames.stop]))
+    begin = float(timeline.times[first])
+    part = Timeline(
+        timeline.source[first:last] - frames.start,
+        timeline.times[first:last] - begin,
+        (float(timeline.times[last]) if last < len(timeline) else timeline.duration) - begin,
+    )
+    sound = heard.sound.mono(SAMPLE_RATE)
+    plan = ScenePlan(part)
+    plan.add_along(
+        face.renderer,
+        [(a - begin, b - begin) for a, b in heard.spans],
+        Waveform(np.array(sound.samples[round(begin * SAMPLE_RATE) :]), SAMPLE_RATE),
+        face.tracked.cuts,
+    )
+    return PicturePlan(plan, first, last - first, len(timeline)), [*chosen.notes, *face.notes]
 
 
 def _face_of(heard: EditedSound, options: DubOptions) -> str:
@@ -373,13 +425,13 @@ def _face_of(heard: EditedSound, options: DubOptions) -> str:
     return options.face
 
 
-def _steps_of(plan: ScenePlan, timeline: Timeline, start: float) -> range:
+def _steps_of(plan: PicturePlan, timeline: Timeline, start: float) -> range:
     step = int(np.searchsorted(timeline.times, start))
     return next((steps for steps in plan.touched if step in steps), range(step, step))
 
 
 def _copy_plan(
-    heard: EditedSound, output: Path, timeline: Timeline, plan: ScenePlan, options: DubOptions
+    heard: EditedSound, output: Path, timeline: Timeline, plan: PicturePlan, options: DubOptions
 ) -> CopyPlan | None:
     """How to copy bits; None where every frame is to be encoded."""
     if options.label:
@@ -395,7 +447,7 @@ def _copy_plan(
 
 
 def _write_all(
-    output: Path, heard: EditedSound, timeline: Timeline, plan: ScenePlan, beside: Beside, options: DubOptions,
+    output: Path, heard: EditedSound, timeline: Timeline, plan: PicturePlan, beside: Beside, options: DubOptions,
     conversions: Conversions, overwrite: bool, on_progress: Progress,
 ) -> None:  # fmt: skip
     """Every frame encoded anew."""
@@ -413,7 +465,7 @@ def _write_all(
 
 
 def _write_copied(
-    output: Path, copied: CopyPlan, heard: EditedSound, timeline: Timeline, plan: ScenePlan, beside: Beside,
+    output: Path, copied: CopyPlan, heard: EditedSound, timeline: Timeline, plan: PicturePlan, beside: Beside,
     options: DubOptions, conversions: Conversions, overwrite: bool, on_progress: Progress,
 ) -> None:  # fmt: skip
     """Only the groups of pictures that changed encoded, the others' bits copied."""
