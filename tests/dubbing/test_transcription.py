@@ -1,15 +1,18 @@
 """Transcribing: kept pieces, silence, doubtful words, and whose line it is."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from synclips.dubbing import transcription
+from synclips.dubbing.active_speaker import Speaking, Window
 from synclips.dubbing.transcription import transcribe
 from synclips.errors import ConfigError, MediaError
 from synclips.media.audio import Waveform, read_audio, write_wav
 from synclips.media.timebase import SAMPLE_RATE
+from synclips.media.video import VideoWriter
 from synclips.speech.recognition import LONGEST_PIECE, Recogniser, pieces
 from synclips.speech.transcript import TranscriptWord
 from synclips.speech.tts.hibari import HibariSynthesizer
@@ -102,3 +105,25 @@ def test_the_built_in_model_hears_words_and_their_times() -> None:
     assert recogniser.words(Waveform(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE)) == []
     with pytest.raises(ConfigError, match="no Whisper model is called"):
         Recogniser("no-such-model")
+
+
+@pytest.mark.usefixtures("counting")
+def test_each_line_goes_to_the_face_whose_lips_fit_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = tmp_path / "two.mp4"
+    with VideoWriter(video, 64, 48, Fraction(25), audio=read_audio(recording(tmp_path / "talk.wav", 3))) as writer:
+        for _ in range(75):
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+    asked: list[float] = []
+
+    def speaking(*_: object, around: list[float]) -> Speaking:
+        asked.extend(around)
+        return Speaking((Window(0.0, 2.0, {1: 0.1, 2: 0.4}),))
+
+    monkeypatch.setattr(transcription, "link_faces", lambda *_: [1, 2])
+    monkeypatch.setattr(transcription, "boxes_of", lambda _: None)
+    monkeypatch.setattr(transcription, "moving_faces", lambda faces, _: faces)
+    monkeypatch.setattr(transcription, "find_speaking", speaking)
+    found = transcribe(video)
+    assert [word.speaker for word in found.words] == [2]
+    assert asked == pytest.approx([0.75])
+    assert [word.speaker for word in transcribe(video, speakers=False).words] == [None]
