@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from synclips.dubbing.edit import EditedSound, edit, edit_sound
+from synclips.dubbing.edit import edit
+from synclips.dubbing.edit_sound import EditedSound, edit_sound
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import open_source
 from synclips.features.alignment import crop_face, fit_alignment

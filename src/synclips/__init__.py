@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from synclips.version import __version__
 
 if TYPE_CHECKING:
-    from synclips.dubbing.edit import EditReport, EditResult, edit
+    from synclips.dubbing.edit import edit
+    from synclips.dubbing.edit_report import EditReport, EditResult
     from synclips.dubbing.face_listing import FaceListing, ListedFace, faces
     from synclips.dubbing.options import DubOptions
     from synclips.dubbing.pipeline import dub
@@ -32,8 +33,8 @@ _HOMES = {
     "DubReport": "synclips.dubbing.report",
     "DubResult": "synclips.dubbing.report",
     "Edit": "synclips.speech.edits",
-    "EditReport": "synclips.dubbing.edit",
-    "EditResult": "synclips.dubbing.edit",
+    "EditReport": "synclips.dubbing.edit_report",
+    "EditResult": "synclips.dubbing.edit_report",
     "FaceListing": "synclips.dubbing.face_listing",
     "ListedFace": "synclips.dubbing.face_listing",
     "PreparedVideo": "synclips.dubbing.prepared_video",

@@ -11,8 +11,9 @@ from small_models import write_generator
 from synclips.data.grid import WordSpan
 from synclips.data.synthetic import SyntheticSpeaker, draw_frames
 from synclips.data.synthetic_voice import Articulation
-from synclips.dubbing.edit import EditResult, edit, edit_sound
+from synclips.dubbing.edit import EditResult, edit
 from synclips.dubbing.edit_plan import edited_transcript
+from synclips.dubbing.edit_sound import edit_sound
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import open_source
 from synclips.errors import InputError, MediaError, TextError

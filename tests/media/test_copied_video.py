@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synclips.media.audio import Waveform
-from synclips.media.copied_video import plan_copy, write_copied
+from synclips.media.copied_video import plan_copy, write_copied, write_excerpt
 from synclips.media.frame_index import build_index
 from synclips.media.muxer import Beside
 from synclips.media.video import probe, read_frames
@@ -108,3 +108,12 @@ def test_frame_rate_is_kept(tmp_path: Path) -> None:
     video, output = made_video(tmp_path / "in.mp4"), tmp_path / "out.mp4"
     edited(video, output, np.arange(FRAMES), build_index(video).times, [range(2)], 9)
     assert probe(output).fps == Fraction(25)
+
+
+def test_an_excerpt_has_the_same_pictures(tmp_path: Path) -> None:
+    video, path = made_video(tmp_path / "in.mp4"), tmp_path / "excerpt.mkv"
+    frames = write_excerpt(probe(video), path, 1.0, 1.3)
+    assert frames == range(24, 36)
+    assert np.array_equal(pictures_of(path), pictures_of(video)[24:36])
+    assert write_excerpt(probe(made_video(tmp_path / "o.mp4", codec="mpeg4")), tmp_path / "n.mkv", 1.0, 2.0) is None
+    assert not (tmp_path / "n.mkv").exists()

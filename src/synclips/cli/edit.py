@@ -178,7 +178,7 @@ def _edit_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_model(parser)
     _add_track(parser)
-    add_voice(parser)
+    add_voice(parser, within=True)
     picture = parser.add_argument_group("the picture")
     picture.add_argument(
         "--face", metavar="F", default="speaker", help="whose lips are made, as in `synclips dub`; default speaker"

@@ -119,8 +119,8 @@ def add_text(group: "argparse._ActionsContainer") -> None:
     group.add_argument("--text-file", metavar="F", help="a file with the line in UTF-8; - reads standard input")
 
 
-def add_voice(parser: argparse.ArgumentParser) -> None:
-    """--voice and what goes with it"""
+def add_voice(parser: argparse.ArgumentParser, *, within: bool = False) -> None:
+    """--voice and what goes with it; `within`: of words in a recording, whose pace and background are given"""
     group = parser.add_argument_group("the voice")
     group.add_argument(
         "--voice",
@@ -173,6 +173,8 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="how far the voice is converted, from 0 (only the pitch and the average timbre) to 1; default 1",
     )
+    if within:
+        return
     group.add_argument(
         "--speed", metavar="X", type=real_number(0.5, 2), default=1.0, help="2 speaks twice as fast; default 1"
     )

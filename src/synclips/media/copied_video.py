@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
 from synclips.files import media_path
-from synclips.media.frame_index import build_index
+from synclips.media.frame_index import FrameIndex, build_index
 from synclips.media.muxer import Beside, OutputFile, output_errors
 from synclips.media.video_encode import PictureEncoder
 from synclips.media.video_read import VideoInfo
@@ -84,27 +84,17 @@ def plan_copy(
     even = info.width % 2 == 0 and info.height % 2 == 0
     if not (fits and upright and even and output.suffix.lower() in _SUFFIXES):
         return None
-    index = build_index(info.path)
-    if index.stamps is None or index.key_sums is not None:
+    found = _source_of(info)
+    if found is None:
         return None
-    with av.open(media_path(info.path)) as container:
-        track = container.streams.video[0]
-        record = bytes(track.codec_context.extradata or b"")
-        if len(record) < 7 or record[0] != 1 or (record[4] & 3) + 1 != _LENGTH or track.time_base is None:
-            return None
-        packets = [(p.pts, p.dts, p.is_keyframe and _has_idr(bytes(p))) for p in container.demux(track) if p.size]
-        base = track.time_base
-    if any(pts is None or dts is None for pts, dts, _ in packets) or len(packets) != len(index.stamps):
-        return None
-    groups = _groups([(int(pts or 0), key) for pts, _, key in packets], index.stamps)
-    if groups is None:
-        return None
+    index, base, packets, groups, record = found
+    assert index.stamps is not None
     changed = np.zeros(len(index.stamps), bool)
     for steps in touched:
         if len(steps):
             changed[int(source[steps.start]) : int(source[steps.stop - 1]) + 1] = True
     stamps = np.round(times / float(base)).astype(np.int64)
-    delay = max(int(packets[g.packets.start][0] or 0) - int(packets[g.packets.start][1] or 0) for g in groups)
+    delay = max(packets[g.packets.start][0] - packets[g.packets.start][1] for g in groups)
     first, parts = index.stamps[0], list[tuple[range, int] | range]()
     for group in groups:
         encoded = bool(changed[group.frames.start : group.frames.stop].any())
@@ -122,6 +112,65 @@ def plan_copy(
             parts.append((group.packets, shift))
     plan = CopyPlan(info, tuple(parts), stamps, record, delay, first, base)
     return plan if plan.encoded and plan.frames_copied >= WORTH * len(source) else None
+
+
+def write_excerpt(info: VideoInfo, path: Path, start: float, end: float) -> range | None:
+    """Write the groups of pictures that `start` to `end` seconds lie in, as they are, without sound; the frames that
+    these are. None, and no file, where the video cannot be cut without encoding it.
+
+    Raises:
+        OutputError: `path` cannot be written.
+    """
+    found = _source_of(info) if info.codec == "h264" else None
+    if found is None:
+        return None
+    index, base, _, groups, _ = found
+    low, high = np.searchsorted(index.times, [start, end])
+    wanted = [group for group in groups if group.frames.stop > low and group.frames.start <= high]
+    if not wanted:
+        return None
+    packets = range(wanted[0].packets.start, wanted[-1].packets.stop)
+    frames = range(wanted[0].frames.start, wanted[-1].frames.stop)
+    assert index.stamps is not None
+    origin = index.stamps[frames.start]
+    with av.open(media_path(info.path)) as container, OutputFile(path, Beside(), overwrite=True) as file:
+        track = container.streams.video[0]
+        with output_errors(path):
+            stream = file.container.add_stream_from_template(track, opaque=True)
+        file.start()
+        for number, packet in enumerate(packet for packet in container.demux(track) if packet.size):
+            if number >= packets.stop:
+                break
+            if number in packets:
+                packet.pts, packet.dts = (packet.pts or 0) - origin, (packet.dts or 0) - origin
+                packet.stream, packet.time_base = stream, base
+                file.mux([packet], 0.0)
+    return frames
+
+
+def _source_of(
+    info: VideoInfo,
+) -> tuple[FrameIndex, Fraction, list[tuple[int, int, bool]], list[_Group], bytes] | None:
+    """Index, time base, packets (pts, dts, begins a group), closed groups and configuration record of H.264 video;
+    None where its packets cannot be told apart."""
+    index = build_index(info.path)
+    if index.stamps is None or index.key_sums is not None:
+        return None
+    packets: list[tuple[int, int, bool]] = []
+    with av.open(media_path(info.path)) as container:
+        track = container.streams.video[0]
+        record, base = bytes(track.codec_context.extradata or b""), track.time_base
+        if len(record) < 7 or record[0] != 1 or (record[4] & 3) + 1 != _LENGTH or base is None:
+            return None
+        for packet in container.demux(track):
+            if packet.size:
+                if packet.pts is None or packet.dts is None:
+                    return None
+                packets.append((packet.pts, packet.dts, packet.is_keyframe and _has_idr(bytes(packet))))
+    if len(packets) != len(index.stamps):
+        return None
+    groups = _groups([(pts, key) for pts, _, key in packets], index.stamps)
+    return None if groups is None else (index, base, packets, groups, record)
 
 
 def write_copied(

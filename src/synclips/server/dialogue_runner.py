@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synclips.dubbing.edit import EditReport, edit, edit_sound
+from synclips.dubbing.edit import EditReport, edit
 from synclips.dubbing.edit_plan import edited_transcript
+from synclips.dubbing.edit_sound import edit_sound
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import open_source
 from synclips.dubbing.transcription import transcribe

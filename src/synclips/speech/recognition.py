@@ -62,6 +62,7 @@ class Recogniser:
             condition_on_previous_text=False,
             suppress_tokens=[-1, *self._without],
             beam_size=5,
+            temperature=[0.0, 0.5],
             hallucination_silence_threshold=None,
         )
         found = [
