@@ -8,10 +8,22 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from synclips.config import RenderConfig
 from synclips.errors import NoFaceError
-from synclips.features.alignment import CROP, WARP_VIEW, crop_face, crop_pose, invert, transform
+from synclips.features.alignment import (
+    CROP,
+    REDUCED,
+    WARP_VIEW,
+    crop_box,
+    crop_face,
+    crop_pose,
+    invert,
+    moved_origin,
+    transform,
+)
 from synclips.features.face_mesh import LIPS, lower_points, person_rest
 from synclips.features.mesh_raster import extend
-from synclips.media.video import frames_in_order
+from synclips.media.frame_index import pictures_in_order
+from synclips.media.picture import Picture
+from synclips.media.read_ahead import read_ahead
 from synclips.rendering.mesh_gain import MeshGain, measure_gain
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -160,6 +172,21 @@ def turns(rotation: Float64[np.ndarray, "n 3 3"]) -> Float64[np.ndarray, "n 3"]:
     return Rotation.from_matrix(rotation).as_rotvec()
 
 
+def face_crops(video: TrackedVideo, frames: list[int]) -> Iterator[UInt8[np.ndarray, "144 144 3"]]:
+    """The face crops of some frames, in this order."""
+    for number, picture in zip(frames, pictures_in_order(video.path, frames), strict=True):
+        yield _face_crop(picture, video.alignment[number])
+
+
+def _face_crop(picture: Picture, matrix: Float64[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "144 144 3"]:
+    """What `crop_face` makes of the whole picture. Of a large one only what it reads is converted; a small one is not
+    reduced first, and OpenCV rounds the places that it samples otherwise in a part of it."""
+    if float(np.hypot(matrix[0, 0], matrix[1, 0])) >= REDUCED:
+        return crop_face(picture.image, matrix)
+    box = crop_box(matrix, picture.width, picture.height)
+    return crop_face(picture.part(box), moved_origin(matrix, box[0], box[1]))
+
+
 def _runs(total: int, count: int, length: int = 8) -> np.ndarray:
     starts = np.linspace(0, total - length, max(1, count // length)).astype(int) if total > length else np.array([0])
     return np.unique((starts[:, None] + np.arange(min(length, total))).ravel())
@@ -186,10 +213,10 @@ def _pictures(
     crops: dict[int, np.ndarray] = {}
     cuts: dict[int, np.ndarray] = {}
     waiting = list(zip(chosen.tolist(), around.tolist(), strict=True))
-    for number, image in zip(needed.tolist(), frames_in_order(video.path, needed.tolist()), strict=False):
-        crops[number] = crop_face(image, video.alignment[number])
-        left, top, right, bottom = boxes[number]
-        cuts[number] = image[top:bottom, left:right].copy()
+    pictures = read_ahead(pictures_in_order(video.path, needed.tolist()))
+    for number, picture in zip(needed.tolist(), pictures, strict=True):
+        crops[number] = _face_crop(picture, video.alignment[number])
+        cuts[number] = picture.part(tuple(boxes[number].tolist())).copy()
         while waiting and waiting[0][1][-1] <= number:
             index, window = waiting.pop(0)
             yield index, cuts[index], np.stack([crops[w] for w in window])
