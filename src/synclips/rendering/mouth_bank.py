@@ -112,12 +112,14 @@ def choose_mouths(
     count: int,
     render: RenderConfig,
     occluded: Bool[np.ndarray, " b"] | None = None,
+    after: Int64[np.ndarray, " count"] | None = None,
 ) -> Int64[np.ndarray, "n count"]:
     """For each frame, `count` mouths whose lips come near the wanted canonical shape and whose head is turned alike.
 
     Each is a cheapest path (Viterbi, "Error bounds for convolutional codes", 1967) through the bank: it follows runs of
-    real speech, and jumps at a cost. `occluded` mouths are chosen only where there is no other. See
-    `RenderConfig.choice` for the other ways.
+    real speech, and jumps at a cost. `occluded` mouths are chosen only where there is no other. `after`:
+    the mouths of the frame before the first one, from which the paths go on. See `RenderConfig.choice` for the other
+    ways.
     """
     if render.choice == "middle":
         return np.full((len(shapes), count), len(bank) // 2)
@@ -129,8 +131,14 @@ def choose_mouths(
         cost = cost + render.occluded_cost * occluded
     follows = np.diff(bank.frames, prepend=-9) == 1
     paths = []
-    for _ in range(count):
-        path = cheapest_path(cost, follows, render.jump_cost) if render.choice == "path" else cost.argmin(axis=1)
+    for number in range(count):
+        if render.choice != "path":
+            path = cost.argmin(axis=1)
+        elif after is None:
+            path = cheapest_path(cost, follows, render.jump_cost)
+        else:
+            before = np.where(np.arange(len(bank)) == after[number], 0.0, np.inf)
+            path = cheapest_path(np.concatenate([before[None], cost]), follows, render.jump_cost)[1:]
         paths.append(path)
         near = np.abs(np.arange(len(bank))[None] - path[:, None]) <= 2
         cost = cost + render.repeat_cost * near
