@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from synclips.cli.options import UsageError, Verb, add_cache, add_checkpoint, add_device, real_number, whole_number
 from synclips.cli.terminal import Terminal
@@ -82,7 +82,7 @@ def _live(args: argparse.Namespace, terminal: Terminal) -> None:
                 _stream(face, args, file)
 
 
-def _stream(face: "LiveFace", args: argparse.Namespace, file: BinaryIO) -> None:
+def _stream(face: "LiveFace", args: argparse.Namespace, file: IO[bytes]) -> None:
     import numpy as np
 
     from synclips.media.live_stream import LiveStream
@@ -122,14 +122,14 @@ def _stream(face: "LiveFace", args: argparse.Namespace, file: BinaryIO) -> None:
             file.flush()
 
 
-def as_it_comes(stream: BinaryIO, rate: int) -> Iterator[bytes]:
+def as_it_comes(stream: IO[bytes], rate: int) -> Iterator[bytes]:
     """Whole samples of 16 bits, until the stream ends."""
     size = 2 * round(PIECE * rate)
     while piece := stream.read(size):
         yield piece[: len(piece) // 2 * 2]
 
 
-def by_the_clock(stream: BinaryIO, rate: int) -> Iterator[bytes]:
+def by_the_clock(stream: IO[bytes], rate: int) -> Iterator[bytes]:
     """The same, and silence for every piece that does not come in time; the stream's end ends it."""
     size = 2 * round(PIECE * rate)
     came: queue.Queue[bytes] = queue.Queue()

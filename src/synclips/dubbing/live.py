@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from synclips.dubbing.live_hearing import LiveHearing
 from synclips.dubbing.prepared_video import PreparedVideo
@@ -108,7 +108,7 @@ class LiveFace:
         """The next `TOGETHER` frames."""
         first = self._done
         low = max(0, first - PAST)
-        features = self._hearing.features(low, first + TOGETHER + LOOK_AHEAD)
+        features = self._hearing.features(low, first + TOGETHER + LOOK_AHEAD, self._renderer.speech_layers)
         sources = [next(self._order) for _ in range(TOGETHER)]
         plan = self._plan(features, first - low, np.array(sources))
         self._mouths = plan.mouths[TOGETHER - 1]
@@ -138,7 +138,7 @@ def _image(task: tuple[Picture, FrameJob | None]) -> UInt8[np.ndarray, "h w 3"]:
     return (picture if job is None else job.picture(picture)).image
 
 
-def _at_rate(times: Float32[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
+def _at_rate(times: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
     """The frame that is shown at each moment of 25 a second, of a video with frames at these seconds."""
     count = max(1, int(float(times[-1]) * FPS) + 1)
     at = np.searchsorted(times, np.arange(count) / FPS + 1e-6, side="right") - 1

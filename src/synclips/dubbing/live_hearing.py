@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from synclips.features.mfcc import N_MELS, N_MFCC, audio_features, mfcc
+from synclips.features.speech_features import speech_states
 from synclips.media.audio import Waveform, loudness_gain
 from synclips.media.timebase import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, STEPS_PER_FRAME
 
@@ -47,14 +48,21 @@ class LiveHearing:
         self._samples = np.concatenate([self._samples, samples])
         self.heard += len(samples)
 
-    def features(self, low: int, high: int) -> Float32[np.ndarray, "steps 39"]:
-        """Features of the frames `low` to `high` at 25 a second; all of them have been heard, and `high` rises."""
+    def features(self, low: int, high: int, layers: int = 0) -> Float32[np.ndarray, "steps f"]:
+        """Features of the frames `low` to `high` at 25 a second; all of them have been heard, and `high` rises.
+
+        `layers`: of the speech encoder, whose states the model hears beside them (see `features.speech_features`).
+        """
         self._learn(high)
         begin = max(self._first, low - 1)
         coefficients = self._coefficients(begin, high, self._gain)
         mean = (self._sum / self._count).astype(np.float32)
         mean[0] += _offset(self._gain)
         features = audio_features(coefficients, mean)[(low - begin) * STEPS_PER_FRAME :]
+        if layers:
+            part = self._samples[(low - self._first) * SAMPLES_PER_FRAME : (high - self._first) * SAMPLES_PER_FRAME]
+            states = speech_states(Waveform(part, SAMPLE_RATE), 0, high - low, layers, gain=self._gain)
+            features = np.concatenate([features, states], axis=1)
         self._forget(high)
         return features
 

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from types import TracebackType
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 import av
 import numpy as np
@@ -17,7 +17,7 @@ OPTIONS: Final = {"preset": "ultrafast", "tune": "zerolatency", "crf": "18", "g"
 class LiveStream:
     """Writes to an open binary file, which need not be seekable; use it in a `with` statement."""
 
-    def __init__(self, file: BinaryIO, width: int, height: int) -> None:
+    def __init__(self, file: IO[bytes], width: int, height: int) -> None:
         self._size = stored_size(width, height, "h264")
         self._container = av.open(file, "w", format="matroska", options={"cluster_time_limit": "40", "live": "1"})
         pictures = self._container.add_stream("libx264", rate=FPS, options=OPTIONS)
