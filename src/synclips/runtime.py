@@ -4,7 +4,7 @@ import ctypes
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 
@@ -15,6 +15,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 Precision = Literal["auto", "bf16", "fp32"]
 _BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 """Either of them multiplies bf16 natively; without them it is emulated, about thirty times slower than fp32."""
+
+
+MOST_WORKERS: Final = 8
 
 
 def tune_allocator() -> None:
@@ -52,6 +55,11 @@ def available_cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def frame_workers() -> int:
+    """Threads that render frames at once: one a core, up to as many as decoding and encoding can keep up with."""
+    return min(MOST_WORKERS, available_cores())
 
 
 def share_cores() -> None:

@@ -91,7 +91,7 @@ class DrawnDetector:
 def walk(minutes: int) -> None:
     from synclips.media.audio import read_audio
     from synclips.media.video import TimedFrame, VideoInfo
-    from synclips.rendering import mouth_bank, mouth_check, occlusion
+    from synclips.rendering import mouth_bank, mouth_check
     from synclips.rendering.chunked import BLOCK, BlockPlan
     from synclips.rendering.renderer import build_model, build_renderer
     from synclips.rendering.timeline import plan_timeline
@@ -127,12 +127,23 @@ def walk(minutes: int) -> None:
     peak.stage = "timeline"
     timeline = plan_timeline(tracked.times, count / RATE, sound.duration, "silence")
 
+    class Drawn:
+        width, height = 96, 96
+
+        def part(self, box: tuple[int, int, int, int]) -> np.ndarray:
+            left, top, right, bottom = box
+            return image[top:bottom, left:right]
+
     def same_image(path: Path, order: list[int]) -> Iterator[np.ndarray]:
         del path
         return (image for _ in order)
 
-    for module in (mouth_bank, mouth_check, occlusion):
-        module.frames_in_order = same_image
+    def same_picture(path: Path, order: list[int]) -> Iterator[Drawn]:
+        del path
+        return (Drawn() for _ in order)
+
+    mouth_check.frames_in_order = same_image
+    mouth_bank.pictures_in_order = same_picture
     peak.stage = "bank"
     renderer = build_renderer(build_model(SMALL_RECIPE).eval(), tracked)
     peak.stage = "plan"

@@ -13,7 +13,7 @@ from synclips.models.checkpoint import load_into, read_metadata, save_model
 from synclips.models.encoders import sound_windows
 from synclips.models.generator import Refiner, blend
 from synclips.models.losses import contrastive_loss, gradient_loss, pixel_loss, structure_loss
-from synclips.models.motion import AudioEncoder, MotionModel, fit_basis
+from synclips.models.motion import AudioEncoder, CrossAttention, MotionModel, fit_basis
 
 SMALL = ModelConfig(
     audio=AudioEncoderConfig(dim=32, layers=2, heads=2, feedforward=64), motion=MotionConfig(components=6)
@@ -140,3 +140,15 @@ def test_another_architecture_and_damage_are_named(tmp_path: Path) -> None:
         load_into(path, AudioEncoder(39, SMALL.audio))
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         read_metadata(tmp_path / "none.safetensors")
+
+
+@torch.no_grad()
+def test_cross_attention_is_torchs() -> None:
+    torch.manual_seed(0)
+    block = CrossAttention(24, 4, 0.1).eval()
+    torch.nn.init.normal_(block.attention.in_proj_bias)
+    torch.nn.init.normal_(block.attention.out_proj.bias)
+    query, keys, missing = torch.randn(2, 5, 24), torch.randn(2, 7, 24), torch.rand(2, 7) < 0.4
+    missing[:, 0] = False
+    expected = block.attention(query, keys, keys, key_padding_mask=missing, need_weights=False)[0]
+    torch.testing.assert_close(block._attend(query, keys, missing), expected, atol=1e-5, rtol=1e-5)

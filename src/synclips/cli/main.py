@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Final
 
-from synclips.cli import corpus, dub, edit, evaluate, faces, serve, speak, train
+from synclips.cli import corpus, dub, edit, evaluate, faces, live, serve, speak, train
 from synclips.cli.options import UsageError, Verb
 from synclips.cli.process import Stopped, calm_process, signal_received
 from synclips.cli.terminal import Terminal, one_line, write_line
@@ -23,6 +23,7 @@ from synclips.version import __version__
 VERBS: Final[tuple[Verb, ...]] = (
     *dub.VERBS,
     *edit.VERBS,
+    *live.VERBS,
     *faces.VERBS,
     *speak.VERBS,
     *serve.VERBS,

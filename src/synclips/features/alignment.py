@@ -18,6 +18,8 @@ CROP = 144
 """Width and height of a face crop in pixels."""
 CROP_SCALE = 1.125
 """Crop pixels for one canonical unit."""
+REDUCED = 0.75
+"""Crop pixels for one of the image below which it is averaged over areas first."""
 CROP_TOP = 16.0
 """Canonical y at the crop's upper edge."""
 
@@ -119,13 +121,30 @@ def invert(matrix: Float64[np.ndarray, "n 2 3"]) -> Float64[np.ndarray, "n 2 3"]
     return np.concatenate([linear, -linear @ matrix[..., 2:]], axis=2)
 
 
+def crop_box(matrix: Float64[np.ndarray, "2 3"], width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of all that `crop_face` reads of an image of this size; it holds a pixel at least."""
+    corners = np.array([[[0, 0], [CROP, 0], [0, CROP], [CROP, CROP]]], np.float32)
+    corners = transform(invert(matrix[None]), corners)[0]
+    margin = 3 + int(2 / float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - margin, 0, [width - 1, height - 1])
+    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + margin, low + 1, [width, height])
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def moved_origin(matrix: Float64[np.ndarray, "2 3"], left: int, top: int) -> Float64[np.ndarray, "2 3"]:
+    """The map for the part of the image that begins at this column and row."""
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ [left, top]
+    return moved
+
+
 def crop_face(image: UInt8[np.ndarray, "h w 3"], matrix: Float64[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "144 144 3"]:
     """The face crop that `matrix` (image -> crop) cuts out; outside the image its edge is repeated.
 
     A face larger than the crop is first reduced by area averaging, so that nothing aliases.
     """
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < 0.75:
+    if scale < REDUCED:
         corners = transform(invert(matrix[None]), np.array([[[0, 0], [CROP, 0], [0, CROP], [CROP, CROP]]], np.float32))[
             0
         ]

@@ -1,15 +1,21 @@
-"""Items made in a thread of their own, a few ahead of whoever takes them: decoding overlaps with what follows."""
+"""Work on a stream of items in other threads, a few items ahead of whoever takes them, in the items' order."""
 
 import contextlib
 import queue
+import sys
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 AHEAD: Final = 3
 """Items that wait at most."""
+WAITING: Final = 2
+"""Items that are worked on or wait for it, beyond one a worker."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,30 @@ def read_ahead(items: Iterable[Item], depth: int = AHEAD) -> Generator[Item, Non
             while True:
                 waiting.get_nowait()
         thread.join()
+
+
+def worked_on(items: Iterable[Item], work: Callable[[Item], Result], workers: int) -> Generator[Result, None, None]:
+    """`work` done on each item by several threads at once; the results in the items' order.
+
+    `items` are taken in this thread. A few results wait at most. Exhaust it or close it.
+    """
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers, "work", initializer=_alone)
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= workers + WAITING:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _alone() -> None:
+    """The workers share the cores: torch, where it is used, takes one for each of them."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
 
 
 def _put(waiting: "queue.Queue[_Made[Item] | _End]", item: "_Made[Item] | _End", stopped: threading.Event) -> bool:

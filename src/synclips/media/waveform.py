@@ -10,6 +10,7 @@ import soxr
 from jaxtyping import Float32, Float64
 
 from synclips.files import atomic_path, media_path
+from synclips.media.k_weighting import KWeighting
 
 LOUDNESS = -23.0
 """Programme loudness in LUFS that clips are normalised to (EBU R 128)."""
@@ -69,20 +70,13 @@ def _lufs(power: Any) -> Any:
 
 def _tenths(waveform: Waveform) -> Float64[np.ndarray, " n"]:
     """Energy of each tenth of a second after K-weighting, a minute at a time."""
-    import pyloudnorm  # it imports scipy.signal, which takes a second
-    from scipy.signal import lfilter
-
     rate = waveform.sample_rate
-    filters = list(pyloudnorm.Meter(rate)._filters.values())
-    states = [np.zeros(max(len(f.a), len(f.b)) - 1) for f in filters]
+    weighting = KWeighting(rate)
     edges = (np.arange(round((waveform.duration - 0.4) / 0.1) + 5) * 0.1 * rate).astype(int)
     energies = []
     for first in range(0, len(edges) - 1, 600):
         some = edges[first : first + 601]
-        samples = np.asarray(waveform.samples[some[0] : some[-1]], np.float64)
-        for number, stage in enumerate(filters):
-            samples, states[number] = lfilter(stage.b, stage.a, samples, zi=states[number])
-            samples *= stage.passband_gain
+        samples = weighting.next(np.asarray(waveform.samples[some[0] : some[-1]], np.float64))
         places = np.minimum(some[:-1] - some[0], len(samples))
         energies.append(np.add.reduceat(np.append(samples**2, 0.0), places))
     return np.concatenate(energies)

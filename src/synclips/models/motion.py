@@ -10,6 +10,7 @@ beside their motion components).
 """
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -152,9 +153,23 @@ class CrossAttention(nn.Module):
         """Audio embeddings with what they found in the bank; `present` is false for empty places of the bank."""
         keys = torch.cat([self.nothing.expand(len(bank), -1, -1), self.key_norm(bank)], dim=1)
         missing = torch.cat([torch.zeros_like(present[:, :1]), ~present], dim=1)
-        found = self.attention(self.query_norm(audio), keys, keys, key_padding_mask=missing, need_weights=False)[0]
-        audio = audio + found
+        audio = audio + self._attend(self.query_norm(audio), keys, missing)
         return audio + self.feedforward(self.out_norm(audio))
+
+    def _attend(
+        self, query: Float[Tensor, "b t d"], keys: Float[Tensor, "b m d"], missing: Bool[Tensor, "b m"]
+    ) -> Float[Tensor, "b t d"]:
+        """As `self.attention` does; that checks its mask by torch's symbolic shapes, which take a second to import."""
+        attention = self.attention
+        weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
+        q, k, v = (
+            F.linear(x, weight, bias).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+            for x, weight, bias in zip((query, keys, keys), weights, biases, strict=True)
+        )
+        dropout = attention.dropout if self.training else 0.0
+        found = F.scaled_dot_product_attention(q, k, v, attn_mask=~missing[:, None, None], dropout_p=dropout)
+        projected: Tensor = attention.out_proj(found.transpose(1, 2).flatten(2))
+        return projected
 
 
 def fit_basis(

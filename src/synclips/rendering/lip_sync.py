@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -126,19 +127,45 @@ class LipSync:
         displacement, sound = self._displacement(features, times, on_frame)
         return self.plan_shapes(self.gain * displacement + self.rest, sound, source, on_frame)
 
+    @torch.no_grad()
+    def shapes(
+        self, features: Float32[np.ndarray, "steps f"]
+    ) -> tuple[Float32[np.ndarray, "n m 3"], Float32[np.ndarray, "n d"]]:
+        """The lower face of every frame at 25 a second, canonical, and the embedding of its sound."""
+        components, sound = self._motion(features, lambda: None)
+        return self.gain * self._moved(components) + self.rest, sound
+
+    def _moved(self, components: np.ndarray) -> Float32[np.ndarray, "n m 3"]:
+        made = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
+        moved: Float32[np.ndarray, "n m 3"] = made.cpu().numpy()
+        return moved
+
+    def look_for_occluders(
+        self, frames: Int64[np.ndarray, " k"], on_frame: Callable[[], None] = lambda: None
+    ) -> Occluders:
+        """What stands before the mouth in some frames of the video (ascending)."""
+        if self.appearance is None:
+            return Occluders({}, np.zeros(len(self.video), np.float32))
+        return find_occluders(self.video, self.appearance, self._turn, frames, on_frame)
+
     def plan_shapes(
         self,
         lower: Float32[np.ndarray, "n m 3"],
         sound: Float32[np.ndarray, "n d"],
         source: Int64[np.ndarray, " n"],
         on_frame: Callable[[], None] = lambda: None,
+        *,
+        occluders: Occluders | None = None,
+        after: Int64[np.ndarray, " k"] | None = None,
     ) -> Plan:
         """Mouths for output frames whose lower faces are given: canonical, of this person, wherever they come from.
 
-        `sound`: the motion model's embedding of each frame's sound.
+        `sound`: the motion model's embedding of each frame's sound; `occluders`: what has been found of them already;
+        `after`: the mouths of the frame before the first one.
         """
         wanted = np.stack([keep_lips_apart(shape, self._inner) for shape in lower])
-        occluders = self._occluders(np.unique(source), on_frame)
+        if occluders is None:
+            occluders = self.look_for_occluders(np.unique(source), on_frame)
         on_frame()
         free = uncovered(occluders.covered)
         self.kept[(free == 0) & (self.kept == Kept.NOT)] = Kept.COVERED
@@ -149,7 +176,7 @@ class LipSync:
             wanted[step] = own + max(0.0, 2 * visibility[step] - 1) * (wanted[step] - own)
         occluded = None if self.appearance is None else self.appearance.occluded
         count = self.model.refiner.layers - 1
-        mouths = choose_mouths(self.bank, wanted, self._turn[source], count, self.settings, occluded)
+        mouths = choose_mouths(self.bank, wanted, self._turn[source], count, self.settings, occluded, after)
         painted = np.zeros(len(wanted), np.float32)
         if self.painter is not None:
             painted = self.painter.share(wanted)
@@ -232,11 +259,6 @@ class LipSync:
         self.visibility = fade(np.where(spoiled, np.float32(0), self.visibility), self.video.cuts)
         self.appearance = replace(appearance, occluded=appearance.occluded | spoiled[self.bank.frames])
 
-    def _occluders(self, frames: Int64[np.ndarray, " k"], on_frame: Callable[[], None]) -> Occluders:
-        if self.appearance is None:
-            return Occluders({}, np.zeros(len(self.video), np.float32))
-        return find_occluders(self.video, self.appearance, self._turn, frames, on_frame)
-
     def _own(self, source: int) -> Float32[np.ndarray, "468 3"]:
         """The frame's own canonical mesh, steadied over its neighbours; an outlier is replaced by their median."""
         reach = self.settings.steady_frames
@@ -299,19 +321,24 @@ class LipSync:
         low = np.minimum(at.astype(int), max(0, len(components) - 2))
         high, share = np.minimum(low + 1, len(components) - 1), (at - low)[:, None]
         components = components[low] * (1 - share) + components[high] * share
-        moved = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
-        return moved.cpu().numpy(), tokens[np.round(at).astype(int)]
+        return self._moved(components), tokens[np.round(at).astype(int)]
 
-    def _motion(self, features: np.ndarray, on_frame: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
-        """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
+    @cached_property
+    def _attended(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings (n, v) and components (n, k) of the bank's mouths that the motion model attends to."""
         motion = self.model.motion
         places = np.unique(np.linspace(0, len(self.bank) - 1, self.settings.attended).astype(int))
         crops = np.stack([self.bank.mouths[i].crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns] for i in places])
         mouths = torch.from_numpy(crops).to(self.device).float() / 127.5 - 1
         embeddings = torch.cat([motion.embed_mouths(part) for part in mouths.split(32)])
         offsets = torch.from_numpy(self.bank.lower[places] - self.rest).to(self.device)
-        shapes = motion.components(offsets)
-        present = torch.ones(1, len(places), dtype=torch.bool, device=self.device)
+        return embeddings, motion.components(offsets)
+
+    def _motion(self, features: np.ndarray, on_frame: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
+        """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
+        motion = self.model.motion
+        embeddings, shapes = self._attended
+        present = torch.ones(1, len(shapes), dtype=torch.bool, device=self.device)
         frames = len(features) // STEPS_PER_FRAME
         components, tokens = [], []
         chunk, overlap = self.settings.chunk, self.settings.overlap

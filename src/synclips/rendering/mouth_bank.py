@@ -9,10 +9,22 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from synclips.config import RenderConfig
 from synclips.errors import NoFaceError
-from synclips.features.alignment import CROP, WARP_VIEW, crop_face, crop_pose, invert, transform
+from synclips.features.alignment import (
+    CROP,
+    REDUCED,
+    WARP_VIEW,
+    crop_box,
+    crop_face,
+    crop_pose,
+    invert,
+    moved_origin,
+    transform,
+)
 from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
-from synclips.media.video import frames_in_order
+from synclips.media.frame_index import pictures_in_order
+from synclips.media.picture import Picture
+from synclips.media.read_ahead import read_ahead
 from synclips.rendering.mesh_gain import MeshGain, measure_gain
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -114,12 +126,14 @@ def choose_mouths(
     count: int,
     render: RenderConfig,
     occluded: Bool[np.ndarray, " b"] | None = None,
+    after: Int64[np.ndarray, " count"] | None = None,
 ) -> Int64[np.ndarray, "n count"]:
     """For each frame, `count` mouths whose lips come near the wanted canonical shape and whose head is turned alike.
 
     Each is a cheapest path (Viterbi, "Error bounds for convolutional codes", 1967) through the bank: it follows runs of
-    real speech, and jumps at a cost. `occluded` mouths are chosen only where there is no other. See
-    `RenderConfig.choice` for the other ways.
+    real speech, and jumps at a cost. `occluded` mouths are chosen only where there is no other. `after`:
+    the mouths of the frame before the first one, from which the paths go on. See `RenderConfig.choice` for the other
+    ways.
     """
     if render.choice == "middle":
         return np.full((len(shapes), count), len(bank) // 2)
@@ -133,8 +147,14 @@ def choose_mouths(
         cost = cost + render.occluded_cost * occluded
     follows = np.diff(bank.frames, prepend=-9) == 1
     paths = []
-    for _ in range(count):
-        path = cheapest_path(cost, follows, render.jump_cost) if render.choice == "path" else cost.argmin(axis=1)
+    for number in range(count):
+        if render.choice != "path":
+            path = cost.argmin(axis=1)
+        elif after is None:
+            path = cheapest_path(cost, follows, render.jump_cost)
+        else:
+            before = np.where(np.arange(len(bank)) == after[number], 0.0, np.inf)
+            path = cheapest_path(np.concatenate([before[None], cost]), follows, render.jump_cost)[1:]
         paths.append(path)
         near = np.abs(np.arange(len(bank))[None] - path[:, None]) <= 2
         cost = cost + render.repeat_cost * near
@@ -204,6 +224,21 @@ def _detail(mouth: Mouth) -> float:
     return float(np.percentile(slope, STEEP) / max(1.0, float(np.percentile(grey, 95))))
 
 
+def face_crops(video: TrackedVideo, frames: list[int]) -> Iterator[UInt8[np.ndarray, "144 144 3"]]:
+    """The face crops of some frames, in this order."""
+    for number, picture in zip(frames, pictures_in_order(video.path, frames), strict=True):
+        yield _face_crop(picture, video.alignment[number])
+
+
+def _face_crop(picture: Picture, matrix: Float64[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "144 144 3"]:
+    """What `crop_face` makes of the whole picture. Of a large one only what it reads is converted; a small one is not
+    reduced first, and OpenCV rounds the places that it samples otherwise in a part of it."""
+    if float(np.hypot(matrix[0, 0], matrix[1, 0])) >= REDUCED:
+        return crop_face(picture.image, matrix)
+    box = crop_box(matrix, picture.width, picture.height)
+    return crop_face(picture.part(box), moved_origin(matrix, box[0], box[1]))
+
+
 def _runs(total: int, count: int, length: int = 8) -> np.ndarray:
     starts = np.linspace(0, total - length, max(1, count // length)).astype(int) if total > length else np.array([0])
     return np.unique((starts[:, None] + np.arange(min(length, total))).ravel())
@@ -230,10 +265,10 @@ def _pictures(
     crops: dict[int, np.ndarray] = {}
     cuts: dict[int, np.ndarray] = {}
     waiting = list(zip(chosen.tolist(), around.tolist(), strict=True))
-    for number, image in zip(needed.tolist(), frames_in_order(video.path, needed.tolist()), strict=False):
-        crops[number] = crop_face(image, video.alignment[number])
-        left, top, right, bottom = boxes[number]
-        cuts[number] = image[top:bottom, left:right].copy()
+    pictures = read_ahead(pictures_in_order(video.path, needed.tolist()))
+    for number, picture in zip(needed.tolist(), pictures, strict=True):
+        crops[number] = _face_crop(picture, video.alignment[number])
+        cuts[number] = picture.part(tuple(boxes[number].tolist())).copy()
         while waiting and waiting[0][1][-1] <= number:
             index, window = waiting.pop(0)
             yield index, cuts[index], np.stack([crops[w] for w in window])

@@ -6,6 +6,7 @@ texture, their spread its tolerance. What differs coherently, over an area and o
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,11 +14,11 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
-from synclips.features.alignment import crop_face
 from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_weight, template
 from synclips.features.mesh_raster import RING, Raster, extend, rasterise
-from synclips.media.video import frames_in_order
-from synclips.rendering.mouth_bank import MouthBank
+from synclips.media.read_ahead import read_ahead, worked_on
+from synclips.rendering.mouth_bank import MouthBank, face_crops
+from synclips.runtime import frame_workers
 from synclips.tracking.tracked_video import TrackedVideo
 
 HEIGHT, WIDTH = 49, 63
@@ -25,7 +26,7 @@ HEIGHT, WIDTH = 49, 63
 LEFT, TOP, DENSITY = 22.0, 60.0, 0.75
 """Canonical position of its corner, and texels a canonical unit."""
 ALIKE = 15
-"""Most similar mouths from which the expected texture is computed."""
+"""Most similar mouths from which the expected texture is computed: an odd number, so that one is the median."""
 FEWEST = 30
 """Mouths that a bank must have for occluders to be looked for."""
 TOLERANCE = np.array([9.0, 3.5, 3.5], np.float32)
@@ -74,8 +75,9 @@ class Appearance:
         result = np.zeros((HEIGHT, WIDTH), np.float32)
         if len(alike) < ALIKE:
             return result
-        expected = np.median(self.textures[alike], axis=0)
-        spread = np.median(np.abs(self.textures[alike] - expected), axis=0) * 1.48
+        textures = self.textures[alike]
+        expected = np.partition(textures, ALIKE // 2, axis=0)[ALIKE // 2]
+        spread = np.partition(np.abs(textures - expected), ALIKE // 2, axis=0)[ALIKE // 2] * np.float32(1.48)
         error = texture - expected
         error -= np.median(error, axis=0)  # the light
         allowed = 1.5 * spread + TOLERANCE * np.float32(1 + np.median(off[alike]) / FAR)
@@ -99,6 +101,16 @@ class Occluders:
         mask = cv2.GaussianBlur(mask[_nearest()], (0, 0), 0.8)
         at = rasterise(points, height, width).interpolate(_flat_points())
         return cv2.remap(mask, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A frame that is looked at: its face crop (None: its texture is known), the mesh there, the lips' shape."""
+
+    number: int
+    crop: UInt8[np.ndarray, "144 144 3"] | None
+    points: Float32[np.ndarray, "v 2"]
+    lips: Float32[np.ndarray, " p"]
 
 
 def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
@@ -134,16 +146,20 @@ def find_occluders(
     if len(appearance.frames) < FEWEST:
         return Occluders(masks, covered)
     known = {int(frame): row for row, frame in enumerate(appearance.frames)}
-    images = frames_in_order(video.path, [number for number in frames.tolist() if number not in known])
-    lips, points = _lips(video, frames), crop_points(video, frames)
-    seen: list[np.ndarray] = []
-    for number, shape, at in zip(frames.tolist(), lips, points, strict=True):
-        on_frame()
-        if number in known:
-            texture = appearance.textures[known[number]]
-        else:
-            texture = _texture(crop_face(next(images), video.alignment[number]), at)
-        seen.append(find_occluded(appearance.difference(texture, number, shape, turn[number])))
+    crops = read_ahead(face_crops(video, [number for number in frames.tolist() if number not in known]))
+
+    def tasks() -> Iterator[_Seen]:
+        lips, points = _lips(video, frames), crop_points(video, frames)
+        for number, shape, at in zip(frames.tolist(), lips, points, strict=True):
+            on_frame()
+            yield _Seen(number, None if number in known else next(crops), at, shape)
+
+    def look(task: _Seen) -> Bool[np.ndarray, "h w"]:
+        texture = appearance.textures[known[task.number]] if task.crop is None else _texture(task.crop, task.points)
+        return find_occluded(appearance.difference(texture, task.number, task.lips, turn[task.number]))
+
+    with closing(crops), closing(worked_on(tasks(), look, frame_workers())) as found:
+        seen = list(found)
     for row, mask in enumerate(seen):
         around = [seen[k] for k in (row - 2, row - 1, row + 1, row + 2) if 0 <= k < len(seen)]
         if mask.any() and sum(bool((_widened(other) & mask).any()) for other in around) * 2 >= max(1, len(around)):

@@ -19,6 +19,7 @@ import numpy as np
 
 from synclips.errors import OutputError
 from synclips.files import atomic_path, cache_folder
+from synclips.media.read_ahead import read_ahead
 from synclips.media.timebase import FPS
 from synclips.media.video import TimedFrame, VideoInfo, read_at_rate, read_frames
 from synclips.progress import Progress, silent
@@ -166,11 +167,11 @@ def _detect(
 
     before = known.detections if known is not None and len(known.detections) else None
     detector = detectors()
+    ahead = read_ahead(frames)
     try:
-        return detect_faces(
-            iter(frames), detector, before=before, expected=expected, on_part=keep, on_progress=on_progress
-        )
+        return detect_faces(ahead, detector, before=before, expected=expected, on_part=keep, on_progress=on_progress)
     finally:
+        ahead.close()
         detector.close()
 
 

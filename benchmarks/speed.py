@@ -1,0 +1,254 @@
+"""What a dub costs: each stage, the whole process, beside the limit and beside a network of Wav2Lip's architecture.
+
+    python benchmarks/speed.py CLIP SPEECH [--seconds 5] [--heights 360 720 1080] [--processes 1] [--limit-memory]
+
+CLIP, a video of one person, is scaled to each height (its shape stays) and repeated to last. All figures of one run
+come from the same minutes of the same machine: compare them with each other only.
+
+Stages: CPU milliseconds a frame of one thread, x264 with all its own; they run at once in a dub. "limit" decodes and
+encodes alone: nothing that writes a new file is faster. Whole process: seconds of `synclips dub` by the clock, its CPU
+seconds and its most memory, for the first and the second dub of a video, and for the limit. Networks: milliseconds a
+frame on one thread.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from itertools import cycle, islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+PUBLISHED = 37_000_000
+"""Weights of the Wav2Lip generator that its authors released, about."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a dub costs, stage by stage.")
+    parser.add_argument("clip", type=Path, help="a video of one person")
+    parser.add_argument("speech", type=Path, help="a recording of at least the seconds")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--heights", type=int, nargs="*", default=[360, 720, 1080])
+    parser.add_argument("--processes", type=int, default=1, help="runs of each whole process; the least counts")
+    parser.add_argument("--no-networks", dest="networks", action="store_false")
+    parser.add_argument("--no-stages", dest="stages", action="store_false")
+    args = parser.parse_args()
+    say(f"{os.cpu_count()} cores, {processor()}, load {os.getloadavg()[0]:.1f}")
+    if args.networks:
+        networks()
+    with tempfile.TemporaryDirectory(prefix="synclips-speed-") as folder:
+        speech = Path(folder) / "speech.wav"
+        cut_speech(args.speech, args.seconds, speech)
+        for height in args.heights:
+            video = Path(folder) / f"{height}.mp4"
+            frames = scaled(args.clip, height, args.seconds, video)
+            say(f"\n{height} lines, {frames} frames")
+            if args.stages:
+                stages(video, speech, Path(folder))
+            if args.processes:
+                processes(video, speech, Path(folder), args.processes, frames)
+
+
+def networks() -> None:
+    """The refiner by torch and by its engine, the motion model, and a network of Wav2Lip's architecture and size."""
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from wav2lip.network import Wav2Lip
+
+    from synclips.features.speech_features import feature_count
+    from synclips.models.generator import Generator
+    from synclips.models.refiner_engine import refiner_engine
+    from synclips.rendering.renderer import load_model
+
+    torch.set_num_threads(1)
+    model, _ = load_model(None, torch.device("cpu"))
+    assert isinstance(model, Generator)
+    dim = model.recipe.model.audio.dim
+    layers, masks = torch.rand(1, model.refiner.layers, 3, 96, 112), torch.rand(1, 2, 96, 112)
+    sound = torch.randn(1, dim)
+    features = torch.randn(1, 400, feature_count(model.recipe.model.audio.speech_layers))
+    bank = torch.randn(1, 48, model.recipe.model.syncnet.dim)
+    shapes, present = torch.randn(1, 48, model.recipe.model.motion.components), torch.ones(1, 48, dtype=torch.bool)
+    width = next(w for w in range(16, 64) if weights(Wav2Lip(w)) >= PUBLISHED)
+    other = Wav2Lip(width).eval()
+    faces, mel = torch.rand(16, 3, 96, 96), torch.rand(16, 80, 16)
+    engine = refiner_engine(model.refiner, "auto", fp32_on_cpu=True)
+    with torch.inference_mode():
+        figures = {
+            "motion": best(lambda: model.motion(features, bank, shapes, present)) / 100,
+            "refiner, torch": best(lambda: model.refiner(layers, masks, sound)),
+            "refiner, ncnn": np.nan if engine is None else best(lambda: engine(layers, masks, sound)),
+            f"Wav2Lip's architecture, {weights(other) / 1e6:.0f} M weights, batches of 16": best(
+                lambda: other(faces, faces, mel), 4
+            )
+            / 16,
+        }
+    say(f"networks (ours: {weights(model.refiner) / 1e6:.1f} M refiner, {weights(model.motion) / 1e6:.1f} M motion)")
+    for name, value in figures.items():
+        say(f"  {name:52} {value:6.1f} ms a frame")
+    ours = figures["motion"] + np.nanmin([figures["refiner, torch"], figures["refiner, ncnn"]])
+    say(f"  motion and refiner are {list(figures.values())[-1] / ours:.1f} times as fast")
+
+
+def stages(video: Path, speech: Path, folder: Path) -> None:
+    """CPU milliseconds a frame of each stage by itself."""
+    from synclips.dubbing.options import DubOptions
+    from synclips.dubbing.prepared_video import prepare
+    from synclips.media.audio import read_audio
+    from synclips.media.conversions import Conversions
+    from synclips.media.frame_index import pictures_in_order
+    from synclips.media.video import VideoWriter, probe, read_frames
+    from synclips.rendering.chunked import BlockPlan
+    from synclips.rendering.timeline import plan_timeline
+    from synclips.runtime import tune_allocator
+    from synclips.tracking.detections import detect_faces
+    from synclips.tracking.detector import FaceMeshDetector
+
+    tune_allocator()
+    cv2.setNumThreads(1)
+    info = probe(video)
+    count = info.frame_count or 1
+    order = range(count)
+    figures = {
+        "decode": cpu(lambda: drain(pictures_in_order(video, order))) / count,
+        "decode and convert to RGB": cpu(lambda: drain(read_frames(video))) / count,
+    }
+    images = list(read_frames(video))
+    figures["find faces"] = cpu(lambda: detect_faces(iter(images), FaceMeshDetector(faces=5))) / count
+    del images
+    began = time.process_time()
+    prepared = prepare(video, options=DubOptions(cache=False, device="cpu"))
+    face = prepared.face(prepared.choose(prepared.options.face_choice).face)
+    once = time.process_time() - began - (figures["decode and convert to RGB"] + figures["find faces"]) * count / 1000
+    said = read_audio(speech, 16_000)
+    timeline = plan_timeline(face.tracked.times, info.duration, said.duration, "cut_off")
+    plan = BlockPlan(face.renderer, said, timeline)
+    figures["plan"] = cpu(lambda: plan.job(0)) / len(timeline)
+    pictures = list(islice(pictures_in_order(video, order, conversions=Conversions()), min(60, len(timeline))))
+    jobs = [plan.job(step) for step in range(len(pictures))]
+    pairs = list(zip(jobs, pictures, strict=True))
+    made = [picture if job is None else job.picture(picture) for job, picture in pairs[:2]]
+    figures["render"] = cpu(lambda: made.extend(p if j is None else j.picture(p) for j, p in pairs)) / len(pairs)
+    del made[:2]
+
+    def encode() -> None:
+        with VideoWriter(
+            folder / "encoded.mp4", info.width, info.height, info.fps, like=info, overwrite=True
+        ) as writer:
+            for picture in made:
+                writer.write(picture)
+
+    figures["encode"] = cpu(encode) / len(made)
+    for name, value in figures.items():
+        say(f"  {name:28} {value:7.1f} ms a frame")
+    figures.pop("decode and convert to RGB")
+    say(f"  {'all but the faces':28} {sum(figures.values()) - figures['find faces']:7.1f} ms a frame")
+    say(f"  {'bank of mouths, once':28} {once:7.1f} s")
+
+
+def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -> None:
+    """Whole processes: the first and the second dub, start-up alone, and the limit."""
+    output = folder / "out.mp4"
+    # caches of its own, empty before each first dub
+    dub = [sys.executable, "-m", "synclips", "dub", str(video), "--audio", str(speech), "--output", str(output)]
+    dub += ["--sync-mode", "cut_off", "--quiet", "--no-provenance", "--overwrite"]
+    limit = [sys.executable, __file__.replace("speed.py", "speed_limit.py"), str(video), str(output)]
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for run in range(runs):
+        environment = os.environ | {"XDG_CACHE_HOME": str(folder / f"cache{run}-{video.stem}")}
+        found.setdefault("first dub", []).append(timed(dub, environment))
+        found.setdefault("second dub", []).append(timed(dub, environment))
+        found.setdefault("limit", []).append(timed(limit, environment))
+    seconds = frames / float(Fraction(video_rate(video)))
+    for name, rows in found.items():
+        wall, used, memory = min(rows)
+        say(f"  {name:28} {wall:7.1f} s  CPU {used:6.1f} s  {memory:6.0f} MB  real-time factor {wall / seconds:.2f}")
+
+
+def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
+    """Seconds by the clock, CPU seconds and megabytes of a process."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def scaled(clip: Path, height: int, seconds: float, video: Path) -> int:
+    """The clip at another height, there and back until it lasts; the number of its frames."""
+    from synclips.media.video import VideoWriter, probe, read_frames
+
+    info = probe(clip)
+    count = round(seconds * info.fps)
+    width = round(info.width * height / info.height / 2) * 2
+    images = [
+        cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
+        for frame in islice(read_frames(clip), min(count, 150))
+    ]
+    with VideoWriter(video, width, height, info.fps, quality=20) as writer:
+        for image in islice(cycle([*images, *images[-2:0:-1]]), count):
+            writer.write(image)
+    return count
+
+
+def cut_speech(speech: Path, seconds: float, path: Path) -> None:
+    from synclips.media.audio import Waveform, read_audio, write_wav
+
+    said = read_audio(speech)
+    write_wav(path, Waveform(np.resize(said.samples, round(seconds * said.sample_rate)), said.sample_rate))
+
+
+def video_rate(video: Path) -> Fraction:
+    from synclips.media.video import probe
+
+    return probe(video).fps
+
+
+def drain(items: Iterable[object]) -> None:
+    for _ in items:
+        pass
+
+
+def cpu(call: Callable[[], object]) -> float:
+    """CPU milliseconds of the process."""
+    began = time.process_time()
+    call()
+    return 1000 * (time.process_time() - began)
+
+
+def best(call: Callable[[], object], runs: int = 15) -> float:
+    """The least milliseconds of CPU over some runs, after two that do not count."""
+    call()
+    return min(cpu(call) for _ in range(runs + 1))
+
+
+def weights(network: object) -> int:
+    import torch
+
+    assert isinstance(network, torch.nn.Module)
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def processor() -> str:
+    lines: Iterator[str] = iter(())
+    if Path("/proc/cpuinfo").exists():
+        lines = (line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    return next(lines, "model name: unknown").partition(":")[2].strip()
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
