@@ -17,10 +17,11 @@ from synclips.dubbing.edit_sound import edit_sound
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import open_source
 from synclips.errors import InputError, MediaError, TextError
-from synclips.media.audio import Waveform, read_sound, write_wav
+from synclips.media.audio import Sound, Waveform, read_sound, write_wav
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.media.video import VideoWriter, read_frames
 from synclips.speech.edits import Edit
+from synclips.speech.splice import make_patch
 from synclips.speech.transcript import Transcript, TranscriptWord
 from synclips.speech.tts.hibari import HibariSynthesizer
 
@@ -147,6 +148,19 @@ def test_what_cannot_be_done_is_said(talk: Talk, tmp_path: Path, edits: list[Edi
     with pytest.raises(InputError, match=words):
         edit(talk.path, tmp_path / "out.mkv", edits, transcript=talk.transcript, fit=fit, options=talk.options)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_music_under_the_place_is_found_and_said(talk: Talk) -> None:
+    sound = read_sound(talk.path)
+    at = np.arange(sound.samples.shape[1]) / 48_000
+    held = np.sum([0.03 * np.sin(2 * np.pi * hertz * at) for hertz in (220, 277, 330, 440)], axis=0)
+    silence = Waveform(np.zeros(4_800, np.float32), SAMPLE_RATE)
+    found = [
+        make_patch(Sound((sound.samples + under).astype(np.float32), 48_000), 48_000, 62_400, 14_400, silence,
+                   pauses=(True, True)).music
+        for under in (np.zeros(len(at)), held)
+    ]  # fmt: skip
+    assert found == [False, True]
 
 
 def test_a_photograph_and_a_silent_video_say_nothing(talk: Talk, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from synclips.server.app import create_app
 from synclips.server.dub_runner import DubRunner
 from synclips.server.settings import ServerSettings
 from synclips.server.worker import Worker
+from synclips.speech.tts.hibari import HibariSynthesizer
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,48 @@ def test_upload_faces_dub_segments_and_report(video: Path, tmp_path: Path) -> No
         [line] = report["speech"]["lines"]
         assert (line["synthesizer"], line["start"]) == ("recording", 0.3)
         assert scene["outputDuration"] == pytest.approx(1.52, abs=0.05)
+
+
+def test_a_word_is_edited_by_the_librarys_own_runner(tmp_path: Path) -> None:
+    pytest.importorskip("faster_whisper")
+    spoken = HibariSynthesizer().synthesize("It costs twelve dollars a month.").waveform.resampled(16_000)
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(len(spoken.samples) + 12_000)
+    sound = Waveform((np.pad(spoken.samples, (6_000, 6_000)) + noise).astype(np.float32), 16_000)
+    image = np.asarray(Image.fromarray(demo_portrait()).resize((240, 240)))
+    video = tmp_path / "talk.mp4"
+    with VideoWriter(video, 240, 240, Fraction(25), audio=sound) as writer:
+        for _ in range(round(sound.duration * 25)):
+            writer.write(image)
+    model = write_generator(tmp_path / "model.safetensors")
+    settings = ServerSettings(data_dir=tmp_path / "data", workers=0, checkpoint=str(model), device="cpu")
+    app = create_app(settings, background=False)
+    own = app.state.services
+    worker = Worker("w", own.queue, own.storage, DubRunner(settings, own.database, own.storage))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+
+        def done(path: str, body: dict[str, Any]) -> dict[str, Any]:
+            made = client.post(path, json=body)
+            assert made.status_code == 201, made.text
+            worker.run_one()
+            found = client.get(f"{path}/{made.json()['id']}").json()
+            assert found["status"] == "COMPLETED", found
+            return dict(found)
+
+        place = client.post("/v2/assets/upload", json={"fileName": "talk.mp4", "size": video.stat().st_size}).json()
+        client.put(place["uploadUrl"].partition(":8000")[2], content=video.read_bytes())
+        asset = client.post("/v2/assets", json={"url": place["url"]}).json()["id"]
+        transcript = done("/v2/transcriptions", {"assetId": asset})["transcript"]
+        words = [word for segment in transcript["segments"] for word in segment["words"]]
+        [twelve] = [word["id"] for word in words if word["text"].lower() == "twelve"]
+        edits = [{"wordIds": [twelve], "text": "seven"}]
+        heard = done("/v2/dialogue-edits", {"assetId": asset, "transcript": transcript, "edits": edits})
+        [slot] = heard["resultSlots"]
+        assert "seven" in slot["text"]
+        assert 300 < slot["sourceStartMs"] < slot["sourceEndMs"] < 1700
+        source = [{"type": "video", "assetId": asset}]
+        generation = done("/v2/generate", {"input": source, "dialogueEdit": {"id": heard["id"]}})
+        report = client.get(generation["reportUrl"].partition(":8000")[2]).json()
+        assert report["spans"][0]["result_start"] == pytest.approx(slot["startMs"] / 1000, abs=0.01)
+        assert "seven" in report["text"]
+        assert str(tmp_path) not in json.dumps(report)
+        assert generation["outputDuration"] == pytest.approx(heard["durationMs"] / 1000, abs=0.1)
