@@ -127,8 +127,10 @@ def walk(minutes: int) -> None:
     peak.stage = "timeline"
     timeline = plan_timeline(tracked.times, count / RATE, sound.duration, "silence")
 
+    drawn = image
+
     class Drawn:
-        width, height = 96, 96
+        width, height, image = 96, 96, drawn
 
         def part(self, box: tuple[int, int, int, int]) -> np.ndarray:
             left, top, right, bottom = box

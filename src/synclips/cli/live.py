@@ -161,8 +161,8 @@ VERBS: Final = (
         "at most 0.2 s of the sound after it. Between sentences the person waits: the own video runs forwards and "
         "back, the mouth rests.",
         (
-            "speech | synclips live me.mp4 --realtime | ffplay -",
-            "live me.mp4 --rate 24000 --output answer.mkv < answer.pcm",
+            "live me.mp4 --realtime --output answer.mkv",
+            "live me.mp4 --rate 24000 --format rgb24 --output frames.rgb",
         ),
         _arguments,
         _live,

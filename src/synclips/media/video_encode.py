@@ -30,7 +30,7 @@ _ENCODERS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = MappingProxyType
 )
 _LOWER: Final = MappingProxyType({"h264": 2})
 """By how much the encoder's CRF lies below the quality that is asked for: preset veryfast at 14 gives the PSNR of
-preset fast at 16 in a third of the time, with files that are an eighth larger (EXPERIMENTS.md, 2026-11-28, "Speed")."""
+preset fast at 16 in less than half of the time, with files a sixth larger (EXPERIMENTS.md, 2026-11-28, "Speed")."""
 _CONTAINERS: Final = MappingProxyType(
     {".mp4": ("h264", "hevc", "vp9"), ".mov": ("h264", "hevc"), ".mkv": tuple(_ENCODERS), ".webm": ("vp9",)}
 )
