@@ -16,13 +16,14 @@ RUNTIME, GATE = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-dev
 
 LEFT_OUT = {
     "c2pa-python": {"toml"},
+    "botocore": {"python-dateutil"},
     "pocket-tts": {"einops", "typer"},
     "pocketsphinx": {"sounddevice"},
 }
 """Declared needs that are not met on purpose: nothing that SyncLips calls imports them, or another build stands in."""
 
 
-OPTIONAL = {"babel", "num2words", "pocketsphinx", "espeakng_loader"}
+OPTIONAL = {"babel", "num2words", "pocketsphinx", "espeakng_loader", "ray"}
 """Modules that the program does without where they are not installed."""
 
 CUDA = re.compile(r"nvidia-|cuda-|triton$")
