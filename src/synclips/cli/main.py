@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Final
 
-from synclips.cli import corpus, dub, evaluate, faces, serve, speak, train
+from synclips.cli import batch, corpus, dub, evaluate, faces, serve, speak, train
 from synclips.cli.options import UsageError, Verb
 from synclips.cli.process import Stopped, calm_process, signal_received
 from synclips.cli.terminal import Terminal, one_line, write_line
@@ -22,6 +22,7 @@ from synclips.version import __version__
 
 VERBS: Final[tuple[Verb, ...]] = (
     *dub.VERBS,
+    *batch.VERBS,
     *faces.VERBS,
     *speak.VERBS,
     *serve.VERBS,
