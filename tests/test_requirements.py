@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[1]
 RUNTIME, GATE = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-dev.lock"
 
 LEFT_OUT = {
+    "botocore": {"python-dateutil"},
     "c2pa-python": {"toml"},
     "faster-whisper": {"onnxruntime"},
     "ncnn": {"portalocker"},
@@ -24,7 +25,7 @@ LEFT_OUT = {
 """Declared needs that are not met on purpose: nothing that SyncLips calls imports them, or another build stands in."""
 
 
-OPTIONAL = {"babel", "num2words", "pocketsphinx", "espeakng_loader"}
+OPTIONAL = {"babel", "num2words", "pocketsphinx", "espeakng_loader", "ray"}
 """Modules that the program does without where they are not installed."""
 
 CUDA = re.compile(r"nvidia-|cuda-|triton$")

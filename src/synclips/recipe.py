@@ -4,22 +4,26 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from synclips.config import RecipeConfig, load_recipe
 from synclips.data.dataset import ClipStore
-from synclips.data.preprocess import preprocess
 from synclips.data.shards import Manifest
 from synclips.errors import CheckpointError
 from synclips.features.speech_features import feature_count
 from synclips.files import atomic_path
+from synclips.metrics.evaluators import SYNCNET, load_judge, shipped_or
 from synclips.metrics.sync import measure_offsets
 from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.checkpoint import load_into
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.generator import Generator
 from synclips.progress import Progress, silent
-from synclips.rendering.renderer import INNER_MOUTH, build_model
+from synclips.rendering.renderer import INNER_MOUTH, build_model, load_model
 from synclips.runtime import choose_device
+from synclips.training.adaptation import AdaptMotionStage, AdaptStage, adapted_recipe
 from synclips.training.blueprint import BlueprintFinetuneStage
+from synclips.training.distributed import wait_for_all, world
 from synclips.training.finetune import FinetuneStage
 from synclips.training.inner_mouth import InnerMouthStage
 from synclips.training.lip_reader import LipReaderStage
@@ -32,16 +36,14 @@ BELIEVED = 2
 
 
 def run_recipe(
-    raw: Path, shards: Path, outputs: Path, recipe: RecipeConfig, *, device: str = "auto",
-    workers: int | None = None, on_progress: Progress = silent,
-) -> Path:  # fmt: skip
-    """Preprocess the corpus, pretrain the encoders, fine-tune the model. Returns the best checkpoint's path.
+    shards: Path, outputs: Path, recipe: RecipeConfig, *, device: str = "auto", on_progress: Progress = silent
+) -> Path:
+    """Pretrain the encoders, fine-tune the model, by shards that are preprocessed. Returns the best checkpoint's path.
 
     Raises:
         DataError: the corpus cannot be used.
         CheckpointError: `outputs` holds another recipe's run.
     """
-    preprocess(raw, shards, workers=workers, on_progress=on_progress)
     pretrain(shards, outputs, recipe, device=device, on_progress=on_progress)
     return finetune(shards, outputs, recipe, device=device, on_progress=on_progress)
 
@@ -57,9 +59,11 @@ def pretrain(
     with from_seed(recipe):
         stage = PretrainStage(store, recipe, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
-    if recipe.model.preset == "base" and any(entry.av_offset is None for entry in store.manifest.clips):
+    unmeasured = any(entry.av_offset is None for entry in store.manifest.clips)
+    if recipe.model.preset == "base" and unmeasured and world().is_first:
         encoders = load_into(best, BaseEncoders(feature_count(recipe.model.audio.speech_layers), recipe.model)).eval()
         correct_offsets(shards, store, encoders, on_progress)
+    wait_for_all()
     return best
 
 
@@ -92,6 +96,46 @@ def finetune(
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
     if recipe.model.preset == "base":
         train_inner_mouth(shards, outputs, recipe, device=device, on_progress=on_progress)
+    return _keep(best, outputs / "checkpoints" / f"{recipe.model.preset}.safetensors")
+
+
+def adapt(
+    shards: Path,
+    outputs: Path,
+    recipe: RecipeConfig,
+    start: Path | None = None,
+    *,
+    device: str = "auto",
+    on_progress: Progress = silent,
+) -> Path:
+    """A finished model goes on learning from the corpus: its motion model, then the whole with its discriminator.
+
+    Each part keeps the weights that do best on what is held out (the splits `seen` and `validation`), those it began
+    with included. Sync is judged by the shipped SyncNet, in the loss too: report its figures of such a model by another
+    one.
+
+    start:  the model (None: the shipped one); the recipe's settings of the architecture are not used
+
+    Returns outputs/checkpoints/<preset>.safetensors.
+
+    Raises:
+        CheckpointError: `start` is no generator of `base`, or `outputs` holds another recipe's run.
+    """
+    place, store = choose_device(device), ClipStore(shards)
+    generator, _ = load_model(start, torch.device("cpu"))
+    if not isinstance(generator, Generator):
+        raise CheckpointError(f"{start} is not of the preset base; only such models can be trained further")
+    recipe = adapted_recipe(recipe, generator.recipe)
+    generator.recipe = recipe
+    with shipped_or(None, SYNCNET) as judge:
+        expert = load_judge(judge)
+    motion = AdaptMotionStage(store, recipe, generator.motion.train(), place)
+    folder = _folder(outputs, recipe, motion)
+    best_motion = run_stage(motion, recipe, folder, from_trained=True, on_progress=on_progress)
+    load_into(best_motion, generator.motion)
+    with from_seed(recipe):
+        stage = AdaptStage(store, recipe, generator, expert, place)
+    best = run_stage(stage, recipe, _folder(outputs, recipe, stage), from_trained=True, on_progress=on_progress)
     return _keep(best, outputs / "checkpoints" / f"{recipe.model.preset}.safetensors")
 
 
@@ -144,8 +188,10 @@ def correct_offsets(shards: Path, store: ClipStore, encoders: BaseEncoders, on_p
 
 
 def _keep(best: Path, target: Path) -> Path:
-    with atomic_path(target) as temporary:
-        shutil.copyfile(best, temporary)
+    if world().is_first:
+        with atomic_path(target) as temporary:
+            shutil.copyfile(best, temporary)
+    wait_for_all()
     return target
 
 

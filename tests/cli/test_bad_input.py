@@ -301,7 +301,7 @@ def test_full_disk(fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "shards/s1-000.tar")
 
-    monkeypatch.setattr("synclips.data.preprocess.preprocess", full)
+    monkeypatch.setattr("synclips.corpus.preprocess.preprocess", full)
     assert fails("preprocess").endswith("shards/s1-000.tar: the disk is full; free some space and run again")
 
 

@@ -312,7 +312,7 @@ def test_a_dead_worker_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     def die(*_: object, **__: object) -> None:
         raise BrokenProcessPool("A process in the process pool was terminated abruptly")
 
-    monkeypatch.setattr("synclips.data.preprocess.preprocess", die)
+    monkeypatch.setattr("synclips.corpus.preprocess.preprocess", die)
     assert main(["preprocess"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert "--workers 1" in line

@@ -12,9 +12,9 @@ import torch
 from small_models import SMALL
 
 from synclips.config import RecipeConfig
+from synclips.corpus.utterance import Settings, prepare_clip
 from synclips.data.dataset import ClipStore
 from synclips.data.grid import find_utterances
-from synclips.data.preprocess import Settings, prepare_clip
 from synclips.data.shards import Manifest, sha256_of, write_shard
 from synclips.data.synthetic import write_synthetic_corpus
 from synclips.evaluation.clip import Footage, load_footage

@@ -1,15 +1,30 @@
-"""The verbs that make the corpus: download, preprocess, verify."""
+"""The verbs that make a corpus: download, preprocess, verify."""
 
 import argparse
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from synclips.cli.options import RAW, SHARDS, Verb, add_json, add_workers, as_json, whole_number
+from synclips.cli.options import (
+    RAW,
+    SHARDS,
+    Verb,
+    add_engine,
+    add_json,
+    add_raw,
+    add_workers,
+    as_json,
+    whole_number,
+)
 from synclips.cli.terminal import Terminal
 from synclips.errors import DataError, InputError
 
+if TYPE_CHECKING:
+    from synclips.data.shards import Manifest
+
 _VIDEOS: Final = (".mp4", ".mov", ".mkv", ".webm")
+MOST_NAMED: Final = 20
+"""Clips left out that are named on the terminal."""
 
 
 def _download_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,34 +61,45 @@ def _download(args: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def _preprocess_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--raw-dir",
-        metavar="DIR",
-        type=Path,
-        default=RAW,
-        help=f"the corpus: DIR/s1/bbaf2n.mpg (or .mp4), with bbaf2n.align beside it where there is one; default {RAW}",
-    )
+    add_raw(parser)
     parser.add_argument("--output-dir", metavar="DIR", type=Path, default=SHARDS, help=f"the shards; default {SHARDS}")
     add_workers(parser)
+    add_engine(parser)
 
 
 def _preprocess(args: argparse.Namespace, terminal: Terminal) -> None:
-    from synclips.data.preprocess import preprocess
+    manifest = preprocess_corpus(args, args.output_dir, terminal)
+    shards = len(manifest.sha256)
+    terminal.result(
+        f"{len(manifest.clips)} clips in {shards} shard{'s' * (shards != 1)} in {args.output_dir}, "
+        f"{len(manifest.rejects)} left out (corpus.html and manifest.json say why)"
+    )
+
+
+def preprocess_corpus(args: argparse.Namespace, output: Path, terminal: Terminal) -> "Manifest":
+    """Preprocess as the options of `add_raw`, `add_workers` and `add_engine` say, and note what is left out."""
+    from synclips.corpus.preprocess import preprocess
+    from synclips.engines.engine import open_engine
 
     try:
-        manifest = preprocess(args.raw_dir, args.output_dir, workers=args.workers, on_progress=terminal.progress)
+        manifest = preprocess(
+            args.raw_dir,
+            output,
+            engine=open_engine(args.engine, args.workers, args.ray_address),
+            layout=args.layout,
+            speaker=args.speaker,
+            on_progress=terminal.progress,
+        )
     except BrokenExecutor as error:
         raise DataError(
             "a worker process died, most likely for want of memory; run again with fewer (--workers 1): "
             "finished shards are kept"
         ) from error
-    for reject in manifest.rejects:
+    for reject in manifest.rejects[:MOST_NAMED]:
         terminal.note(f"left out: {reject.key}: {reject.reason}")
-    shards = len(manifest.sha256)
-    terminal.result(
-        f"{len(manifest.clips)} clips in {shards} shard{'s' * (shards != 1)} in {args.output_dir}, "
-        f"{len(manifest.rejects)} left out (manifest.json says why)"
-    )
+    if len(manifest.rejects) > MOST_NAMED:
+        terminal.note(f"and {len(manifest.rejects) - MOST_NAMED} more")
+    return manifest
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,11 +165,19 @@ VERBS: Final = (
     ),
     Verb(
         "preprocess",
-        "turn the corpus into shards to train from",
-        "Find the face in each clip, align and crop it, normalise the sound, and write shards and a manifest.json. "
-        "Your own clips are taken too if they are named as GRID's are, for instance DIR/s35/bbaf2n.mp4: the name "
-        "spells what is said.",
-        ("preprocess", "preprocess --raw-dir data/raw --output-dir data/shards --workers 4"),
+        "turn a corpus, or any folder of videos, into shards to train from",
+        "Find the faces in each video, cut it into clips of one talking face, align and crop it, normalise the sound, "
+        "and write shards, a manifest.json, and corpus.html: what was kept, what was not, and why. Any folder will do: "
+        "DIR/<speaker>/<anything>.mp4, of any length, rate and size; a video in DIR itself is a person of its own. "
+        "Long videos are cut at shots and pauses; of several faces the one whose lips fit the sound is taken; "
+        "sound that is early or late is moved. What is said may stand beside a video as .srt, .vtt, .txt or .align. "
+        "GRID, LRS2, LRS3, HDTF (with its lists of cuts), VoxCeleb2, MEAD and RAVDESS are read as they are unpacked.",
+        (
+            "preprocess",
+            "preprocess --raw-dir videos/ --output-dir data/shards --workers 4",
+            "preprocess --raw-dir me/ --speaker me --output-dir data/me",
+            "preprocess --raw-dir /shared/hdtf --output-dir /shared/shards --engine ray",
+        ),
         _preprocess_arguments,
         _preprocess,
         resumable=True,

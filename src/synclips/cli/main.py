@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Final
 
-from synclips.cli import corpus, dub, edit, evaluate, faces, live, serve, speak, train
+from synclips.cli import batch, corpus, dub, edit, evaluate, faces, live, serve, speak, train
 from synclips.cli.options import UsageError, Verb
 from synclips.cli.process import Stopped, calm_process, signal_received
 from synclips.cli.terminal import Terminal, one_line, write_line
@@ -24,6 +24,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *dub.VERBS,
     *edit.VERBS,
     *live.VERBS,
+    *batch.VERBS,
     *faces.VERBS,
     *speak.VERBS,
     *serve.VERBS,

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from synclips.cli.process import calm_process
 from synclips.cli.terminal import Terminal, write_line
+from synclips.corpus.layouts import LAYOUTS
+from synclips.engines.engine import ENGINES
 from synclips.errors import TextError
 from synclips.speech.text.encoding import decode_text
 
@@ -81,6 +83,42 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     """--workers"""
     parser.add_argument(
         "--workers", metavar="N", type=whole_number(1), help="processes for preprocessing; default: one per CPU core"
+    )
+
+
+def add_raw(parser: argparse.ArgumentParser) -> None:
+    """--raw-dir and how it is read"""
+    parser.add_argument(
+        "--raw-dir",
+        metavar="DIR",
+        type=Path,
+        default=RAW,
+        help=f"the videos: DIR/<speaker>/<anything>.mp4 (.mov, .mkv, .mpg, ...), or a known corpus; default {RAW}",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        default="auto",
+        help="how the folder is laid out: own is <speaker>/<anything>; default auto, recognised file by file",
+    )
+    parser.add_argument(
+        "--speaker", metavar="NAME", help="all the videos show this one person, wherever they lie in the folder"
+    )
+
+
+def add_engine(parser: "argparse._ActionsContainer") -> None:
+    """--engine and --ray-address"""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="where the work is done: in processes of this machine, or as tasks of a Ray cluster (extra ray); default "
+        "local",
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="A",
+        help="the cluster's, as HOST:6379; default: RAY_ADDRESS, else one is started on this machine",
     )
 
 

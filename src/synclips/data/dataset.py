@@ -15,6 +15,8 @@ from synclips.data.grid import clip_key, speaker_of, split_of
 from synclips.data.shards import Clip, ClipEntry, Manifest, clip_from_members
 from synclips.errors import DataError, ShardError
 from synclips.features.face_mesh import lower_points, rest_shape
+from synclips.media.audio import Waveform
+from synclips.media.timebase import SAMPLES_PER_FRAME
 
 CACHE_BYTES = 6 << 30
 """Decoded clips kept in memory; beyond it the least recently used are decoded again when needed."""
@@ -92,12 +94,19 @@ class ClipStore:
         return self._rest[speaker]
 
     def split(self) -> dict[str, list[str]]:
-        """Keys of the fixed splits (see synclips.data.grid.split_of)."""
+        """Keys of the fixed splits (see synclips.corpus.splits and synclips.data.grid.split_of)."""
         parts: dict[str, list[str]] = {"train": [], "seen": [], "validation": [], "unseen": []}
-        for key in self.entries:
+        for key, entry in self.entries.items():
             speaker, _, name = key.partition(".")
-            parts[split_of(speaker, name)].append(key)
+            parts[entry.split or split_of(speaker, name)].append(key)
         return parts
+
+
+def waveform_from(clip: Clip, frame: int) -> Waveform:
+    """The clip's sound from a frame on."""
+    if frame == 0:
+        return clip.waveform
+    return Waveform(clip.waveform.samples[frame * SAMPLES_PER_FRAME :], clip.waveform.sample_rate)
 
 
 class BalancedSampler:
@@ -109,7 +118,7 @@ class BalancedSampler:
 
     def __init__(self, keys: Sequence[str], seed: int, stage: str) -> None:
         if not keys:
-            raise DataError("no clip to train on; the corpus needs other speakers than s33")
+            raise DataError("no clip to train on; the corpus needs other speakers than those that are kept apart (s33)")
         self._groups = list(by_speaker(keys).values())
         share = np.sqrt([len(group) for group in self._groups])
         self._share = share / share.sum()
@@ -118,6 +127,10 @@ class BalancedSampler:
     def rng(self, step: int) -> np.random.Generator:
         """The generator from which step `step` draws everything random."""
         return np.random.default_rng([*self._seed, step])
+
+    def item_rngs(self, step: int, count: int) -> list[np.random.Generator]:
+        """For each of `count` items of a step the generator from which its changes are drawn."""
+        return [np.random.default_rng([*self._seed, step, 1 + item]) for item in range(count)]
 
     def draw(self, rng: np.random.Generator, count: int) -> list[str]:
         """Keys of `count` clips."""

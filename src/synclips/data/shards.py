@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from synclips.data.clip_codec import decode_pictures, decode_sound, encode_pictures, encode_sound
-from synclips.data.grid import clip_key
+from synclips.data.grid import Split, clip_key
 from synclips.errors import MediaError, ShardError
 from synclips.features.face_mesh import lower_points
 from synclips.files import atomic_path
@@ -81,8 +81,16 @@ class Clip:
 class ClipEntry:
     """What the manifest says of one clip.
 
-    `av_offset`: frames by which the sound lags the picture (None: not measured); `av_confidence`: its peak over the
-    median of all offsets, in similarity.
+    av_offset:      frames by which the sound lags the picture (None: not measured)
+    av_confidence:  its peak over the median of all offsets, in similarity
+    split:          None: as `data.grid.split_of` says
+
+    Of a clip cut from footage also:
+
+    source:         the video, below the corpus's folder
+    start, stop:    seconds of it
+    corrected:      frames by which its sound was late, and was moved
+    face:           longer side of the face in the video, in pixels
     """
 
     key: str
@@ -90,14 +98,23 @@ class ClipEntry:
     shard: str
     av_offset: int | None = None
     av_confidence: float | None = None
+    split: Split | None = None
+    source: str = ""
+    start: float | None = None
+    stop: float | None = None
+    corrected: int = 0
+    face: int | None = None
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A clip left out, and why."""
+    """A clip left out, and why; of footage also the video, and the seconds that it would have shown."""
 
     key: str
     reason: str
+    source: str = ""
+    start: float | None = None
+    stop: float | None = None
 
 
 @dataclass(frozen=True)

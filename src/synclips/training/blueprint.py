@@ -1,5 +1,6 @@
 """Stage 2 of the `blueprint` preset: the author's generator and discriminator, trained together."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,8 @@ from synclips.features.alignment import BLUEPRINT_VIEW
 from synclips.models.blueprint import WINDOW, BlueprintEncoders, BlueprintModel, Discriminator
 from synclips.models.losses import weighted_sum
 from synclips.runtime import autocast
-from synclips.training.loop import GanStage, Means
+from synclips.training.distributed import Draws, average_gradients, each, own_part
+from synclips.training.loop import GanStage, Means, parts_of
 
 LENGTH = 10
 """Frames generated of each clip in a step."""
@@ -49,9 +51,11 @@ class BlueprintFinetuneStage(GanStage):
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_d.zero_grad(set_to_none=True)
         figures = Means()
-        for _ in range(self.config.accumulate):
-            keys = self.sampler.draw(rng, max(1, self.config.batch // self.config.accumulate))
-            made, real = self._make(self.model, keys, rng)
+        keys = self.sampler.draw(rng, max(self.config.accumulate, self.config.batch))
+        items = list(zip(keys, self.sampler.item_rngs(step, len(keys)), strict=True))
+        for part in parts_of(items, self.config.accumulate):
+            part_keys, rngs = zip(*own_part(part), strict=True)
+            made, real = self._make(self.model, part_keys, rngs)
             self.discriminator.requires_grad_(True)
             features_target, features_generated = self.discriminator(real), self.discriminator(made.detach())
             loss_d = F.binary_cross_entropy_with_logits(features_target, torch.ones_like(features_target))
@@ -67,6 +71,7 @@ class BlueprintFinetuneStage(GanStage):
             }
             (weighted_sum(losses, self.recipe.loss) / self.config.accumulate).backward()
             figures.add({name: value.item() for name, value in losses.items()} | {"discriminator": loss_d.item()})
+        average_gradients([self.model, self.discriminator.requires_grad_(True)])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         self.optimizer_d.step()
@@ -87,15 +92,16 @@ class BlueprintFinetuneStage(GanStage):
         canvas = ((torch.cat(rows, dim=1).permute(1, 2, 0) + 1) * 127.5).round().clip(0, 255).byte().cpu().numpy()
         return canvas.repeat(3, axis=0).repeat(3, axis=1)
 
-    def _make(self, model: BlueprintModel, keys: list[str], rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
-        """Generated and real pictures (b, 3, 32, 32) in [-1, 1]; without `rng` no augmentation, from frame 20 on."""
+    def _make(self, model: BlueprintModel, keys: Sequence[str], draws: Draws | None) -> tuple[Tensor, Tensor]:
+        """Generated and real pictures (b, 3, 32, 32) in [-1, 1]; without `draws` no augmentation, from frame 20 on."""
         features, references, real, chosen = [], [], [], []
-        for key in keys:
+        rngs = [None] * len(keys) if draws is None else each(draws, len(keys))
+        for key, rng in zip(keys, rngs, strict=True):
             clip = self.store[key]
             sound = SoundChange()
             if rng is not None:
                 sound = replace(draw_sound_change(self.recipe.augment, rng), speed=1.0)
-            last = max(0, len(clip) - LENGTH)
+            last = max(0, min(len(clip), CLIP_FRAMES) - LENGTH)  # of longer clips the first 3 s are used
             start = int(rng.integers(last + 1)) if rng is not None else min(20, last)
             index = np.minimum(np.arange(start, start + LENGTH), len(clip) - 1)
             away = (start + len(clip) // 2) % max(1, len(clip) - WINDOW)

@@ -21,7 +21,8 @@ from synclips.models.losses import (
 )
 from synclips.models.syncnet import SyncNet
 from synclips.runtime import autocast
-from synclips.training.loop import GanStage, Means
+from synclips.training.distributed import average_gradients, own_part
+from synclips.training.loop import GanStage, Means, parts_of
 from synclips.training.motion import motion_losses
 from synclips.training.window_batches import Batch, WindowBatches, frame_losses
 from synclips.training.window_frames import Generated
@@ -63,17 +64,19 @@ class FinetuneStage(GanStage):
     def step(self, step: int) -> dict[str, float]:
         """One step of the generator and one of the discriminator, over `batch` windows in `accumulate` parts."""
         rng = self.sampler.rng(step)
-        self.model.train()
-        self.discriminator.train()
+        self.train_mode()
         adversarial = step >= self.recipe.sampling.discriminator_start * self.config.steps
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_d.zero_grad(set_to_none=True)
         figures = Means()
-        for _ in range(self.config.accumulate):
-            batch = self.batches.draw(self.sampler.draw(rng, self.config.batch // self.config.accumulate), rng)
-            predicted = torch.arange(len(batch.windows)) % 2 == 1
+        keys = self.sampler.draw(rng, self.config.batch)
+        items = list(zip(keys, self.sampler.item_rngs(step, len(keys)), range(len(keys)), strict=True))
+        for part in parts_of(items, self.config.accumulate):
+            part_keys, rngs, numbers = zip(*own_part(part), strict=True)
+            batch = self.batches.draw(part_keys, rngs)
+            predicted = torch.tensor(numbers) % 2 == 1
             with autocast(self.device, self.recipe.precision):
-                components, generated = self.batches.make(self.model, batch, predicted, rng)
+                components, generated = self.batches.make(self.model, batch, predicted, rngs)
             losses = self.losses(components, batch.true)
             losses |= frame_losses(generated, predicted, self.recipe.sampling)
             losses["sync"] = sync_loss(*self._sync(generated.pictures, batch))
@@ -81,11 +84,18 @@ class FinetuneStage(GanStage):
                 losses |= self._against_discriminator(generated, figures)
             (weighted_sum(losses, self.recipe.loss) / self.config.accumulate).backward()
             figures.add({name: value.item() for name, value in losses.items()})
+        average_gradients([self.model])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         if adversarial:
+            average_gradients([self.discriminator.requires_grad_(True)])
             self.optimizer_d.step()
         return figures.values()
+
+    def train_mode(self) -> None:
+        """Dropout, and statistics of normalisation that follow the batches."""
+        self.model.train()
+        self.discriminator.train()
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """PSNR in the mouth box beside a copied frame's, sync similarity beside the real video's, on held-out clips."""
@@ -129,7 +139,7 @@ class FinetuneStage(GanStage):
 
     def _sync(self, pictures: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         mouths = pictures[:, :, MOUTH_ROWS, MOUTH_COLUMNS].unflatten(0, (len(batch.windows), LENGTH)).flatten(1, 2)
-        middle = torch.tensor([[window.start + LENGTH // 2] for window in batch.windows], device=self.device)
+        middle = batch.index[:, LENGTH // 2, None].to(self.device)
         with autocast(self.device, self.recipe.precision):
             lips = self.expert.embed_video(mouths)
             sound = self.expert.embed_audio(sound_windows(batch.features, middle)[:, 0])

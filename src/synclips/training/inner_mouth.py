@@ -23,6 +23,7 @@ from synclips.models.losses import (
     pixel_loss,
     weighted_sum,
 )
+from synclips.training.distributed import average_gradients, own_part
 from synclips.training.inner_mouth_data import Batch, batch_of, gather
 from synclips.training.loop import GanStage
 
@@ -74,7 +75,7 @@ class InnerMouthStage(GanStage):
     def step(self, step: int) -> dict[str, float]:
         """One step of the network, after one of the discriminator once that counts."""
         self.model.train()
-        batch = self._draw(np.random.default_rng([self.recipe.seed, step]))
+        batch = self._draw(step)
         made = paint(self.model, batch, self.model.codes(batch.person))
         losses = {
             "pixel": pixel_loss(made, batch.target, batch.mask),
@@ -85,6 +86,7 @@ class InnerMouthStage(GanStage):
             losses |= self._against_discriminator(made, batch, figures)
         self.optimizer.zero_grad(set_to_none=True)
         weighted_sum(losses, WEIGHTS).backward()
+        average_gradients([self.model])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         return {name: value.item() for name, value in losses.items()} | figures
@@ -138,17 +140,20 @@ class InnerMouthStage(GanStage):
         loss = discriminator_loss(scores_real[-1], scores_made[-1])
         self.optimizer_d.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients([self.discriminator])
         self.optimizer_d.step()
         figures["discriminator"] = loss.item()
         self.discriminator.requires_grad_(False)
         scores = self.discriminator(shown)
         return {"matching": matching_loss(scores_real, scores), "adversarial": adversarial_loss(scores[-1])}
 
-    def _draw(self, rng: np.random.Generator) -> Batch:
+    def _draw(self, step: int) -> Batch:
+        rng = np.random.default_rng([self.recipe.seed, step])
         people = list(self.people.values())
         chosen = rng.choice(len(people), self.config.batch, p=self._share)
         rows = [(people[p], int(rng.choice(len(people[p]), p=self._weight[p])), int(p)) for p in chosen]
-        return batch_of(rows, self.device, rng)
+        rngs = [np.random.default_rng([self.recipe.seed, step, 1 + item]) for item in range(len(rows))]
+        return batch_of(own_part(rows), self.device, own_part(rngs))
 
     def _candidates(self, speaker: str) -> list[int]:
         names = list(self.people)

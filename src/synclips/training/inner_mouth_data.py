@@ -79,17 +79,17 @@ def gather(store: ClipStore, keys: Sequence[str]) -> dict[str, Mouths]:
 
 
 def batch_of(
-    mouths: Sequence[tuple[Mouths, int, int]], device: torch.device, rng: np.random.Generator | None = None
+    mouths: Sequence[tuple[Mouths, int, int]], device: torch.device, draws: Sequence[np.random.Generator] | None = None
 ) -> Batch:
     """A batch of (a speaker's mouths, number of the frame, number of the code); the light is the reference's,
-    and with `rng` a little off it."""
+    and with `draws` (one a mouth) a little off it."""
     maps = np.stack([m.canvas.maps(m.lower[i]) for m, i, _ in mouths])
     masks = np.stack([counted((picture[0] + 1) / 2) for picture in maps])[:, None]
     target = np.stack([m.pictures[i] for m, i, _ in mouths]).astype(np.float32).transpose(0, 3, 1, 2) / 127.5 - 1
     colours = np.stack([m.colours[i] for m, i, _ in mouths])
     gain = 1 / light_of(colours)
-    if rng is not None:
-        change = np.exp(rng.normal(0, GAIN, (len(mouths), 1)) + rng.normal(0, TINT, (len(mouths), 3)))
+    if draws is not None:
+        change = np.exp(np.stack([rng.normal(0, GAIN, 1) + rng.normal(0, TINT, 3) for rng in draws]))
         gain = gain * change.astype(np.float32)
     target = np.clip((target + 1) * gain[..., None, None] - 1, -1, 1)
     colours = np.clip((colours + 1) * np.tile(gain, 2) - 1, -1, 1)

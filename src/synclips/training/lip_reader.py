@@ -24,6 +24,7 @@ from synclips.features.alignment import MOUTH_VIEW
 from synclips.media.timebase import FPS
 from synclips.metrics.lip_reading import STAGE, read_lips, vocabulary, word_error_rate
 from synclips.models.lip_reader import BLANK, LipReader, ctc
+from synclips.training.distributed import average_gradients, own_part
 from synclips.training.loop import OneNetwork
 
 LIP_READER = StageConfig(
@@ -65,7 +66,9 @@ class LipReaderStage(OneNetwork):
         """CTC over the sentence, and cross-entropy with the corpus's own alignment."""
         rng = self.sampler.rng(step)
         self.model.train()
-        batch = [self._sample(key, rng) for key in self.sampler.draw(rng, self.config.batch)]
+        keys = self.sampler.draw(rng, self.config.batch)
+        rngs = self.sampler.item_rngs(step, len(keys))
+        batch = [self._sample(key, own) for key, own in own_part(list(zip(keys, rngs, strict=True)))]
         mouths, labels, classes = (
             torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*batch, strict=True)
         )
@@ -75,6 +78,7 @@ class LipReaderStage(OneNetwork):
         loss = losses["ctc"] + ALIGNED * losses["aligned"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients([self.model])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         return {name: value.item() for name, value in losses.items()}

@@ -8,14 +8,15 @@ keeps the best network of those validated, the one that it began with included.
 
 import json
 import math
+import os
 import pickle
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import cv2
 import numpy as np
@@ -29,8 +30,11 @@ from synclips.files import atomic_path
 from synclips.models.checkpoint import save_model
 from synclips.progress import Progress, silent
 from synclips.runtime import choose_precision, device_of
+from synclips.training.distributed import average_figures, average_statistics, share_state, wait_for_all, world
 
 LOG_EVERY = 25
+
+Item = TypeVar("Item")
 
 
 @runtime_checkable
@@ -93,6 +97,12 @@ class GanStage(OneNetwork):
         return super().optimizers() | {"discriminator": self.optimizer_d}
 
 
+def parts_of(items: Sequence[Item], count: int) -> list[Sequence[Item]]:
+    """A batch in `count` parts of the same size; what is left over is not used."""
+    size = max(1, len(items) // count)
+    return [items[start : start + size] for start in range(0, size * count, size) if start < len(items)]
+
+
 class Means:
     """Means of named figures over the parts of a step."""
 
@@ -144,37 +154,52 @@ class Steps:
         return step, self.config.steps
 
 
-def run_stage(stage: Stage, recipe: RecipeConfig, folder: Path, *, on_progress: Progress = silent) -> Path:
+def run_stage(
+    stage: Stage, recipe: RecipeConfig, folder: Path, *, from_trained: bool = False, on_progress: Progress = silent
+) -> Path:
     """Train `stage` to its end, going on from `folder`/last.pt if that is there. Returns the best checkpoint's path.
+
+    from_trained: the stage begins with a trained network, which is validated too, and kept if none does better.
 
     Raises:
         CheckpointError: `last.pt` is damaged or belongs to another recipe.
     """
     folder.mkdir(parents=True, exist_ok=True)
     best_path = folder / "best.safetensors"
+    wait_for_all()
     state, budget = _State(stage, recipe), Steps(stage.config)
     if (folder / "last.pt").is_file():
         state.load(folder / "last.pt")
+    share_state([*stage.networks().values(), state.average])
     started = time.monotonic()
-    with (folder / "log.jsonl").open("a") as log:
+    first = world().is_first
+    with (folder / "log.jsonl" if first else Path(os.devnull)).open("a") as log:
         if budget.spent(state.step) < 1:
             _log_start(log, stage, recipe, state.step)
+        if from_trained and state.step == 0 and first:
+            _validated(state, recipe, log, started, best_path)
         for figures in _train(state, recipe, budget, on_progress):
             if state.step % LOG_EVERY == 0 or state.step == 1:
                 _log(log, "train", state.step, started, figures)
-            if budget.validates(state.step):
-                result = state.validate()
-                with torch.no_grad():
-                    picture = stage.picture(state.average)
-                _log(log, "validate", state.step, started, result)
-                if picture is not None:
-                    _write_picture(folder / f"step_{state.step:06d}.png", picture)
-                if result["score"] > state.best or not best_path.is_file():
-                    state.best = result["score"]
-                    metadata = {"stage": stage.name, "step": state.step, "figures": result, "recipe": asdict(recipe)}
-                    save_model(best_path, state.average, metadata)
+            if budget.validates(state.step) and first:
+                _validated(state, recipe, log, started, best_path)
                 state.save(folder / "last.pt")
+    wait_for_all()
     return best_path
+
+
+def _validated(state: "_State", recipe: RecipeConfig, log: Any, started: float, best_path: Path) -> None:
+    """Validate the averaged network: log, picture, and the best checkpoint if this is it."""
+    result, stage = state.validate(), state.stage
+    with torch.no_grad():
+        picture = stage.picture(state.average)
+    _log(log, "validate", state.step, started, result)
+    if picture is not None:
+        _write_picture(best_path.parent / f"step_{state.step:06d}.png", picture)
+    if result["score"] > state.best or not best_path.is_file():
+        state.best = result["score"]
+        metadata = {"stage": stage.name, "step": state.step, "figures": result, "recipe": asdict(recipe)}
+        save_model(best_path, state.average, metadata)
 
 
 @dataclass(frozen=True)
@@ -204,9 +229,10 @@ def _train(state: "_State", recipe: RecipeConfig, budget: Budget, on_progress: P
     """Take steps until the budget is spent; yields each one's figures."""
     stage = state.stage
     while (spent := budget.spent(state.step)) < 1:
-        torch.manual_seed(_seed(recipe, stage, state.step))
+        torch.manual_seed(_seed(recipe, stage, state.step) + world().rank)
         _set_rates(stage, state.step, spent)
-        figures = stage.step(state.step)
+        figures = average_figures(stage.step(state.step), device_of(stage.averaged()))
+        average_statistics(stage.networks().values())
         _average(state.average, stage.averaged(), min(stage.config.ema, (1 + state.step) / (10 + state.step)))
         state.step += 1
         on_progress(stage.name, *budget.progress(state.step))

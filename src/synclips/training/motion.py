@@ -16,6 +16,7 @@ from synclips.models.encoders import BaseEncoders
 from synclips.models.losses import MotionLosses, weighted_sum
 from synclips.models.motion import MotionModel
 from synclips.runtime import autocast
+from synclips.training.distributed import average_gradients, own_part
 from synclips.training.loop import OneNetwork
 from synclips.training.motion_data import MotionData, Style, draw_windows, fit_population
 
@@ -29,16 +30,24 @@ def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
 
 
 class MotionStage(OneNetwork):
-    """The motion stage as `run_stage` wants it. The video encoder is frozen: its embeddings are computed once."""
+    """The motion stage as `run_stage` wants it. The video encoder is frozen: its embeddings are computed once.
+
+    start:  stage 1's encoders, or a trained motion model to go on with
+    """
 
     name = "motion"
     model: MotionModel
 
-    def __init__(self, store: ClipStore, recipe: RecipeConfig, encoders: BaseEncoders, device: torch.device) -> None:
+    def __init__(
+        self, store: ClipStore, recipe: RecipeConfig, start: BaseEncoders | MotionModel, device: torch.device
+    ) -> None:
         self.config, self.recipe, self.store, self.device = recipe.motion, recipe, store, device
         parts = store.split()
-        self.model = build_motion(recipe, encoders).to(device)
-        self.model.set_basis(*fit_population(store, parts["train"], recipe.model.motion.components))
+        if isinstance(start, MotionModel):
+            self.model = start.to(device)
+        else:
+            self.model = build_motion(recipe, start).to(device)
+            self.model.set_basis(*fit_population(store, parts["train"], recipe.model.motion.components))
         self.data = MotionData(store, self.model, recipe)
         self.speakers = by_speaker(parts["train"])
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
@@ -53,9 +62,11 @@ class MotionStage(OneNetwork):
         self.model.train()
         self.model.video_encoder.eval()
         keys = self.sampler.draw(rng, self.config.batch)
+        rngs = own_part(self.sampler.item_rngs(step, len(keys)))
         sampling = self.recipe.sampling
         batch = draw_windows(
-            self.data, self.speakers, keys, rng, self.device, window=sampling.motion_window, bank=sampling.motion_bank,
+            self.data, self.speakers, own_part(keys), rngs, self.device,
+            window=sampling.motion_window, bank=sampling.motion_bank,
             style=lambda rng: draw_style(self.model, self.recipe.augment, rng),
         )  # fmt: skip
         with autocast(self.device, self.recipe.precision):
@@ -64,6 +75,7 @@ class MotionStage(OneNetwork):
         loss = weighted_sum(losses, self.recipe.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients([self.model])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         return {name: value.item() for name, value in losses.items()}

@@ -20,6 +20,7 @@ from synclips.media.timebase import STEPS_PER_FRAME
 from synclips.models.motion import MotionModel, fit_basis
 from synclips.models.syncnet import FRAMES, VideoEncoder, stack_frames
 from synclips.runtime import device_of
+from synclips.training.distributed import Draws, each
 
 NEAREST = 5
 """Frames between the frames to be predicted or rendered and any frame that mouths or pixels are taken from, so that
@@ -149,7 +150,7 @@ def draw_windows(
     data: MotionData,
     speakers: Mapping[str, Sequence[str]],
     keys: Sequence[str],
-    rng: np.random.Generator,
+    rng: Draws,
     device: torch.device,
     *,
     window: int,
@@ -158,7 +159,8 @@ def draw_windows(
 ) -> MotionBatch:
     """One window of `window` frames of each clip, with a bank of `bank` places; `style` draws a style for each."""
     features, true, banks = [], [], []
-    for key in keys:
+    draws = each(rng, len(keys))
+    for key, rng in zip(keys, draws, strict=True):
         number = int(rng.integers(data.sampling.variants))
         variant = data.variant(key, number)
         start = int(rng.integers(max(1, len(variant.components) - window + 1)))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from synclips.config import AugmentConfig, RecipeConfig, SamplingConfig
 from synclips.data.augmentation import PictureChange, SoundChange, draw_picture_change, draw_sound_change
-from synclips.data.dataset import BalancedSampler, ClipStore
+from synclips.data.dataset import BalancedSampler, ClipStore, waveform_from
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import BLUEPRINT_VIEW, MOUTH_VIEW, View
 from synclips.features.speech_features import feature_count
@@ -23,8 +23,11 @@ from synclips.models.blueprint import BlueprintEncoders
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.losses import contrastive_loss
 from synclips.runtime import autocast
+from synclips.training.distributed import Draws, average_gradients, each, gather, own_part
 from synclips.training.loop import OneNetwork
 
+SHORT = CLIP_FRAMES - 1
+"""Frames (a few of GRID's clips have one less) below which moments are taken only from where there are pictures."""
 STUCK_AFTER, STUCK_SHARE = 300, 0.97
 """From this step on, a loss above this share of that of chance, ln(batch), is logged as `stuck_at_chance`."""
 
@@ -46,7 +49,7 @@ class Moments:
 def draw_moments(
     store: ClipStore,
     keys: Sequence[str],
-    rng: np.random.Generator,
+    rng: Draws,
     sampling: SamplingConfig,
     augment: AugmentConfig | None,
     window: int,
@@ -55,18 +58,22 @@ def draw_moments(
 ) -> Moments:
     """`sampling.moments` moments of each clip, changed by `augment` (None: as they are)."""
     pictures, features, indices = [], [], []
-    for key in keys:
+    draws = each(rng, len(keys))
+    for key, rng in zip(keys, draws, strict=True):
         clip = store[key]
         sound = draw_sound_change(augment, rng) if augment else SoundChange()
         picture = draw_picture_change(augment, rng) if augment else PictureChange()
-        count = CLIP_FRAMES  # shorter clips end in silence, longer ones are cut
-        index = _moments(rng, count, window, sampling)
+        count = CLIP_FRAMES  # shorter clips end in silence, of longer ones a random part is taken
+        first = int(rng.integers(len(clip) - count + 1)) if len(clip) > count else 0
+        waveform = waveform_from(clip, first)
+        whole = count if len(clip) >= SHORT else int(len(clip) / sound.speed)
+        index = _moments(rng, whole, window, sampling)
         offset = store.offset(key)
         shown = np.round((index[:, None] + np.arange(window) - window // 2) * sound.speed).astype(int) - offset
-        shown = shown.clip(0, len(clip) - 1)
+        shown = (shown + first).clip(0, len(clip) - 1)
         used, inverse = np.unique(shown, return_inverse=True)
         pictures.append(picture.apply(clip.crops[used], view)[inverse.reshape(shown.shape)])
-        features.append(sound.features(clip.waveform, count, speech_layers))
+        features.append(sound.features(waveform, count, speech_layers))
         indices.append(index)
     return Moments(np.stack(pictures), np.stack(features), np.stack(indices))
 
@@ -92,15 +99,18 @@ class PretrainStage(OneNetwork):
         rng = self.sampler.rng(step)
         self.model.train()
         keys = self.sampler.draw(rng, max(2, self.config.batch // self.recipe.sampling.moments))
+        rngs = own_part(self.sampler.item_rngs(step, len(keys)))
         batch = draw_moments(
-            self.store, keys, rng, self.recipe.sampling, self.recipe.augment, self.model.window, self.view, self.layers
-        )
+            self.store, own_part(keys), rngs, self.recipe.sampling, self.recipe.augment,
+            self.model.window, self.view, self.layers,
+        )  # fmt: skip
         with autocast(self.device, self.recipe.precision):
             pairs = self.model.pairs(*batch.tensors(self.device))
-        results = [contrastive_loss(*pair) for pair in pairs]
+        results = [contrastive_loss(gather(video), gather(sound), scale) for video, sound, scale in pairs]
         loss = torch.stack([loss for loss, _ in results]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients([self.model])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         figures = {"sync": results[0][0].item(), "top1": results[0][1].item()}
@@ -142,5 +152,7 @@ def _moments(rng: np.random.Generator, frames: int, window: int, sampling: Sampl
     """Middle frames of a clip's moments, in order."""
     count, distance = sampling.moments, sampling.moment_distance
     first, last = window // 2, frames - (window - window // 2)
-    room = last - first - (count - 1) * distance
+    while last - first < (count - 1) * distance and distance > 1:  # a short clip: they lie closer together
+        distance -= 1
+    room = max(0, last - first - (count - 1) * distance)
     return np.sort(rng.choice(room + 1, count, replace=True)) + np.arange(count) * distance + first

@@ -1,5 +1,6 @@
 """Batches of the joint stage: windows with sound, true motion and a bank of mouths, and the frames rendered of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,11 +10,12 @@ from torch import Tensor
 
 from synclips.config import RecipeConfig, SamplingConfig
 from synclips.data.augmentation import SoundChange, draw_sound_change
-from synclips.data.dataset import Clips
+from synclips.data.dataset import Clips, waveform_from
 from synclips.data.grid import CLIP_FRAMES
 from synclips.features.alignment import MOUTH_VIEW
 from synclips.models.generator import Generator
 from synclips.models.losses import Losses, picture_losses
+from synclips.training.distributed import Draws, each
 from synclips.training.motion_data import displacement_of
 from synclips.training.window_frames import Generated, draw_augmentation, make_frames
 from synclips.training.windows import LENGTH, Window, draw_window, window_at
@@ -21,10 +23,10 @@ from synclips.training.windows import LENGTH, Window, draw_window, window_at
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows with their whole clips' sound and true motion, and banks of mouths.
+    """Windows with the sound and true motion around them, and banks of mouths.
 
-    features:  (b, 300, f) sound of 75 frames on the pictures' clock
-    true:      (b, 75, k) motion components
+    features:  (b, 300, f) sound of 75 frames from `first_frame` on, on the pictures' clock
+    true:      (b, 75, k) motion components of the same frames
     mouths, shapes, present:  (b, n, 5, 48, 96, 3) in [-1, 1], (b, n, k), (b, n): the banks
     """
 
@@ -35,6 +37,17 @@ class Batch:
     shapes: Tensor
     present: Tensor
 
+    @property
+    def index(self) -> Tensor:
+        """The windows' frames (b, t) among the 75."""
+        return torch.from_numpy(np.stack([window.index - first_frame(window) for window in self.windows]))
+
+
+def first_frame(window: Window) -> int:
+    """The first of the 75 frames of a window's clip that are heard: clips of up to that length are heard whole."""
+    middle = window.start + LENGTH // 2
+    return int(np.clip(middle - CLIP_FRAMES // 2, 0, max(0, len(window.clip) - CLIP_FRAMES)))
+
 
 class WindowBatches:
     """Draws batches of `clips` for `model`, and renders their frames."""
@@ -44,20 +57,20 @@ class WindowBatches:
         self.augment, self.sampling = recipe.augment, recipe.sampling
         self.speech_layers = recipe.model.audio.speech_layers
 
-    def draw(self, keys: list[str], rng: np.random.Generator) -> Batch:
+    def draw(self, keys: Sequence[str], rng: Draws) -> Batch:
         """A random window of each of the clips `keys`, its sound changed, with a bank from elsewhere in the clip."""
         windows: list[Window] = []
         features, true, mouths, shapes = (list[Tensor]() for _ in range(4))
-        for key in keys:
-            window = draw_window(self.clips, key, self.sampling, rng)
-            sound = replace(draw_sound_change(self.augment, rng), speed=1.0)
-            parts = self._arrays(window, sound, rng.permutation(window.donors)[: self.sampling.refiner_bank])
+        draws = each(rng, len(keys))
+        for key, own in zip(keys, draws, strict=True):
+            window = draw_window(self.clips, key, self.sampling, own)
+            sound = replace(draw_sound_change(self.augment, own), speed=1.0)
+            parts = self._arrays(window, sound, own.permutation(window.donors)[: self.sampling.refiner_bank])
             for group, part in zip((features, true, mouths, shapes), parts, strict=True):
                 group.append(part)
             windows.append(window)
-        present = torch.from_numpy(
-            rng.random((len(keys), self.sampling.refiner_bank)) < rng.uniform(0.3, 1.0, (len(keys), 1))
-        )
+        size = self.sampling.refiner_bank
+        present = torch.from_numpy(np.stack([own.random(size) < own.uniform(0.3, 1.0) for own in draws]))
         return Batch(
             windows,
             torch.stack(features),
@@ -71,8 +84,9 @@ class WindowBatches:
         """Sound features and true components over 75 frames, bank mouths (n, 5, 48, 96, 3) and their components."""
         clip, motion = window.clip, self.model.motion
         offset = self.clips.offset(clip.key)
+        first = first_frame(window)
         frames = np.arange(CLIP_FRAMES)
-        features = sound.features(clip.waveform, CLIP_FRAMES + abs(offset), self.speech_layers)
+        features = sound.features(waveform_from(clip, first), CLIP_FRAMES + abs(offset), self.speech_layers)
         # features on the pictures' clock: picture i is heard at i + offset
         steps = (4 * (frames + offset)[:, None] + np.arange(4)).ravel().clip(0, len(features) - 1)
         bank = np.resize(bank, self.sampling.refiner_bank)
@@ -80,7 +94,7 @@ class WindowBatches:
         true = motion.components(displacement)
         around = (bank[:, None] + np.arange(5) - 2).clip(0, len(clip) - 1)
         mouths = torch.from_numpy(clip.crops[around][:, :, MOUTH_VIEW.rows, MOUTH_VIEW.columns].astype(np.float32))
-        kept = torch.from_numpy(frames.clip(0, len(clip) - 1))
+        kept = torch.from_numpy((first + frames).clip(0, len(clip) - 1))
         return (
             torch.from_numpy(features[steps]).to(self.device),
             true[kept],
@@ -88,9 +102,7 @@ class WindowBatches:
             true[torch.from_numpy(bank)],
         )
 
-    def make(
-        self, model: Generator, batch: Batch, predicted: Tensor, rng: np.random.Generator | None
-    ) -> tuple[Tensor, Generated]:
+    def make(self, model: Generator, batch: Batch, predicted: Tensor, rng: Draws | None) -> tuple[Tensor, Generated]:
         """Motion components of the whole clips, and the windows' frames rendered with predicted or true shapes.
 
         `predicted` (b): which windows take the predicted shape; `rng`: draws augmentations, None for none.
@@ -100,7 +112,7 @@ class WindowBatches:
         components, tokens = motion(batch.features, bank, batch.shapes, batch.present)
         components = components.float()
         rows = torch.arange(len(batch.windows))[:, None]
-        index = torch.from_numpy(np.stack([window.index for window in batch.windows]))
+        index = batch.index
         chosen = torch.where(predicted[:, None, None].to(self.device), components[rows, index], batch.true[rows, index])
         rest = torch.from_numpy(np.stack([window.rest for window in batch.windows])).to(self.device)
         shapes = (motion.displacement(chosen) + rest[:, None]).flatten(0, 1)
@@ -108,7 +120,7 @@ class WindowBatches:
             true_frames = (~predicted).to(self.device).repeat_interleave(LENGTH)[:, None, None]
             shapes = shapes + true_frames * self.augment.shape_noise * torch.randn_like(shapes[:, :1])
         augmentation = (
-            draw_augmentation(self.augment, len(batch.windows), model.refiner.layers, rng, self.device)
+            draw_augmentation(self.augment, model.refiner.layers, each(rng, len(batch.windows)), self.device)
             if rng is not None
             else None
         )

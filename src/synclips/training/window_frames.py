@@ -4,8 +4,10 @@ The steps are those of `rendering.lip_sync`, by the same functions; only the sam
 the face crop's resolution, with gradients, where serving samples the video's own pixels bicubically).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,20 +86,22 @@ class Augmentation:
 
 
 def draw_augmentation(
-    config: AugmentConfig, windows: int, layers: int, rng: np.random.Generator, device: torch.device
+    config: AugmentConfig, layers: int, draws: Sequence[np.random.Generator], device: torch.device
 ) -> Augmentation:
-    """A random change within `config`'s limits, alike in all frames of a window."""
-    light = 1 + rng.normal(0, config.layer_light, (windows, layers, 1))
-    light = light + rng.normal(0, config.layer_tint, (windows, layers, 3))
-    light[:, 0] = 1 + rng.normal(0, config.base_tint, (windows, 3))
-    gain = np.exp(rng.normal(0, config.gain, (windows, 1)) + rng.normal(0, config.tint, (windows, 3)))
-    gamma, saturation = np.exp(rng.normal(0, config.gamma, windows)), rng.uniform(*config.saturation, windows)
+    """A random change of each window within `config`'s limits, alike in all its frames; `draws`: one a window."""
+    drawn = []
+    for rng in draws:
+        light = 1 + rng.normal(0, config.layer_light, (layers, 1)) + rng.normal(0, config.layer_tint, (layers, 3))
+        light[0] = 1 + rng.normal(0, config.base_tint, 3)
+        gain = np.exp(rng.normal(0, config.gain) + rng.normal(0, config.tint, 3))
+        gamma, saturation = np.exp(rng.normal(0, config.gamma)), rng.uniform(*config.saturation)
+        drawn.append((light, gain, gamma, saturation, rng.random() < config.flip))
 
-    def tensor(values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values.astype(np.float32)).repeat_interleave(LENGTH, dim=0).to(device)
+    def tensor(values: Sequence[Any], kind: Any = np.float32) -> Tensor:
+        return torch.from_numpy(np.stack(values).astype(kind)).repeat_interleave(LENGTH, dim=0).to(device)
 
-    mirror = torch.from_numpy(rng.random(windows) < config.flip).repeat_interleave(LENGTH).to(device)
-    return Augmentation(tensor(light), tensor(gain), tensor(gamma), tensor(saturation), mirror)
+    lights, gains, gammas, saturations, mirrors = zip(*drawn, strict=True)
+    return Augmentation(tensor(lights), tensor(gains), tensor(gammas), tensor(saturations), tensor(mirrors, bool))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from synclips.corpus.jobs import Job, finished
+from synclips.corpus.utterance import Settings
 from synclips.data.grid import Utterance, sentence_of
-from synclips.data.preprocess import Job, Settings, _finished
 from synclips.data.shards import sha256_of
 
 
@@ -24,4 +25,4 @@ def test_a_complete_shard_of_the_same_clips_is_kept(tmp_path: Path, key: str, ke
         "rejects": [],
     }
     shard.with_suffix(".json").write_text(json.dumps(state))
-    assert (_finished(Job(shard, (utterance,), Settings())) is not None) == kept
+    assert (finished(Job(shard, (utterance,), Settings())) is not None) == kept

@@ -1,0 +1,1 @@
+"""Many videos times many lines, here or on a cluster."""

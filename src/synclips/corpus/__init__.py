@@ -1,0 +1,1 @@
+"""Any folder of talking people becomes shards to train from."""

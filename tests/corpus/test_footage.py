@@ -1,0 +1,95 @@
+"""Footage of a drawn face through the whole of `synclips preprocess`: cut, judged, corrected, refused, resumed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synclips.cli.main import main
+from synclips.corpus.footage import FootageReader, FootageSettings, margin_of
+from synclips.corpus.sources import find_corpus
+from synclips.data.dataset import ClipStore
+from synclips.data.shards import Reject
+from synclips.data.synthetic import write_synthetic_corpus
+from synclips.metrics.sync import sync_figures
+from synclips.tracking.detector import FaceMeshDetector
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One talk of 5 s and, beside it, sound alone."""
+    folder = tmp_path_factory.mktemp("raw")
+    (video,) = write_synthetic_corpus(folder / "grid", ("me",), clips=1, seconds=5.0)
+    (folder / "own" / "me").mkdir(parents=True)
+    video.rename(folder / "own" / "me" / "my talk.mp4")
+    (folder / "own" / "me" / "my talk.srt").write_text("1\n00:00:00,800 --> 00:00:04,400\none two three four\n")
+    (folder / "own" / "me" / "broken.mp4").write_bytes(b"no video")
+    return folder / "own"
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return value
+
+
+def test_footage_becomes_clips_with_reasons_and_a_page(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # drawn lips are not lips to the shipped SyncNet: what it is sure of is tested with figures below
+    monkeypatch.setattr("synclips.corpus.footage.margin_of", lambda _: 1.0)
+    monkeypatch.setattr("synclips.corpus.footage.FootageReader._moved", lambda *_: 0)
+    arguments = ["preprocess", "--raw-dir", str(raw), "--output-dir", str(tmp_path), "--workers", "1"]
+    assert main(arguments) == 0
+    manifest = manifest_of(tmp_path)
+    store = ClipStore(tmp_path)
+    (entry,) = manifest["clips"]
+    assert entry["source"] == "me/my talk.mp4"
+    assert entry["split"] == "train"
+    assert entry["av_offset"] == 0
+    clip = store[entry["key"]]
+    assert 50 <= len(clip) <= 125
+    assert len(clip.waveform.samples) == len(clip) * 640
+    assert [word for _, _, word in clip.words] == ["one", "two", "three", "four"]
+    (reject,) = manifest["rejects"]
+    assert reject["source"] == "me/broken.mp4"
+    page = (tmp_path / "corpus.html").read_text()
+    assert "my talk.mp4" in page
+    assert "broken.mp4" in page
+    made = (tmp_path / "me-v000.tar").stat().st_mtime_ns
+    assert main(arguments) == 0
+    assert (tmp_path / "me-v000.tar").stat().st_mtime_ns == made
+
+
+def test_sound_that_does_not_fit_is_refused(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synclips.corpus.footage.margin_of", lambda _: 0.0)
+    source = next(s for s in find_corpus(raw).sources if s.name == "my-talk")
+    rejects: list[Reject] = []
+    from synclips.corpus.jobs import _syncnet
+
+    assert list(FootageReader(_syncnet(), FootageSettings()).clips(source, FaceMeshDetector(), rejects)) == []
+    assert "lips are not seen to move with the sound" in rejects[0].reason
+    assert rejects[0].start is not None
+
+
+def test_the_margin_tells_a_peak_from_noise() -> None:
+    rng = np.random.default_rng(0)
+    sound = rng.standard_normal((150, 32)).astype(np.float32)
+    sound /= np.linalg.norm(sound, axis=1, keepdims=True)
+    other = rng.standard_normal((150, 32)).astype(np.float32)
+    other /= np.linalg.norm(other, axis=1, keepdims=True)
+    late = sync_figures(np.roll(sound, -4, axis=0), sound)
+    needed = FootageSettings().margin / 150**0.5
+    assert late.offset == 4
+    assert margin_of(late) > needed
+    assert margin_of(sync_figures(other, sound)) < needed
+
+
+def test_wrong_folders_are_errors_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preprocess", "--raw-dir", str(tmp_path / "gone"), "--output-dir", str(tmp_path / "s")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    (tmp_path / "raw" / "me").mkdir(parents=True)
+    (tmp_path / "raw" / "me" / "a.mp4").write_bytes(b"no video")
+    assert main(["preprocess", "--raw-dir", str(tmp_path / "raw"), "--output-dir", str(tmp_path / "s")]) == 1
+    assert "none of the 1 videos" in capsys.readouterr().err
