@@ -102,6 +102,7 @@ class StageConfig:
     rate:        peak learning rate, after `warmup` steps, then along a cosine to a hundredth
     ema:         decay of the averaged weights that are validated and kept
     validate:    steps between two validations
+    minutes:     after which the stage ends though steps are left, the rate falling accordingly; 0: no limit
     """
 
     steps: int
@@ -113,6 +114,7 @@ class StageConfig:
     clip: float = 1.0
     ema: float = 0.998
     validate: int = 250
+    minutes: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A resumed training equals an uninterrupted one."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from synclips.config import RecipeConfig, StageConfig
 from synclips.errors import CheckpointError
 from synclips.runtime import choose_precision
 from synclips.training.loop import Means, Steps, rate_at, run_in_memory, run_stage
+from synclips.training.threads import for_each
 
 
 class Line:
@@ -134,3 +136,50 @@ def test_figures_are_means_over_the_parts_that_had_them() -> None:
     means.add({"pixel": 1.0, "sync": 2.0})
     means.add({"pixel": 3.0})
     assert means.values() == {"pixel": 2.0, "sync": 2.0}
+
+
+class SlowLine(Line):
+    """The same, each step of which takes a twentieth of a second."""
+
+    def __init__(self, minutes: float) -> None:
+        super().__init__(1000)
+        self.config = replace(self.config, minutes=minutes, validate=400)
+        self.taken = 0
+
+    def step(self, step: int) -> dict[str, float]:
+        time.sleep(0.05)
+        self.taken += 1
+        return super().step(step)
+
+
+def test_a_stage_ends_by_the_clock_and_is_validated_then(tmp_path: Path) -> None:
+    line = SlowLine(minutes=0.5 / 60)
+    run_stage(line, RecipeConfig(), tmp_path)
+    assert 2 <= line.taken <= 11
+    lines = [json.loads(text) for text in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert (lines[-1]["kind"], lines[-1]["step"]) == ("validate", line.taken)
+    assert (tmp_path / "best.safetensors").is_file()
+    again = SlowLine(minutes=0.5 / 60)
+    run_stage(again, RecipeConfig(), tmp_path)
+    assert again.taken == 0
+    longer = SlowLine(minutes=0.8 / 60)
+    run_stage(longer, RecipeConfig(), tmp_path)
+    assert 1 <= longer.taken <= 7
+
+
+def test_items_are_worked_on_by_threads_in_their_order_where_a_gpu_waits() -> None:
+    import threading
+
+    names = set()
+
+    def work(number: int) -> int:
+        time.sleep(0.01)
+        names.add(threading.current_thread().name)
+        return number * number
+
+    squares = [number * number for number in range(12)]
+    assert for_each(torch.device("cuda"), work, range(12)) == squares
+    assert len(names) > 1
+    names.clear()
+    assert for_each(torch.device("cpu"), work, range(12)) == squares
+    assert names == {threading.current_thread().name}

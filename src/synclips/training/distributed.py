@@ -140,6 +140,15 @@ def share_state(networks: Iterable[nn.Module]) -> None:
                 dist.broadcast(value, 0)
 
 
+def of_the_first(value: float) -> float:
+    """The first process's value."""
+    if world().size == 1:
+        return value
+    shared = [value]
+    dist.broadcast_object_list(shared, 0)
+    return shared[0]
+
+
 def wait_for_all() -> None:
     """Go on when every process has come here."""
     if world().size > 1:

@@ -30,7 +30,14 @@ from synclips.files import atomic_path
 from synclips.models.checkpoint import save_model
 from synclips.progress import Progress, silent
 from synclips.runtime import choose_precision, device_of
-from synclips.training.distributed import average_figures, average_statistics, share_state, wait_for_all, world
+from synclips.training.distributed import (
+    average_figures,
+    average_statistics,
+    of_the_first,
+    share_state,
+    wait_for_all,
+    world,
+)
 
 LOG_EVERY = 25
 
@@ -135,22 +142,38 @@ class Budget(Protocol):
         """What is done and what is to be done, to be shown."""
 
 
-@dataclass(frozen=True)
 class Steps:
-    """`config.steps` steps, validated every `config.validate`."""
+    """`config.steps` steps, or as many as `config.minutes` allow; validated every `config.validate`, and at the end.
 
-    config: StageConfig
+    `before`: seconds that earlier runs of the stage have taken. Of several processes the first one's clock counts.
+    """
+
+    def __init__(self, config: StageConfig, before: float = 0.0) -> None:
+        self.config, self._before, self._started = config, before, time.monotonic()
+        self._known: tuple[int, float] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """What the stage has taken so far."""
+        return self._before + time.monotonic() - self._started
 
     def spent(self, step: int) -> float:
-        """See `Budget`."""
-        return step / max(1, self.config.steps)
+        """See `Budget`; asked again for the same step it gives the same answer."""
+        if self._known is None or self._known[0] != step:
+            share = step / max(1, self.config.steps)
+            if self.config.minutes > 0:
+                share = max(share, of_the_first(self.seconds / 60 / self.config.minutes))
+            self._known = step, share
+        return self._known[1]
 
     def validates(self, step: int) -> bool:
         """See `Budget`."""
-        return step % self.config.validate == 0 or step == self.config.steps
+        return step % self.config.validate == 0 or self.spent(step) >= 1
 
     def progress(self, step: int) -> tuple[int, int]:
-        """Steps."""
+        """Steps, or seconds where time is the nearer end."""
+        if self.config.minutes > 0 and self.spent(step) > step / max(1, self.config.steps):
+            return min(round(self.seconds), round(60 * self.config.minutes)), round(60 * self.config.minutes)
         return step, self.config.steps
 
 
@@ -167,9 +190,10 @@ def run_stage(
     folder.mkdir(parents=True, exist_ok=True)
     best_path = folder / "best.safetensors"
     wait_for_all()
-    state, budget = _State(stage, recipe), Steps(stage.config)
+    state = _State(stage, recipe)
     if (folder / "last.pt").is_file():
         state.load(folder / "last.pt")
+    budget = Steps(stage.config, state.seconds)
     share_state([*stage.networks().values(), state.average])
     started = time.monotonic()
     first = world().is_first
@@ -183,6 +207,7 @@ def run_stage(
                 _log(log, "train", state.step, started, figures)
             if budget.validates(state.step) and first:
                 _validated(state, recipe, log, started, best_path)
+                state.seconds = budget.seconds
                 state.save(folder / "last.pt")
     wait_for_all()
     return best_path
@@ -245,7 +270,7 @@ class _State:
     def __init__(self, stage: Stage, recipe: RecipeConfig) -> None:
         self.stage, self.digest = stage, recipe.digest()
         self.average = deepcopy(stage.averaged())
-        self.step, self.best = 0, -math.inf
+        self.step, self.best, self.seconds = 0, -math.inf, 0.0
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -258,6 +283,7 @@ class _State:
             "digest": self.digest,
             "step": self.step,
             "best": self.best,
+            "seconds": self.seconds,
             "average": self.average.state_dict(),
             "networks": {name: network.state_dict() for name, network in self.stage.networks().items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.stage.optimizers().items()},
@@ -275,7 +301,7 @@ class _State:
                 network.load_state_dict(value["networks"][name])
             for name, optimizer in self.stage.optimizers().items():
                 optimizer.load_state_dict(value["optimizers"][name])
-            self.step, self.best = int(value["step"]), float(value["best"])
+            self.step, self.best, self.seconds = int(value["step"]), float(value["best"]), float(value["seconds"])
         except CheckpointError:
             raise
         except (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
@@ -295,7 +321,7 @@ def rate_at(step: int, config: StageConfig, spent: float | None = None) -> float
 
     `spent`: share of the training that is over; by default that of `config.steps`.
     """
-    spent = Steps(config).spent(step) if spent is None else spent
+    spent = step / max(1, config.steps) if spent is None else spent
     rise = min(1.0, (step + 1) / max(1, config.warmup))
     fall = 0.5 * (1 + math.cos(math.pi * spent))
     return config.rate * rise * (0.01 + 0.99 * fall)

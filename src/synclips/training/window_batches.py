@@ -17,6 +17,7 @@ from synclips.models.generator import Generator
 from synclips.models.losses import Losses, picture_losses
 from synclips.training.distributed import Draws, each
 from synclips.training.motion_data import displacement_of
+from synclips.training.threads import for_each
 from synclips.training.window_frames import Generated, draw_augmentation, make_frames
 from synclips.training.windows import LENGTH, Window, draw_window, window_at
 
@@ -59,20 +60,23 @@ class WindowBatches:
 
     def draw(self, keys: Sequence[str], rng: Draws) -> Batch:
         """A random window of each of the clips `keys`, its sound changed, with a bank from elsewhere in the clip."""
-        windows: list[Window] = []
-        features, true, mouths, shapes = (list[Tensor]() for _ in range(4))
         draws = each(rng, len(keys))
-        for key, own in zip(keys, draws, strict=True):
+
+        def drawn(item: tuple[str, np.random.Generator]) -> tuple[Window, tuple[Tensor, Tensor, Tensor, Tensor]]:
+            key, own = item
             window = draw_window(self.clips, key, self.sampling, own)
             sound = replace(draw_sound_change(self.augment, own), speed=1.0)
-            parts = self._arrays(window, sound, own.permutation(window.donors)[: self.sampling.refiner_bank])
-            for group, part in zip((features, true, mouths, shapes), parts, strict=True):
-                group.append(part)
-            windows.append(window)
+            bank = own.permutation(window.donors)[: self.sampling.refiner_bank]
+            return window, self._arrays(window, sound, bank)
+
+        # items that share a generator must draw from it in turn
+        threads = self.device if len({id(own) for own in draws}) == len(draws) else torch.device("cpu")
+        windows, parts = zip(*for_each(threads, drawn, list(zip(keys, draws, strict=True))), strict=True)
+        features, true, mouths, shapes = zip(*parts, strict=True)
         size = self.sampling.refiner_bank
         present = torch.from_numpy(np.stack([own.random(size) < own.uniform(0.3, 1.0) for own in draws]))
         return Batch(
-            windows,
+            list(windows),
             torch.stack(features),
             torch.stack(true),
             torch.stack(mouths),

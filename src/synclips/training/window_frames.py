@@ -32,6 +32,7 @@ from synclips.rendering.mesh_warp import (
     wanted_mesh,
     without_folds,
 )
+from synclips.training.threads import for_each
 from synclips.training.windows import LENGTH, Window
 
 
@@ -148,7 +149,9 @@ def make_frames(
     """
     wanted = shapes.detach().cpu().numpy().reshape(len(windows), LENGTH, -1, 3)
     count, render = model.refiner.layers - 1, model.recipe.render
-    parts = [_geometry(window, shape, count, render) for window, shape in zip(windows, wanted, strict=True)]
+    parts = for_each(
+        device, lambda item: _geometry(item[0], item[1], count, render), list(zip(windows, wanted, strict=True))
+    )
 
     def gather(name: str) -> Tensor:
         return torch.from_numpy(np.concatenate([getattr(part, name) for part in parts])).to(device)
