@@ -339,7 +339,9 @@ def load_recipe(name: str | Path) -> RecipeConfig:
     if path.suffix != ".toml":
         shipped = files("synclips.recipes").joinpath(f"{FORMER_NAMES.get(str(name), name)}.toml")
         if not shipped.is_file():
-            raise ConfigError(f"no recipe named {name!r}; take base, gpu, adapt, blueprint, tiny or a path ending in .toml")
+            raise ConfigError(
+                f"no recipe named {name!r}; take base, gpu, adapt, blueprint, tiny or a path ending in .toml"
+            )
         text = shipped.read_text(encoding="utf-8")
     elif path.is_file():
         text = path.read_text(encoding="utf-8")

@@ -128,8 +128,8 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="R",
         default="base",
-        help="recipe: base, gpu (base within nine minutes of one data-centre GPU), blueprint (the author's five modules), "
-        "tiny (a minute on a CPU, only to try the path), or a .toml file; default base",
+        help="recipe: base, gpu (base within nine minutes of one data-centre GPU), blueprint (the author's five "
+        "modules), tiny (a minute on a CPU, only to try the path), or a .toml file; default base",
     )
 
 
