@@ -61,8 +61,8 @@ def pretrain(
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), on_progress=on_progress)
     unmeasured = any(entry.av_offset is None for entry in store.manifest.clips)
     if recipe.model.preset == "base" and unmeasured and world().is_first:
-        encoders = load_into(best, BaseEncoders(feature_count(recipe.model.audio.speech_layers), recipe.model)).eval()
-        correct_offsets(shards, store, encoders, on_progress)
+        encoders = load_into(best, BaseEncoders(feature_count(recipe.model.audio.speech_layers), recipe.model))
+        correct_offsets(shards, store, encoders.to(place).eval(), on_progress)
     wait_for_all()
     return best
 
