@@ -16,6 +16,7 @@ RUNTIME, GATE = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-dev
 
 LEFT_OUT = {
     "c2pa-python": {"toml"},
+    "aiobotocore": {"python-dateutil"},
     "botocore": {"python-dateutil"},
     "pocket-tts": {"einops", "typer"},
     "pocketsphinx": {"sounddevice"},
