@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[1]
 RUNTIME, GATE = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-dev.lock"
 
 LEFT_OUT = {
+    "aiobotocore": {"python-dateutil"},
     "botocore": {"python-dateutil"},
     "c2pa-python": {"toml"},
     "faster-whisper": {"onnxruntime"},
