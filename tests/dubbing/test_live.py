@@ -129,6 +129,21 @@ def test_the_verb_writes_a_stream(folder: Path, tmp_path: Path, monkeypatch: pyt
         assert len(list(read_frames(output))) == 10
 
 
+@pytest.mark.parametrize(("given", "said"), [(b"", "no speech came"), (b"RIFF" + bytes(4000), "a .wav file came")])
+def test_what_is_no_speech_is_named_and_leaves_no_file(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    given: bytes, said: str,
+) -> None:  # fmt: skip
+    path, output = tmp_path / "speech.pcm", tmp_path / "out.mkv"
+    path.write_bytes(given)
+    command = ["live", str(folder / "in.mp4"), "--checkpoint", str(folder / "small.safetensors"), "--no-cache"]
+    with path.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
+        assert main([*command, "--output", str(output), "--quiet"]) == 1
+    assert said in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_by_the_clock_silence_takes_the_place_of_what_does_not_come() -> None:
     reader, writer = os.pipe()
     piece = b"\x01\x00" * round(live_verb.PIECE * SAMPLE_RATE)

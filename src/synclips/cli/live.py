@@ -1,16 +1,19 @@
 """The verb `live`: speech comes in on standard input, the person's pictures go out while it does."""
 
 import argparse
+import contextlib
 import queue
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from synclips.cli.options import UsageError, Verb, add_cache, add_checkpoint, add_device, real_number, whole_number
 from synclips.cli.terminal import Terminal
+from synclips.errors import InputError
 
 if TYPE_CHECKING:
     from synclips.dubbing.live import LiveFace
@@ -94,7 +97,9 @@ def _stream(face: "LiveFace", args: argparse.Namespace, file: IO[bytes]) -> None
     waiting = np.zeros(0, np.float32)
 
     def heard() -> Iterator[np.ndarray]:
-        for piece in pieces:
+        for number, piece in enumerate(pieces):
+            if number == 0 and piece.startswith(b"RIFF"):
+                raise InputError("a .wav file came on standard input; give its bare samples, 16-bit mono PCM")
             samples = np.frombuffer(piece, "<i2").astype(np.float32) / 32768
             yield samples if resampler is None else resampler.next(samples[None])[0]
         if resampler is not None:
@@ -111,14 +116,18 @@ def _stream(face: "LiveFace", args: argparse.Namespace, file: IO[bytes]) -> None
             own, waiting = waiting[:SAMPLES_PER_FRAME], waiting[SAMPLES_PER_FRAME:]
             yield frame.number, frame.image, own
 
-    if args.format == "rgb24":
-        for _, image, _ in frames():
-            file.write(image.tobytes())
-            file.flush()
-        return
-    with LiveStream(file, face.width, face.height) as stream:
-        for number, image, samples in frames():
-            stream.write(image, number, samples)
+    made = frames()
+    first = next(made, None)
+    if first is None:
+        raise InputError("no speech came on standard input; pipe 16-bit mono PCM into it")
+    with contextlib.ExitStack() as stack:
+        bare = args.format == "rgb24"
+        stream = None if bare else stack.enter_context(LiveStream(file, face.width, face.height))
+        for number, image, samples in chain([first], made):
+            if stream is None:
+                file.write(image.tobytes())
+            else:
+                stream.write(image, number, samples)
             file.flush()
 
 
