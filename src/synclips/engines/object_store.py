@@ -112,8 +112,9 @@ def _store(address: str) -> Any:
     try:
         return fsspec.filesystem(scheme, use_listings_cache=False)
     except (ImportError, ValueError) as error:
-        extra = {"s3": "synclips[s3]", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}.get(scheme, "fsspec")
-        raise BackendError(f"{scheme}:// cannot be read here: run `pip install '{extra}'`") from error
+        extra = {"s3": "synclips[s3]", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}.get(scheme)
+        advice = f"run `pip install '{extra}'`" if extra else "fsspec knows no such store"
+        raise BackendError(f"{scheme}:// cannot be read here: {advice}") from error
 
 
 @contextmanager
