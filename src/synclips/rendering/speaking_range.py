@@ -16,9 +16,9 @@ SECONDS: Final = 12.0
 """Of the video's beginning that are compared."""
 FEWEST: Final = 50
 """Frames in which the face must be seen."""
-LAG: Final = 3
+LAG: Final = 8
 """Frames by which sound and picture may lie apart."""
-FOLLOWS: Final = 0.4
+FOLLOWS: Final = 0.45
 """Correlation of the two openings from which the motion follows the lips."""
 AIM: Final = 0.85
 """Share of the person's own amplitude that is aimed at; a motion that reaches it is left alone."""
