@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -129,8 +130,14 @@ def test_only_what_changes_is_replaced(clip: Path) -> None:
     np.testing.assert_array_equal(planes(changed.frame)[0][outside], own[0][outside])
     for plane, before_plane in zip(planes(changed.frame)[1:], own[1:], strict=True):
         np.testing.assert_array_equal(plane[outside[::2, ::2]], before_plane[outside[::2, ::2]])
-    inner = changed.image[top + 4 : top + 16, left + 4 : left + 16].astype(int)
+    expected = picture.image.copy()
+    expected[box[1] : box[3], box[0] : box[2]] = after
+    np.testing.assert_array_equal(changed.image, expected)
+    np.testing.assert_array_equal(changed.part(box), after)
+    written = replace(changed, shown=None, patch=None).image  # of the numbers that are handed to an encoder
+    inner = written[top + 4 : top + 16, left + 4 : left + 16].astype(int)
     assert np.abs(inner - after[14:26, 24:36]).mean() < 3, "colour at half resolution loses a little of noise"
+    np.testing.assert_array_equal(changed.with_part(box, after, before).image, picture.image)
 
 
 def test_a_frame_that_nothing_changes_is_written_as_it_was_decoded(clip: Path, tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ class Picture:
     """One frame of a video, of `width` x `height` pixels as displayed. Its decoded frame is never changed.
 
     colours:  of a frame that is 8-bit 4:2:0 YUV, upright and of even size; None: it is something else
+    shown:    the frame as it was before a part of it was replaced; None: as `frame`
+    patch:    the part that was replaced, in RGB
     made:     the whole frame in RGB, where that was changed
     """
 
@@ -60,17 +62,30 @@ class Picture:
     height: int
     colours: Colours | None
     converters: Converters
+    shown: av.VideoFrame | None = None
+    patch: tuple[Box, UInt8[np.ndarray, "y x 3"]] | None = None
     made: UInt8[np.ndarray, "h w 3"] | None = None
 
     @property
     def image(self) -> UInt8[np.ndarray, "h w 3"]:
-        """The whole frame in RGB."""
-        return self.converters.whole(self.frame) if self.made is None else self.made
+        """The whole frame in RGB; outside of what was replaced bit for bit as before."""
+        if self.made is not None:
+            return self.made
+        image = self.converters.whole(self.frame if self.shown is None else self.shown)
+        if self.patch is not None:
+            (left, top, right, bottom), pixels = self.patch
+            image[top:bottom, left:right] = pixels
+        return image
+
+    @property
+    def _planar(self) -> bool:
+        """Parts can be cut out of the frame's own numbers."""
+        return self.colours is not None and self.made is None and self.patch is None
 
     def part(self, box: Box) -> UInt8[np.ndarray, "y x 3"]:
         """A part of the frame in RGB, as in `image`."""
         left, top, right, bottom = box
-        if self.colours is None or self.made is not None:
+        if not self._planar or self.colours is None:
             return self.image[top:bottom, left:right]
         outer = grown((left - AROUND, top - AROUND, right + AROUND, bottom + AROUND), self.width, self.height)
         made = self.converters.cut(self.converters.cropped(self.frame, outer), self.colours)
@@ -79,7 +94,7 @@ class Picture:
     def with_part(self, box: Box, before: UInt8[np.ndarray, "y x 3"], after: UInt8[np.ndarray, "y x 3"]) -> "Picture":
         """The frame with `after` in the place of a part; `before`: what `part` gave. The box is one of `grown`."""
         left, top, right, bottom = box
-        if self.colours is None or self.made is not None:
+        if not self._planar or self.colours is None:
             image = self.image.copy()
             image[top:bottom, left:right] = after
             return replace(self, made=image)
@@ -92,7 +107,7 @@ class Picture:
             mask = changed if size == 1 else changed.reshape(len(changed) // 2, 2, -1, 2).any(axis=(1, 3))
             place = own[top // size : bottom // size, left // size : right // size]
             np.copyto(place, made, where=mask)
-        return replace(self, frame=frame)
+        return replace(self, frame=frame, shown=self.frame, patch=(box, after))
 
 
 Shown = UInt8[np.ndarray, "h w 3"] | Picture
