@@ -1,8 +1,10 @@
 """Fixtures that more than one test module uses."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import contextlib
 from pathlib import Path
 
+import Iterator
 import numpy as np
 import pytest
 import torch
@@ -62,3 +64,11 @@ def syncnet() -> SyncNet:
         loss.backward()
         optimizer.step()
     return net.eval()
+
+
+def pytest_runtest_teardown() -> None:
+    """SVT-AV1's encoder gives its process real-time priority where it may (as root); tests are not to run so."""
+    if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        for thread in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(int(thread), os.SCHED_OTHER, os.sched_param(0))
