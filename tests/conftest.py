@@ -1,10 +1,10 @@
 """Fixtures that more than one test module uses."""
 
+import contextlib
 import os
-from collections.abc import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
-import Iterator
 import numpy as np
 import pytest
 import torch
