@@ -69,6 +69,6 @@ def syncnet() -> SyncNet:
 def pytest_runtest_teardown() -> None:
     """SVT-AV1's encoder gives its process real-time priority where it may (as root); tests are not to run so."""
     if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
-        for thread in os.listdir("/proc/self/task"):
+        for thread in Path("/proc/self/task").iterdir():
             with contextlib.suppress(OSError):
-                os.sched_setscheduler(int(thread), os.SCHED_OTHER, os.sched_param(0))
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
