@@ -59,6 +59,7 @@ def _serve(args: argparse.Namespace, terminal: Terminal) -> None:
         uvicorn.Config(
             app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
             timeout_graceful_shutdown=5, h11_max_incomplete_event_size=64 << 10,
+            ws_max_size=settings.live_message_bytes, ws_per_message_deflate=False,
         )
     )  # fmt: skip
     server.run()

@@ -23,6 +23,7 @@ from synclips.server import (
     routes_catalogue,
     routes_dialogue,
     routes_generate,
+    routes_live,
     routes_studio,
     routes_tts,
     routes_voices,
@@ -31,6 +32,7 @@ from synclips.server import (
 from synclips.server.answers import CODES, ApiError
 from synclips.server.database import Database
 from synclips.server.guards import Guards
+from synclips.server.live_session import LIVE_COMMAND
 from synclips.server.measurements import Measurements
 from synclips.server.services import Services
 from synclips.server.settings import ServerSettings
@@ -52,11 +54,17 @@ TAGS: Final = (
 )
 
 
-def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, background: bool = True) -> FastAPI:
+def create_app(
+    settings: ServerSettings,
+    *,
+    command: Sequence[str] = COMMAND,
+    live_command: Sequence[str] = LIVE_COMMAND,
+    background: bool = True,
+) -> FastAPI:
     """The server. While it lives it keeps worker processes, delivers webhooks and removes what has expired.
 
     Args:
-        command: starts a worker process.
+        command, live_command: start a worker process, and the process of a live session.
         background: whether these run.
 
     Raises:
@@ -94,6 +102,7 @@ def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, ba
         description="sync.'s API v2: type a line, and the person in your video says it.",
         openapi_tags=[{"name": name} for name in TAGS],
     )
+    app.state.live_command = live_command
     app.state.services, app.state.open_access, app.state.measurements = own, open_access, Measurements()
     modules = (
         routes_batch,
@@ -102,6 +111,7 @@ def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, ba
         routes_tts,
         routes_voices,
         routes_dialogue,
+        routes_live,
         routes_catalogue,
         routes_studio,
     )

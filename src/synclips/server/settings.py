@@ -36,6 +36,8 @@ class ServerSettings:
     lease_seconds:    after so long without a sign of life a job is taken from its worker
     heartbeat_seconds: time between two such signs
     max_attempts:     how often a job is begun before it is failed
+    live_sessions:    live sessions of this server at a time, 0: none; live_sessions_each: of one key
+    live_seconds:     longest time of one; live_message_bytes: of one message of speech
     keep_days:        after that results and uploads are removed; 0: never
     link_seconds:     how long a link to a file works
     webhook_secret:   signs webhooks; "": a random one, kept in the database
@@ -65,6 +67,10 @@ class ServerSettings:
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 1.0
     max_attempts: int = 3
+    live_sessions: int = 1
+    live_sessions_each: int = 1
+    live_seconds: float = 1800.0
+    live_message_bytes: int = 1 << 20
     keep_days: float = 0.0
     link_seconds: float = 24 * 3600.0
     webhook_secret: str = ""
