@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_clips import draw_clip
+from object_store_server import bucket as bucket
 
 from synclips.config import SyncNetConfig
 from synclips.features.mfcc import N_FEATURES, audio_features, mfcc

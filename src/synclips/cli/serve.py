@@ -23,7 +23,16 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", metavar="N", type=whole_number(0), help="processes that dub; 0: others do; default 1"
     )
     parser.add_argument("--data-dir", metavar="DIR", help="for database, uploads and results; default: the user's own")
+    _add_storage(parser)
     parser.add_argument("--open", action="store_true", help="open the Studio page in a browser")
+
+
+def _add_storage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="object store for uploads and results, such as s3://bucket/prefix; default: the folder of --data-dir",
+    )
 
 
 def _settings(args: argparse.Namespace) -> "ServerSettings":
@@ -33,7 +42,7 @@ def _settings(args: argparse.Namespace) -> "ServerSettings":
         from synclips.server.settings import ServerSettings
     except ModuleNotFoundError as error:
         raise BackendError(_NEEDS.format(error.name)) from error
-    given = {name: getattr(args, name, None) for name in ("host", "port", "workers")}
+    given = {name: getattr(args, name, None) for name in ("host", "port", "workers", "storage")}
     folder = Path(args.data_dir) if args.data_dir else None
     return ServerSettings.from_environment(**given, data_dir=folder)
 
@@ -66,7 +75,10 @@ def _serve(args: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", metavar="DIR", help="the folder that the server uses, shared with it")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="the folder that the server uses, shared with it; with --storage any folder"
+    )
+    _add_storage(parser)
 
 
 def _work(args: argparse.Namespace, _terminal: Terminal) -> None:
@@ -143,8 +155,8 @@ VERBS: Final = (
         "work",
         "a worker of a server elsewhere",
         "Take jobs of a server that runs elsewhere: with the same SYNCLIPS_DATABASE_URL (PostgreSQL) and a data folder "
-        "that both share. It ends at SIGTERM, and gives back what it was at.",
-        ("work", "work --data-dir /srv/synclips"),
+        "or an object store that both share. It ends at SIGTERM, and gives back what it was at.",
+        ("work", "work --data-dir /srv/synclips", "work --storage s3://bucket/studio"),
         _work_arguments,
         _work,
     ),

@@ -36,6 +36,7 @@ from synclips.server.live_session import LIVE_COMMAND
 from synclips.server.measurements import Measurements
 from synclips.server.services import Services
 from synclips.server.settings import ServerSettings
+from synclips.server.storage import StoreError
 from synclips.server.supervisor import COMMAND, Supervisor
 from synclips.server.tables import Job
 from synclips.server.webhooks import Webhooks
@@ -75,7 +76,6 @@ def create_app(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database.create()
     own = Services.of(settings, database)
-    own.storage.create()
     has_keys = own.keys.any_active()
     open_access = settings.open_access and settings.is_loopback and not has_keys
     if not open_access and not has_keys:
@@ -185,6 +185,11 @@ def _handle_errors(app: FastAPI) -> None:
         log.error("the database does not answer: %s", str(error).partition("\n")[0])
         unsure = request.method == "POST" and "idempotency-key" in request.headers
         return await api_error(request, ApiError("IDEMPOTENCY_OUTCOME_UNKNOWN" if unsure else "service_unavailable"))
+
+    @app.exception_handler(StoreError)
+    async def no_store(request: Request, error: StoreError) -> Response:
+        log.error("the object store does not answer: %s", error)
+        return await api_error(request, ApiError("service_unavailable", "The store of files does not answer."))
 
     @app.exception_handler(DataError)
     @app.exception_handler(UnicodeEncodeError)

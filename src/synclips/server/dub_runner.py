@@ -195,7 +195,7 @@ class DubRunner:
     def _list_faces(self, task: Task) -> dict[str, Any]:
         asset = self._asset(task.job.owner, str(task.job.request["assetId"]))
         listing = faces(
-            self._storage.stored(asset.file),
+            self._local(asset),
             thumbnails=task.results,
             device=self._settings.device,
             on_progress=task.on_progress,
@@ -228,13 +228,13 @@ class DubRunner:
         if job is None or job.owner != owner or job.kind != "voice" or job.status != "COMPLETED":
             return None
         assert job.result is not None
-        return self._storage.results(job.id) / str(int(job.result["fence"])) / VOICE
+        return self._storage.result(job.id, int(job.result["fence"]), VOICE)
 
     def _keep_voice(self, task: Task) -> dict[str, Any]:
         """Keep the speech of who speaks in an asset."""
         asset = self._asset(task.job.owner, str(task.job.request["assetId"]))
         task.on_progress("voice", 0, 1)
-        reference = analyse_reference(read_audio(self._storage.stored(asset.file), SAMPLE_RATE, stop=VOICE_SECONDS))
+        reference = analyse_reference(read_audio(self._local(asset), SAMPLE_RATE, stop=VOICE_SECONDS))
         if not reference.usable:
             raise JobFailed("generation_input_validation_failed", reference.notes[0])
         write_wav(task.results / VOICE, reference.speech)
@@ -249,7 +249,7 @@ class DubRunner:
         elif request.asset_id is not None:
             asset = self._asset(task.job.owner, request.asset_id)
             if asset.details.get("has_audio"):
-                reference = read_audio(self._storage.stored(asset.file), SAMPLE_RATE, stop=REFERENCE_SECONDS)
+                reference = read_audio(self._local(asset), SAMPLE_RATE, stop=REFERENCE_SECONDS)
         known = (request.options or Extra()).model_dump(exclude_none=True)
         taken = {name: known[name] for name in ("strength", "speed", "background", "language") if name in known}
         line = speak(
@@ -274,7 +274,7 @@ class DubRunner:
         asset_id = item.asset_id or task.job.request.get("ownUrls", {}).get(item.url)
         if asset_id is not None:
             asset = self._asset(task.job.owner, asset_id)
-            return self._storage.stored(asset.file), facts_of(asset)
+            return self._local(asset), facts_of(asset)
         assert item.url is not None
         path = task.inputs / f"{number}.bin"
         try:
@@ -294,6 +294,13 @@ class DubRunner:
         if facts.type not in wanted or (isinstance(item, AudioInput) and not facts.has_audio):
             raise JobFailed(f"generation_{what}_missing", f"what the {what}'s URL gives is no {what}")
         return path, facts
+
+    def _local(self, asset: Asset) -> Path:
+        try:
+            return self._storage.local(asset.file)
+        except FileNotFoundError as error:
+            words = f"the file of the asset {asset.id} is not there any more"
+            raise JobFailed("generation_input_asset_missing", words) from error
 
     def _asset(self, owner: str, asset_id: str) -> Asset:
         with self._database.reading() as session:

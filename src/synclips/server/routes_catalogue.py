@@ -138,8 +138,12 @@ def uploaded(id: str, own: Parts, expires: Expires = "", signature: Signature = 
     own.links.check(f"/files/uploads/{id}", expires, signature)
     with own.database.reading() as session:
         asset = session.get(Asset, id)
-    if asset is None or not (path := own.storage.stored(asset.file)).is_file():
+    if asset is None:
         raise ApiError("not_found")
+    try:
+        path = own.storage.local(asset.file)
+    except FileNotFoundError as error:
+        raise ApiError("not_found") from error
     kind = _TYPES.get(path.suffix[1:], "application/octet-stream")
     return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
@@ -161,8 +165,8 @@ def result(
     if job is None or kind is None:
         raise ApiError("not_found")
     fence = (job.result or {}).get("fence", job.fence)
-    path = own.storage.results(job.id) / str(int(fence)) / name
-    if not path.is_file():
+    path = own.storage.result(job.id, int(fence), name)
+    if path is None:
         raise ApiError("not_found")
     kept = "no-store" if name == "live.jpg" else "private, max-age=3600"
     named = job.request.get("outputFileName") or job.name or "synclips"

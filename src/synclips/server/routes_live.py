@@ -96,7 +96,10 @@ def _video(own: Services, caller: Caller, start: StartLive) -> Path:
         raise ApiError("not_found", "There is no such asset; upload the video first.", field="assetId")
     if asset.type not in ("VIDEO", "IMAGE"):
         raise ApiError("generation_video_missing", "The asset is no video or picture.", field="assetId")
-    return own.storage.stored(asset.file)
+    try:
+        return own.storage.local(asset.file)
+    except FileNotFoundError as error:
+        raise ApiError("not_found", "The file of the asset is not there any more.", field="assetId") from error
 
 
 def _picture_of(queue: JobQueue, caller: Caller, generation_id: str) -> str:

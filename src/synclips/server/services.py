@@ -16,6 +16,7 @@ from synclips.server.links import Links
 from synclips.server.live_slots import LiveSlots
 from synclips.server.queue import JobQueue
 from synclips.server.settings import ServerSettings
+from synclips.server.shared_storage import open_storage
 from synclips.server.storage import Storage
 
 _UNSAFE: Final = ("POST", "PUT", "PATCH", "DELETE")
@@ -45,7 +46,7 @@ class Services:
             settings=settings,
             database=database,
             queue=JobQueue(database, settings.lease_seconds, settings.max_attempts),
-            storage=Storage(settings.data_dir),
+            storage=open_storage(settings),
             links=Links(database.secret("links"), settings.link_seconds),
             keys=Keys(database),
             posts=RateLimit(settings.posts_per_minute),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
+from synclips.engines.object_store import is_remote
 from synclips.errors import ConfigError
 
 PREFIX: Final = "SYNCLIPS_"
@@ -22,6 +23,7 @@ class ServerSettings:
 
     data_dir:         database (unless `database_url` names another), uploads, results, half-made work
     database_url:     SQLAlchemy URL: sqlite:///FILE or postgresql+psycopg://...; "": SQLite in `data_dir`
+    storage:          address of an object store for uploads and results (s3://bucket/prefix); "": in `data_dir`
     host, port:       where the server listens
     workers:          processes that dub, started by the server; 0: none here
     public_url:       how clients reach the server, behind a proxy; "": as each request names it
@@ -47,6 +49,7 @@ class ServerSettings:
 
     data_dir: Path = user_data_path("synclips", appauthor=False) / "server"
     database_url: str = ""
+    storage: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
@@ -81,6 +84,9 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if self.heartbeat_seconds * 3 > self.lease_seconds:
             raise ConfigError(f"{PREFIX}LEASE_SECONDS must be at least three times {PREFIX}HEARTBEAT_SECONDS")
+
+        if self.storage and not is_remote(self.storage):
+            raise ConfigError(f"{self.storage!r} is no address of an object store; s3://bucket/prefix is one")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> "ServerSettings":

@@ -12,6 +12,7 @@ from synclips.server.logs import set_up_logs
 from synclips.server.media_check import limit_process
 from synclips.server.queue import JobQueue
 from synclips.server.settings import ServerSettings
+from synclips.server.shared_storage import open_storage
 from synclips.server.storage import Storage
 from synclips.server.worker import Runner, Worker
 
@@ -24,8 +25,7 @@ def run_worker(settings: ServerSettings, runner: Runner | None = None, *, tied: 
     """
     database = Database(settings.database)
     database.create()
-    storage = Storage(settings.data_dir)
-    storage.create()
+    storage = open_storage(settings)
     queue = JobQueue(database, settings.lease_seconds, settings.max_attempts)
     name = os.environ.get("SYNCLIPS_WORKER_NAME") or f"{socket.gethostname()}-{os.getpid()}"
     if settings.worker_bytes:
