@@ -1,6 +1,7 @@
 """The verbs of the server: serve (API and Studio), keys (who may use it)."""
 
 import argparse
+import importlib.util
 import logging
 import threading
 import webbrowser
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from synclips.cli.options import UsageError, Verb, whole_number
 from synclips.cli.terminal import Terminal
+from synclips.engines.engine import ENGINES
 from synclips.errors import BackendError
 
 if TYPE_CHECKING:
@@ -23,15 +25,24 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", metavar="N", type=whole_number(0), help="processes that dub; 0: others do; default 1"
     )
     parser.add_argument("--data-dir", metavar="DIR", help="for database, uploads and results; default: the user's own")
-    _add_storage(parser)
+    _add_shared(parser)
     parser.add_argument("--open", action="store_true", help="open the Studio page in a browser")
 
 
-def _add_storage(parser: argparse.ArgumentParser) -> None:
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    """What a server and a worker elsewhere have in common."""
     parser.add_argument(
         "--storage",
         metavar="URL",
         help="object store for uploads and results, such as s3://bucket/prefix; default: the folder of --data-dir",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="where jobs are done: local: in processes here; ray: as tasks of a Ray cluster; default local",
+    )
+    parser.add_argument(
+        "--ray-address", metavar="A", help="of the Ray cluster; default: that of RAY_ADDRESS, else one on this machine"
     )
 
 
@@ -42,8 +53,12 @@ def _settings(args: argparse.Namespace) -> "ServerSettings":
         from synclips.server.settings import ServerSettings
     except ModuleNotFoundError as error:
         raise BackendError(_NEEDS.format(error.name)) from error
-    given = {name: getattr(args, name, None) for name in ("host", "port", "workers", "storage")}
+    given = {
+        name: getattr(args, name, None) for name in ("host", "port", "workers", "storage", "engine", "ray_address")
+    }
     folder = Path(args.data_dir) if args.data_dir else None
+    if given["engine"] == "ray" and importlib.util.find_spec("ray") is None:
+        raise BackendError("Ray is not installed; run `pip install 'synclips[ray]'`, or use --engine local")
     return ServerSettings.from_environment(**given, data_dir=folder)
 
 
@@ -78,7 +93,10 @@ def _work_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir", metavar="DIR", help="the folder that the server uses, shared with it; with --storage any folder"
     )
-    _add_storage(parser)
+    parser.add_argument(
+        "--workers", metavar="N", type=whole_number(1), help="with --engine ray: tasks at once; default 1"
+    )
+    _add_shared(parser)
 
 
 def _work(args: argparse.Namespace, _terminal: Terminal) -> None:

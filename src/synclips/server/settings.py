@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
+from synclips.engines.engine import ENGINES
 from synclips.engines.object_store import is_remote
 from synclips.errors import ConfigError
 
@@ -26,6 +27,8 @@ class ServerSettings:
     storage:          address of an object store for uploads and results (s3://bucket/prefix); "": in `data_dir`
     host, port:       where the server listens
     workers:          processes that dub, started by the server; 0: none here
+    engine:           where jobs are done: `local`: by these processes, `ray`: by as many tasks at once of a Ray cluster
+    ray_address:      of the cluster; "": that of RAY_ADDRESS, else one on this machine
     public_url:       how clients reach the server, behind a proxy; "": as each request names it
     allowed_hosts:    further names that a request's Host header may have, separated by commas
     open_access:      requests need no key; only possible where `host` is a loopback address
@@ -53,6 +56,8 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    engine: str = "local"
+    ray_address: str = ""
     public_url: str = ""
     allowed_hosts: str = ""
     open_access: bool = True
@@ -85,7 +90,9 @@ class ServerSettings:
         if self.heartbeat_seconds * 3 > self.lease_seconds:
             raise ConfigError(f"{PREFIX}LEASE_SECONDS must be at least three times {PREFIX}HEARTBEAT_SECONDS")
 
-        if self.storage and not is_remote(self.storage):
+        if self.engine not in ENGINES:
+            raise ConfigError(f"{PREFIX}ENGINE={self.engine!r} is none of {', '.join(ENGINES)}")
+        if self.storage and not (is_remote(self.storage) and self.storage.partition("://")[2].strip("/")):
             raise ConfigError(f"{self.storage!r} is no address of an object store; s3://bucket/prefix is one")
 
     @classmethod

@@ -122,6 +122,8 @@ class Worker:
             ended, outcome = done, "completed"
         except JobStopped as stopped:
             ended, outcome = self._stopped(claim, stopped.why)
+        except KeyboardInterrupt:  # a task of Ray that is cancelled
+            ended, outcome = self._stopped(claim, "stop")
         except JobFailed as error:
             ended = self._queue.fail(claim, error.code, str(error), retry=error.retry)
             outcome = f"failed: {error}"

@@ -6,7 +6,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
+from synclips.errors import SyncLipsError
 from synclips.server.database import Database
 from synclips.server.logs import set_up_logs
 from synclips.server.media_check import limit_process
@@ -23,6 +25,9 @@ def run_worker(settings: ServerSettings, runner: Runner | None = None, *, tied: 
     Args:
         runner: does the jobs; None: the Python API.
     """
+    if settings.engine == "ray":
+        _run_on_ray(settings, runner, tied=tied)
+        return
     database = Database(settings.database)
     database.create()
     storage = open_storage(settings)
@@ -41,7 +46,7 @@ def run_worker(settings: ServerSettings, runner: Runner | None = None, *, tied: 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     if tied:
-        threading.Thread(target=_stop_at_end_of_input, args=(worker,), daemon=True).start()
+        threading.Thread(target=_at_end_of_input, args=(worker.stop,), daemon=True).start()
     logging.getLogger("synclips.worker").info("worker ready", extra={"worker": name})
     worker.run()
     database.close()
@@ -53,12 +58,27 @@ def _dub_runner(settings: ServerSettings, database: Database, storage: Storage) 
     return DubRunner(settings, database, storage)
 
 
-def _stop_at_end_of_input(worker: Worker) -> None:
+def _run_on_ray(settings: ServerSettings, runner: Runner | None, *, tied: bool) -> None:
+    from synclips.server.ray_worker import run_on_ray
+
+    stopping = threading.Event()
+    if tied:
+        threading.Thread(target=_at_end_of_input, args=(stopping.set,), daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    run_on_ray(settings, runner, stopping)
+
+
+def _at_end_of_input(stop: Callable[[], None]) -> None:
     while os.read(0, 4096):  # not sys.stdin, whose lock this thread would hold when the interpreter ends
         pass
-    worker.stop()
+    stop()
 
 
 if __name__ == "__main__":
     set_up_logs()
-    run_worker(ServerSettings.from_environment(), tied="--alone" not in sys.argv)
+    try:
+        run_worker(ServerSettings.from_environment(), tied="--alone" not in sys.argv)
+    except SyncLipsError as error:
+        logging.getLogger("synclips.worker").error("%s", error)
+        sys.exit(1)
