@@ -22,6 +22,7 @@ from synclips.provenance.verify import judge
 from synclips.server.database import Database
 from synclips.server.dialogue_runner import run_edit, run_preview, run_transcription
 from synclips.server.fetch import ForbiddenAddressError, fetch
+from synclips.server.live_preview import LivePreview
 from synclips.server.media_check import MediaFacts, MediaLimits, check_media
 from synclips.server.requests import (
     ActiveSpeaker,
@@ -36,6 +37,7 @@ from synclips.server.requests import (
 )
 from synclips.server.settings import ServerSettings
 from synclips.server.storage import RESULT, Storage
+from synclips.server.sync_measure import measured_sync
 from synclips.server.tables import Asset, Job
 from synclips.server.waveform_peaks import peaks_of
 from synclips.server.worker import JobFailed, Task
@@ -101,16 +103,12 @@ class DubRunner:
             options = self._in_voice(options, task.job.owner, [item])
         else:
             said = {"audio": self._file(task, item, "audio", 1)[0]}
-        with self._video(video, facts, options, task) as prepared:
+        preview = LivePreview(task.results)
+        with self._video(video, facts, options, task) as prepared, preview:
             result = dub(
-                prepared,
-                output,
-                options=options,
-                overwrite=True,
-                on_progress=task.on_progress,
-                on_picture=LivePicture(task.results / "live.jpg"),
-                **said,
-            )
+                prepared, output, options=options, overwrite=True, on_progress=task.on_progress,
+                on_picture=preview.picture, on_sound=preview.sound, **said,
+            )  # fmt: skip
         return self._finished(task, output, result.report)
 
     def _finished(self, task: Task, output: Path, report: DubReport) -> dict[str, Any]:
@@ -126,11 +124,12 @@ class DubRunner:
     def _stored(self, task: Task, output: Path, shown: dict[str, Any]) -> dict[str, Any]:
         """Put the result, its report and its waveform into the results' folder."""
         said = read_audio(output, SAMPLE_RATE)
+        if self._settings.sync_curve:
+            shown["sync"] = measured_sync(output, shown, task.on_progress)
         shown["provenance"] = judge(output).line.replace(str(output), "this file")
         shown["notes"] = [note.replace(str(self._storage.root), "") for note in shown["notes"]]
         (task.results / "report.json").write_text(json.dumps(_plain(shown), ensure_ascii=False), encoding="utf-8")
         (task.results / "peaks.json").write_text(json.dumps(peaks_of(said)))
-        (task.results / "live.jpg").unlink(missing_ok=True)
         size = output.stat().st_size
         output.replace(task.results / RESULT)
         return {"file": RESULT, "duration": shown["duration"], "size": size, "fps": shown["fps"]}
@@ -308,29 +307,6 @@ class DubRunner:
         if asset is None or asset.owner != owner or asset.state != "ready":
             raise JobFailed("generation_input_asset_missing", f"there is no asset {asset_id}; it may have expired")
         return asset
-
-
-class LivePicture:
-    """Writes now and then the newest frame of a dub that is at work, as a small JPEG that is replaced as a whole."""
-
-    def __init__(self, path: Path, every: float = 1.0) -> None:
-        self._path, self._every, self._next = path, every, 0.0
-
-    def __call__(self, image: Any, _time: float) -> None:
-        """Take a frame."""
-        import time
-
-        import cv2
-
-        from synclips.files import atomic_path
-
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + self._every
-        scale = min(1.0, 640 / max(image.shape[:2]))
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        with atomic_path(self._path) as temporary:
-            temporary.write_bytes(cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
 
 
 def face_choice(asked: ActiveSpeaker | None, video: Path, facts: MediaFacts) -> str:

@@ -148,6 +148,29 @@ def uploaded(id: str, own: Parts, expires: Expires = "", signature: Signature = 
     return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
 
+@router.get("/files/results/{id}/preview.mp4", include_in_schema=False)
+def preview(
+    id: str,
+    own: Parts,
+    expires: Expires = "",
+    signature: Signature = "",
+    first: Annotated[int, Query(alias="from", ge=0, le=100_000)] = 0,
+) -> Response:
+    """What is done so far of a dub, as fragmented MP4, from a piece on; X-Pieces says how many there are."""
+    own.links.check(f"/files/results/{id}/preview.mp4", expires, signature)
+    with own.database.reading() as session:
+        job = session.get(Job, id)
+    found = [] if job is None else own.storage.pieces(job.id, job.fence)
+    if not found:
+        raise ApiError("not_found", "There is nothing to be shown yet, or the dub has ended.")
+    try:
+        content = b"".join(path.read_bytes() for path in found[first:])
+    except FileNotFoundError as error:
+        raise ApiError("not_found", "The dub has ended.") from error
+    headers = {"cache-control": "no-store", "x-pieces": str(len(found))}
+    return Response(content, media_type="video/mp4", headers=headers)
+
+
 @router.api_route("/files/results/{id}/{name}", methods=["GET", "HEAD"], include_in_schema=False)
 def result(
     id: str,

@@ -43,6 +43,7 @@ class ServerSettings:
     max_attempts:     how often a job is begun before it is failed
     live_sessions:    live sessions of this server at a time, 0: none; live_sessions_each: of one key
     live_seconds:     longest time of one; live_message_bytes: of one message of speech
+    sync_curve:       finished takes of up to a minute are measured, for the Studio's curve
     keep_days:        after that results and uploads are removed; 0: never
     link_seconds:     how long a link to a file works
     webhook_secret:   signs webhooks; "": a random one, kept in the database
@@ -79,6 +80,7 @@ class ServerSettings:
     live_sessions_each: int = 1
     live_seconds: float = 1800.0
     live_message_bytes: int = 1 << 20
+    sync_curve: bool = True
     keep_days: float = 0.0
     link_seconds: float = 24 * 3600.0
     webhook_secret: str = ""

@@ -21,7 +21,7 @@ from synclips.errors import BackendError, InputError, OutputError
 from synclips.files import atomic_path
 from synclips.media.resumable_writer import parts_folder
 from synclips.server.settings import ServerSettings
-from synclips.server.storage import RESULT, Storage, StoreError, checked
+from synclips.server.storage import PREVIEW, RESULT, Storage, StoreError, checked
 
 log = logging.getLogger("synclips.storage")
 COPY_SECONDS: Final = 24 * 3600.0
@@ -87,6 +87,13 @@ class SharedStorage(Storage):
         except FileNotFoundError:
             return None
         return path
+
+    def pieces(self, job_id: str, fence: int) -> list[Path]:
+        """See `Storage`."""
+        with _errors():
+            names = object_store.names_below(self._at("results", checked(job_id), str(fence)))
+        found = (self.result(job_id, fence, name) for name in sorted(names) if name.startswith(f"{PREVIEW}_"))
+        return [path for path in found if path is not None]
 
     @contextmanager
     def showing(self, job_id: str, fence: int) -> Iterator[None]:

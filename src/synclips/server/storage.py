@@ -21,6 +21,8 @@ SUFFIXES: Final = frozenset(
 )
 """Endings that a stored file may have; another one is stored as .bin."""
 RESULT: Final = "out.mp4"
+PREVIEW: Final = "preview"
+"""How the names of a growing preview's pieces begin."""
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -79,6 +81,14 @@ class Storage:
         """
         path = self.results(job_id) / str(fence) / name
         return path if path.is_file() else None
+
+    def pieces(self, job_id: str, fence: int) -> list[Path]:
+        """The pieces of an attempt's growing preview that are there, on this machine.
+
+        Raises:
+            StoreError: they are elsewhere, and cannot be fetched.
+        """
+        return sorted((self.results(job_id) / str(fence)).glob(f"{PREVIEW}_*.m4s"))
 
     @contextmanager
     def showing(self, job_id: str, fence: int) -> Iterator[None]:  # noqa: ARG002 (of a store that is shared)
