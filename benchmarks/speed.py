@@ -7,9 +7,9 @@ come from the same minutes of the same machine: compare them with each other onl
 
 Stages: CPU milliseconds a frame of one thread, x264 with all its own; they run at once in a dub. "limit" decodes and
 encodes alone: nothing that writes a new file is faster. Whole process: seconds of `synclips dub` by the clock, its CPU
-seconds and its most memory, for the first and the second dub of a video, and for the limit. Networks: milliseconds a
-frame on one thread. Growth: the first dub of a video of one height that is twice and four times as long, that has four
-times the pixels, and that shows the person two and three times side by side.
+seconds and its most memory, for the first and the second dub of a video, and for the limit; seconds to the first
+frame. Networks: milliseconds a frame on one thread. Growth: the first dub of a video of one height that is twice and
+four times as long, that has four times the pixels, and that shows the person two and three times side by side.
 """
 
 import argparse
@@ -168,10 +168,20 @@ def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -
         found.setdefault("first dub", []).append(timed(dub, environment))
         found.setdefault("second dub", []).append(timed(dub, environment))
         found.setdefault("limit", []).append(timed(limit, environment))
+    first_frame = [
+        sys.executable,
+        __file__.replace("speed.py", "speed_first_frame.py"),
+        *map(str, (video, speech, output)),
+    ]
+    cache = {"XDG_CACHE_HOME": str(folder / f"cache-first-{video.stem}")}
+    shown = subprocess.run(first_frame, env=os.environ | cache, check=True, capture_output=True, text=True)
     seconds = frames / float(Fraction(video_rate(video)))
     for name, rows in found.items():
         wall, used, memory = min(rows)
         say(f"  {name:28} {wall:7.1f} s  CPU {used:6.1f} s  {memory:6.0f} MB  real-time factor {wall / seconds:.2f}")
+    cold, prepared, cached, anew = shown.stdout.split()[-4:]
+    say(f"  first frame after {cold} s from a cold start; in a running process after {anew} s, {cached} s with a video")
+    say(f"  that was seen before, {prepared} s with one that is still prepared")
 
 
 def growth(clip: Path, speech: Path, seconds: float, folder: Path, height: int = 360) -> None:
