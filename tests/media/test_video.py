@@ -566,7 +566,7 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def full(*_: object) -> None:
         raise av.error.OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("synclips.media.video_encode.PictureEncoder.frame", full)
+    monkeypatch.setattr("synclips.media.video_encode.PictureEncoder.encode", full)
     with pytest.raises(OutputError, match="disk is full"):
         write_all(tmp_path / "a.mp4", pictures(3))
     assert list(tmp_path.iterdir()) == []
