@@ -30,6 +30,7 @@ class LiveSpeech:
         self._most = SAMPLE_BYTES * round(most * rate)
         self._waiting = bytearray()
         self._ended = False
+        self._due = 0.0
         self._changed = threading.Condition()
 
     def put(self, pcm: bytes) -> None:
@@ -57,21 +58,32 @@ class LiveSpeech:
         """Seconds of speech that have come and were not taken yet."""
         return len(self._waiting) / SAMPLE_BYTES / self.rate
 
+    @property
+    def late(self) -> float:
+        """Seconds by which what is taken by the clock is later than it is due."""
+        return max(0.0, time.monotonic() - self._due)
+
     def as_it_comes(self) -> Iterator[bytes]:
         """Pieces of whole samples until the speech ends."""
         while piece := self._take(None):
             yield piece
 
     def by_the_clock(self) -> Iterator[bytes]:
-        """The same, and silence for every piece that does not come in time; the speech's end ends it."""
-        due = time.monotonic()
+        """The same, and silence for every piece that does not come in time; the speech's end ends it.
+
+        Where the pieces are taken slower than they are due, silence is not made up for: the clock waits, so that
+        speech which comes then is heard at once.
+        """
+        self._due = time.monotonic()
         while True:
-            due += PIECE
-            piece = self._take(max(0.0, due + BEHIND - time.monotonic()))
+            self._due += PIECE
+            piece = self._take(max(0.0, self._due + BEHIND - time.monotonic()))
             if piece == b"":
                 return
+            if piece is None:
+                self._due = max(self._due, time.monotonic() - BEHIND)
             yield bytes(self._size) if piece is None else piece
-            time.sleep(max(0.0, due - time.monotonic()))
+            time.sleep(max(0.0, self._due - time.monotonic()))
 
     def _take(self, seconds: float | None) -> bytes | None:
         """The next piece; None if it does not come in so many seconds; b"" at the end."""

@@ -54,7 +54,10 @@ def _session(start: dict[str, Any], source: BinaryIO, say: Say) -> None:
     from synclips.dubbing.prepared_video import prepare
     from synclips.media.live_pictures import live_pictures
     from synclips.media.timebase import FPS
+    from synclips.runtime import share_cores, tune_allocator
 
+    tune_allocator()
+    share_cores()
     speech = LiveSpeech(start["rate"])
     threading.Thread(target=_listen, args=(source, speech), name="listen", daemon=True).start()
     options = DubOptions(
@@ -67,7 +70,7 @@ def _session(start: dict[str, Any], source: BinaryIO, say: Say) -> None:
     with video, LiveFace(video, on_progress) as face:
         encoder = live_pictures(start["format"], face.width, face.height)
         say({"type": "ready", "width": face.width, "height": face.height, "fps": FPS, "delay": DELAY})
-        begun = told = time.monotonic()
+        told = time.monotonic()
         pieces = speech.by_the_clock() if start["realtime"] else speech.as_it_comes()
         count = 0
         for count, made in enumerate(spoken_frames(face, pieces, start["rate"]), 1):  # noqa: B007 (told at the end)
@@ -75,12 +78,12 @@ def _session(start: dict[str, Any], source: BinaryIO, say: Say) -> None:
             say(frame_message(frame.number, frame.time, made.sound.tobytes(), encoder.next(frame.image, frame.number)))
             now = time.monotonic()
             if start["realtime"] and now - told >= STATUS_SECONDS:
-                told, late = now, now - begun - frame.time
+                told = now
                 say(
                     {
                         "type": "status",
                         "time": round(frame.time, 2),
-                        "late": round(late, 3),
+                        "late": round(speech.late, 3),
                         "waiting": round(speech.waiting, 2),
                     }
                 )

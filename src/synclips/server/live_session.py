@@ -51,12 +51,10 @@ class LiveSession:
             )
             if not done:
                 raise ApiError("live_over", f"A session may last {self._settings.live_seconds:g} s.")
-            if down not in done and not tasks[1].exception():
-                await asyncio.wait_for(down, self._settings.live_seconds)
             for task in done:
                 task.result()
         except TimeoutError as error:
-            raise ApiError("live_over", "The frames were not taken.") from error
+            raise ApiError("live_over", f"The frames were not taken for {STUCK_SECONDS:g} s.") from error
         finally:
             for task in tasks:
                 task.cancel()
@@ -66,7 +64,7 @@ class LiveSession:
             await process.wait()
 
     async def _up(self, stdin: asyncio.StreamWriter) -> None:
-        """The client's messages; returns when it has said that no more comes."""
+        """The client's messages, until it leaves."""
         first = True
         while True:
             message = await self._socket.receive()

@@ -43,8 +43,11 @@ def _worker(settings: ServerSettings, runner: Runner | None) -> Worker:
     database = Database(settings.database)
     storage = open_storage(settings)
     if runner is None:
+        from synclips.runtime import share_cores, tune_allocator
         from synclips.server.dub_runner import DubRunner
 
+        tune_allocator()
+        share_cores()
         runner = DubRunner(settings, database, storage)
     queue = JobQueue(database, settings.lease_seconds, settings.max_attempts)
     name = f"ray-{socket.gethostname()}-{os.getpid()}"

@@ -53,8 +53,11 @@ def run_worker(settings: ServerSettings, runner: Runner | None = None, *, tied: 
 
 
 def _dub_runner(settings: ServerSettings, database: Database, storage: Storage) -> Runner:
+    from synclips.runtime import share_cores, tune_allocator
     from synclips.server.dub_runner import DubRunner
 
+    tune_allocator()
+    share_cores()
     return DubRunner(settings, database, storage)
 
 
