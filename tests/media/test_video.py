@@ -617,6 +617,7 @@ def resident_mb() -> float:
     return int(found[1]) / 1024
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     path = tmp_path / "long.mp4"
