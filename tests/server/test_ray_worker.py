@@ -52,6 +52,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.long
 def test_each_job_is_done_by_a_task_and_a_lost_task_costs_no_other(tmp_path: Path, clip: Path) -> None:
     pytest.importorskip("ray")
     settings = ServerSettings(data_dir=tmp_path)
