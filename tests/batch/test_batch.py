@@ -1,7 +1,6 @@
 """A batch does each row once, whatever else fails; again it does what is missing; files may lie in an object store."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,28 +145,6 @@ def test_the_command_line_ends_with_1_where_rows_failed(
     assert "6 of 9 rows failed" in said.err
     jobs.write_text("video,text\na.mp4,Hello\n")
     assert main(arguments) == 0
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of a real server that speaks S3, on the loopback interface."""
-    moto = pytest.importorskip("moto.server")
-    s3fs = pytest.importorskip("s3fs")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    s3fs.S3FileSystem().mkdir("corpus")
-    yield "s3://corpus"
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def test_files_may_lie_in_an_object_store(bucket: str, jobs: Path, fake: Fake, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from synclips.corpus.sources import find_corpus
 from synclips.data.dataset import ClipStore
 from synclips.data.shards import Reject
 from synclips.data.synthetic import write_synthetic_corpus
+from synclips.engines.object_store import fetched, list_files, store
 from synclips.metrics.sync import sync_figures
 from synclips.tracking.detector import FaceMeshDetector
 
@@ -60,6 +61,30 @@ def test_footage_becomes_clips_with_reasons_and_a_page(
     made = (tmp_path / "me-v000.tar").stat().st_mtime_ns
     assert main(arguments) == 0
     assert (tmp_path / "me-v000.tar").stat().st_mtime_ns == made
+
+
+def test_a_corpus_and_its_shards_may_lie_in_an_object_store(
+    raw: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("synclips.corpus.footage.margin_of", lambda _: 1.0)
+    monkeypatch.setattr("synclips.corpus.footage.FootageReader._moved", lambda *_: 0)
+    for path in sorted(raw.rglob("*.*")):
+        store(path, f"{bucket}/videos/{path.relative_to(raw).as_posix()}")
+    arguments = ["preprocess", "--raw-dir", f"{bucket}/videos", "--output-dir", f"{bucket}/shards", "--workers", "1"]
+    assert main(arguments) == 0
+    assert f"1 clips in 1 shard in {bucket}/shards, 1 left out" in capsys.readouterr().out
+    stored = list_files(f"{bucket}/shards")
+    assert list(stored) == ["corpus.html", "manifest.json", "me-v000.json", "me-v000.tar"]
+    for name in stored:
+        with fetched(f"{bucket}/shards/{name}", tmp_path) as copy:
+            copy.rename(tmp_path / f"kept-{name}")
+        (tmp_path / f"kept-{name}").rename(tmp_path / name)
+    found = ClipStore(tmp_path)
+    assert [word for _, _, word in found[next(iter(found.entries))].words] == ["one", "two", "three", "four"]
+    monkeypatch.setattr("synclips.corpus.remote.make_shard", lambda _: pytest.fail("it is there already"))
+    assert main(arguments) == 0
+    assert main(["preprocess", "--raw-dir", f"{bucket}/nothing", "--output-dir", str(tmp_path / "s")]) == 1
+    assert f"there is no file below {bucket}/nothing" in capsys.readouterr().err
 
 
 def test_sound_that_does_not_fit_is_refused(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from synclips.cli.options import (
     add_raw,
     add_workers,
     as_json,
+    folder_or_address,
     whole_number,
 )
 from synclips.cli.terminal import Terminal
@@ -62,7 +63,13 @@ def _download(args: argparse.Namespace, terminal: Terminal) -> None:
 
 def _preprocess_arguments(parser: argparse.ArgumentParser) -> None:
     add_raw(parser)
-    parser.add_argument("--output-dir", metavar="DIR", type=Path, default=SHARDS, help=f"the shards; default {SHARDS}")
+    parser.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        type=folder_or_address,
+        default=SHARDS,
+        help=f"the shards: a folder, or an object store's address (s3://bucket/shards); default {SHARDS}",
+    )
     add_workers(parser)
     add_engine(parser)
 
@@ -76,7 +83,7 @@ def _preprocess(args: argparse.Namespace, terminal: Terminal) -> None:
     )
 
 
-def preprocess_corpus(args: argparse.Namespace, output: Path, terminal: Terminal) -> "Manifest":
+def preprocess_corpus(args: argparse.Namespace, output: Path | str, terminal: Terminal) -> "Manifest":
     """Preprocess as the options of `add_raw`, `add_workers` and `add_engine` say, and note what is left out."""
     from synclips.corpus.preprocess import preprocess
     from synclips.engines.engine import open_engine
@@ -177,6 +184,7 @@ VERBS: Final = (
             "preprocess --raw-dir videos/ --output-dir data/shards --workers 4",
             "preprocess --raw-dir me/ --speaker me --output-dir data/me",
             "preprocess --raw-dir /shared/hdtf --output-dir /shared/shards --engine ray",
+            "preprocess --raw-dir s3://bucket/videos --output-dir s3://bucket/shards",
         ),
         _preprocess_arguments,
         _preprocess,

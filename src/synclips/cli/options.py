@@ -86,14 +86,22 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def folder_or_address(text: str) -> Path | str:
+    """A path, or an object store's address as it is written."""
+    from synclips.engines.object_store import is_remote
+
+    return text if is_remote(text) else Path(text)
+
+
 def add_raw(parser: argparse.ArgumentParser) -> None:
     """--raw-dir and how it is read"""
     parser.add_argument(
         "--raw-dir",
         metavar="DIR",
-        type=Path,
+        type=folder_or_address,
         default=RAW,
-        help=f"the videos: DIR/<speaker>/<anything>.mp4 (.mov, .mkv, .mpg, ...), or a known corpus; default {RAW}",
+        help="the videos: DIR/<speaker>/<anything>.mp4 (.mov, .mkv, .mpg, ...), or a known corpus; a folder, or an "
+        f"object store's address (s3://bucket/videos); default {RAW}",
     )
     parser.add_argument(
         "--layout",
