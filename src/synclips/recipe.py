@@ -21,6 +21,7 @@ from synclips.models.generator import Generator
 from synclips.progress import Progress, silent
 from synclips.rendering.renderer import INNER_MOUTH, build_model, load_model
 from synclips.runtime import choose_device
+from synclips.training import motion_head
 from synclips.training.adaptation import AdaptMotionStage, AdaptStage, adapted_recipe
 from synclips.training.blueprint import BlueprintFinetuneStage
 from synclips.training.distributed import wait_for_all, world
@@ -129,10 +130,14 @@ def adapt(
     generator.recipe = recipe
     with shipped_or(None, SYNCNET) as judge:
         expert = load_judge(judge)
-    motion = AdaptMotionStage(store, recipe, generator.motion.train(), place)
-    folder = _folder(outputs, recipe, motion)
-    best_motion = run_stage(motion, recipe, folder, from_trained=True, on_progress=on_progress)
+    head = outputs / recipe.model.preset / motion_head.NAME
+    best_motion = motion_head.run_head(store, generator.motion.to(place), recipe, head)
     load_into(best_motion, generator.motion)
+    if recipe.motion.steps:
+        motion = AdaptMotionStage(store, recipe, generator.motion.train(), place)
+        folder = _folder(outputs, recipe, motion)
+        best_motion = run_stage(motion, recipe, folder, from_trained=True, on_progress=on_progress)
+        load_into(best_motion, generator.motion)
     with from_seed(recipe):
         stage = AdaptStage(store, recipe, generator, expert, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), from_trained=True, on_progress=on_progress)

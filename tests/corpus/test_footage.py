@@ -1,6 +1,7 @@
 """Footage of a drawn face through the whole of `synclips preprocess`: cut, judged, corrected, refused, resumed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,17 @@ import pytest
 
 from synclips.cli.main import main
 from synclips.corpus.footage import FootageReader, FootageSettings, margin_of
+from synclips.corpus.jobs import _syncnet
 from synclips.corpus.sources import find_corpus
 from synclips.data.dataset import ClipStore
 from synclips.data.shards import Reject
 from synclips.data.synthetic import write_synthetic_corpus
 from synclips.engines.object_store import fetched, list_files, store
+from synclips.errors import BackendError
+from synclips.media.audio import Waveform
 from synclips.metrics.sync import sync_figures
+from synclips.speech.recognition import Recogniser
+from synclips.speech.transcript import TranscriptWord
 from synclips.tracking.detector import FaceMeshDetector
 
 
@@ -87,12 +93,36 @@ def test_a_corpus_and_its_shards_may_lie_in_an_object_store(
     assert f"there is no file below {bucket}/nothing" in capsys.readouterr().err
 
 
+def test_words_are_heard_where_nothing_is_written(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Hearing(Recogniser):
+        def __init__(self, model: str) -> None:
+            self.name = model
+            if model == "gone":
+                raise BackendError("no words can be recognised without faster-whisper")
+
+        def words(self, sound: Waveform) -> list[TranscriptWord]:
+            return [TranscriptWord("Hello,", 0.5, 1.0, 0.9), TranscriptWord("it's", 1.0, sound.duration, 0.9)]
+
+    monkeypatch.setattr("synclips.corpus.footage.margin_of", lambda _: 1.0)
+    monkeypatch.setattr("synclips.corpus.footage.Recogniser", Hearing)
+    monkeypatch.setattr("synclips.speech.recognition.Recogniser", Hearing)
+    source = next(s for s in find_corpus(raw).sources if s.name == "my-talk")
+    reader = FootageReader(_syncnet(), FootageSettings(transcribe="tiny.en"))
+    ((clip, facts),) = reader.clips(replace(source, transcript=None), FaceMeshDetector(), [])
+    assert [(start, word) for start, _, word in clip.words] == [(0.5, "hello"), (1.0, "it's")]
+    assert facts.words_by == "tiny.en"
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    command = ["preprocess", "--raw-dir", str(tmp_path), "--output-dir", str(tmp_path / "s"), "--transcribe", "gone"]
+    assert main([*command, "--workers", "1"]) == 1
+    assert "faster-whisper; clips without a transcript beside them will have none" in capsys.readouterr().err
+
+
 def test_sound_that_does_not_fit_is_refused(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synclips.corpus.footage.margin_of", lambda _: 0.0)
     source = next(s for s in find_corpus(raw).sources if s.name == "my-talk")
     rejects: list[Reject] = []
-    from synclips.corpus.jobs import _syncnet
-
     assert list(FootageReader(_syncnet(), FootageSettings()).clips(source, FaceMeshDetector(), rejects)) == []
     assert "lips are not seen to move with the sound" in rejects[0].reason
     assert rejects[0].start is not None

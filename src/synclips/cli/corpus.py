@@ -18,7 +18,7 @@ from synclips.cli.options import (
     whole_number,
 )
 from synclips.cli.terminal import Terminal
-from synclips.errors import DataError, InputError
+from synclips.errors import BackendError, DataError, InputError
 
 if TYPE_CHECKING:
     from synclips.data.shards import Manifest
@@ -85,9 +85,11 @@ def _preprocess(args: argparse.Namespace, terminal: Terminal) -> None:
 
 def preprocess_corpus(args: argparse.Namespace, output: Path | str, terminal: Terminal) -> "Manifest":
     """Preprocess as the options of `add_raw`, `add_workers` and `add_engine` say, and note what is left out."""
+    from synclips.corpus.footage import FootageSettings
     from synclips.corpus.preprocess import preprocess
     from synclips.engines.engine import open_engine
 
+    footage = FootageSettings(transcribe=_recogniser(args.transcribe, terminal))
     try:
         manifest = preprocess(
             args.raw_dir,
@@ -95,6 +97,7 @@ def preprocess_corpus(args: argparse.Namespace, output: Path | str, terminal: Te
             engine=open_engine(args.engine, args.workers, args.ray_address),
             layout=args.layout,
             speaker=args.speaker,
+            footage=footage,
             on_progress=terminal.progress,
         )
     except BrokenExecutor as error:
@@ -107,6 +110,19 @@ def preprocess_corpus(args: argparse.Namespace, output: Path | str, terminal: Te
     if len(manifest.rejects) > MOST_NAMED:
         terminal.note(f"and {len(manifest.rejects) - MOST_NAMED} more")
     return manifest
+
+
+def _recogniser(model: str, terminal: Terminal) -> str:
+    """The model that transcribes, or "" with a note where no recogniser is installed."""
+    if model:
+        from synclips.speech.recognition import Recogniser
+
+        try:
+            Recogniser(model)
+        except BackendError as error:
+            terminal.note(f"{error}; clips without a transcript beside them will have none")
+            return ""
+    return model
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -177,7 +193,8 @@ VERBS: Final = (
         "and write shards, a manifest.json, and corpus.html: what was kept, what was not, and why. Any folder will do: "
         "DIR/<speaker>/<anything>.mp4, of any length, rate and size; a video in DIR itself is a person of its own. "
         "Long videos are cut at shots and pauses; of several faces the one whose lips fit the sound is taken; "
-        "sound that is early or late is moved. What is said may stand beside a video as .srt, .vtt, .txt or .align. "
+        "sound that is early or late is moved. What is said may stand beside a video as .srt, .vtt, .txt or .align; "
+        "--transcribe hears it. "
         "GRID, LRS2, LRS3, HDTF (with its lists of cuts), VoxCeleb2, MEAD and RAVDESS are read as they are unpacked.",
         (
             "preprocess",

@@ -112,6 +112,15 @@ def add_raw(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--speaker", metavar="NAME", help="all the videos show this one person, wherever they lie in the folder"
     )
+    parser.add_argument(
+        "--transcribe",
+        metavar="MODEL",
+        nargs="?",
+        const="tiny.en",
+        default="",
+        help="hear the words of clips that have no transcript beside them, by Whisper (extra transcribe): tiny.en by "
+        "default, a model's folder, or a name that faster-whisper knows; default: they have none",
+    )
 
 
 def add_engine(parser: "argparse._ActionsContainer") -> None:

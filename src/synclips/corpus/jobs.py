@@ -109,7 +109,8 @@ def is_of(state: State, job: Job | FootageJob) -> bool:
     contents = state["utterances"]
     if isinstance(job, Job):
         contents = [key.replace("/", ".") for key in contents]  # as earlier versions wrote them
-    same: bool = state["settings"] == json.loads(json.dumps(asdict(job.settings))) and contents == job.contents
+    defaults, settings = (json.loads(json.dumps(asdict(value))) for value in (type(job.settings)(), job.settings))
+    same: bool = defaults | state["settings"] == settings and contents == job.contents  # earlier versions had fewer
     return same
 
 
