@@ -12,6 +12,7 @@ frame on one thread.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,7 +40,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="runs of each whole process; the least counts")
     parser.add_argument("--no-networks", dest="networks", action="store_false")
     parser.add_argument("--no-stages", dest="stages", action="store_false")
+    parser.add_argument("--json", type=Path, help="writes the whole processes' figures, for queue_simulation.py")
     args = parser.parse_args()
+    rows: list[dict[str, Any]] = []
     say(f"{os.cpu_count()} cores, {processor()}, load {os.getloadavg()[0]:.1f}")
     if args.networks:
         networks()
@@ -52,7 +56,9 @@ def main() -> None:
             if args.stages:
                 stages(video, speech, Path(folder))
             if args.processes:
-                processes(video, speech, Path(folder), args.processes, frames)
+                rows += processes(video, speech, Path(folder), args.processes, frames)
+    if args.json:
+        args.json.write_text(json.dumps({"processes": rows}, indent=1) + "\n")
 
 
 def networks() -> None:
@@ -153,8 +159,8 @@ def stages(video: Path, speech: Path, folder: Path) -> None:
     say(f"  {'bank of mouths, once':28} {once:7.1f} s")
 
 
-def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -> None:
-    """Whole processes: the first and the second dub, start-up alone, and the limit."""
+def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -> list[dict[str, Any]]:
+    """Whole processes: the first and the second dub, and the limit. Returns a row of figures for each."""
     output = folder / "out.mp4"
     # caches of its own, empty before each first dub
     dub = [sys.executable, "-m", "synclips", "dub", str(video), "--audio", str(speech), "--output", str(output)]
@@ -167,9 +173,13 @@ def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -
         found.setdefault("second dub", []).append(timed(dub, environment))
         found.setdefault("limit", []).append(timed(limit, environment))
     seconds = frames / float(Fraction(video_rate(video)))
+    figures = []
     for name, rows in found.items():
         wall, used, memory = min(rows)
+        row = {"name": name, "height": int(video.stem), "duration": seconds, "seconds": wall, "cpu": used, "MB": memory}
+        figures.append(row)
         say(f"  {name:28} {wall:7.1f} s  CPU {used:6.1f} s  {memory:6.0f} MB  real-time factor {wall / seconds:.2f}")
+    return figures
 
 
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
