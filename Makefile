@@ -7,7 +7,7 @@ help:
 	@echo "make demo        dub a talking video from a line of text, into out/"
 	@echo "make serve       start the Studio, and open it in a browser"
 	@echo "make test        the whole gate: format, lint, types, layers, tests (make check is the same)"
-	@echo "make test-package  builds the wheel, installs it in fresh environments, and dubs with it (minutes)"
+	@echo "make test-package  builds the wheel, installs it in fresh environments, and dubs with it; dubs on a cluster (minutes)"
 	@echo "make train-base  the shipped model and its judges, from the corpus in data/raw (about 2 h on one CPU core)"
 	@echo "make clean       remove the environment and the caches; never data/, outputs/ or out/"
 
@@ -33,7 +33,7 @@ check: gate
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 test-package: gate
-	$(BIN)/pytest -m slow --timeout=2400 tests/test_package.py
+	$(BIN)/pytest -m slow --timeout=2400 tests/test_package.py tests/batch/test_batch_on_ray.py
 
 runtime:
 	@PYTHON="$(PYTHON)" scripts/set_up.sh
