@@ -1,6 +1,7 @@
 """Story B: from a raw corpus to a trained model. Every stage resumes, and does nothing once it is done."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,16 +109,19 @@ def adapt(
     *,
     device: str = "auto",
     on_progress: Progress = silent,
+    on_fit: Callable[[motion_head.HeadFit], None] | None = None,
 ) -> Path:
-    """A finished model goes on learning from the corpus: its motion model, then the whole with its discriminator.
+    """A finished model goes on learning from the corpus: the last layer of its motion model in closed form, all of the
+    motion model where the recipe has steps for it, then the whole with its discriminator.
 
-    Each part keeps the weights that do best on what is held out (the splits `seen` and `validation`), those it began
-    with included. Sync is judged by the shipped SyncNet, in the loss too: report its figures of such a model by another
+    The layer is fitted as far as cross-validation over the training clips says (see training.motion_head); the others
+    keep the weights that do best on what is held out (the splits `seen` and `validation`), those they began with
+    included. Sync is judged by the shipped SyncNet, in the loss too: report its figures of such a model by another
     one.
 
     start:  the model (None: the shipped one); the recipe's settings of the architecture are not used
 
-    Returns outputs/checkpoints/<preset>.safetensors.
+    `on_fit` is told of the layer. Returns outputs/checkpoints/<preset>.safetensors.
 
     Raises:
         CheckpointError: `start` is no generator of `base`, or `outputs` holds another recipe's run.
@@ -133,6 +137,8 @@ def adapt(
     head = outputs / recipe.model.preset / motion_head.NAME
     best_motion = motion_head.run_head(store, generator.motion.to(place), recipe, head)
     load_into(best_motion, generator.motion)
+    if on_fit is not None:
+        on_fit(motion_head.read_fit(best_motion))
     if recipe.motion.steps:
         motion = AdaptMotionStage(store, recipe, generator.motion.train(), place)
         folder = _folder(outputs, recipe, motion)
