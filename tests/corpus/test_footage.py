@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synclips.cli.main import main
-from synclips.corpus.footage import FootageReader, FootageSettings, margin_of
+from synclips.corpus.footage import FootageReader, FootageSettings, _hear, _why_no_piece, margin_of
 from synclips.corpus.jobs import _syncnet
 from synclips.corpus.sources import find_corpus
 from synclips.data.dataset import ClipStore
@@ -126,6 +126,12 @@ def test_sound_that_does_not_fit_is_refused(raw: Path, monkeypatch: pytest.Monke
     assert list(FootageReader(_syncnet(), FootageSettings()).clips(source, FaceMeshDetector(), rejects)) == []
     assert "lips are not seen to move with the sound" in rejects[0].reason
     assert rejects[0].start is not None
+
+
+@pytest.mark.parametrize(("loudness", "why"), [(0.0, "its sound track is silent"), (0.1, "nobody speaks in it")])
+def test_a_silent_track_is_told_from_one_without_speech(loudness: float, why: str) -> None:
+    noise = np.random.default_rng(0).uniform(-loudness, loudness, 32_000).astype(np.float32)
+    assert _why_no_piece([], _hear(Waveform(noise, 16_000), 0, 50), FootageSettings()) == why
 
 
 def test_the_margin_tells_a_peak_from_noise() -> None:

@@ -35,6 +35,8 @@ from synclips.tracking.tracked_video import TrackedVideo, follow, no_face
 
 BESIDE: Final = 3
 """Frames around the best offset that belong to its peak."""
+SILENT: Final = 1e-3
+"""Amplitude, of sound whose loudness is normalised, below which there is none."""
 UNTIMED_SECONDS: Final = 15.0
 """Length up to which a text without times is spread over the speech of a video; in longer ones it would stray."""
 
@@ -295,7 +297,8 @@ def _keep_one(group: list[_Piece]) -> None:
 def _why_no_piece(faces: list[TrackedVideo], heard: _Heard, settings: FootageSettings) -> str:
     seconds = settings.cut.shortest / FPS
     if not heard.speaking.any():
-        return "nobody speaks in it"
+        silent = np.abs(heard.waveform.samples).max(initial=0.0) < SILENT
+        return "its sound track is silent" if silent else "nobody speaks in it"
     longest = max((b - a for face in faces for a, b in runs_of(face.track.visible)), default=0) / FPS
     if longest < seconds:
         return f"no face is seen for {seconds:g} s without a gap (at most {longest:.1f} s)"
