@@ -38,7 +38,7 @@ from synclips.rendering.renderer import load_model
 from synclips.training.loop import run_stage
 from synclips.training.motion import MotionStage
 from synclips.training.motion_data import MotionData, even_bank, fit_population
-from synclips.training.motion_head import fit_head
+from synclips.training.motion_head import AsRendered, fit_head
 
 CPU = torch.device("cpu")
 
@@ -79,7 +79,7 @@ def trained_without(
 @torch.no_grad()
 def figures(store: Measured, model: MotionModel, recipe: RecipeConfig, bank: str, keys: Sequence[str]) -> np.ndarray:
     """For each clip the largest lip error (% of the inter-ocular distance), then each movement's correlation."""
-    data, rows = MotionData(store, model, recipe), []
+    data, rows = MotionData(AsRendered(store), model, recipe), []
     for key in keys:
         plain = data.plain(key)
         mouths = even_bank(data, bank, recipe.sampling.motion_bank, CPU)

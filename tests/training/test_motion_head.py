@@ -41,6 +41,11 @@ def motion(store: ClipStore) -> MotionModel:
     return model.motion.eval()
 
 
+@pytest.fixture(autouse=True)
+def short_clips_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synclips.training.motion_head.LEAST", 6.0)
+
+
 def test_the_regression_finds_what_the_layer_misses_and_holds_back_as_told() -> None:
     rng = np.random.default_rng(0)
     change, inputs = rng.standard_normal((6, 3)), rng.standard_normal((2000, 6)).astype(np.float32)
@@ -80,10 +85,10 @@ def test_a_person_is_predicted_better_and_the_rest_of_the_model_stays(
         run_head(store, motion, replace(RECIPE, seed=1), tmp_path)
 
 
-def test_too_few_clips_or_no_gain_leave_the_model(store: ClipStore, motion: MotionModel) -> None:
+def test_too_little_video_or_no_gain_leave_the_model(store: ClipStore, motion: MotionModel) -> None:
     keys = list(store.entries)
     same, fit = fit_head(store, motion, RECIPE, keys[:3])
-    assert "3 training clips" in fit.note
+    assert fit.note == "5 s of training video, 6 are needed"
     assert torch.equal(same.head[-1].weight, motion.head[-1].weight)
     fitted, _ = fit_head(store, motion, RECIPE, keys)
     again, fit = fit_head(store, fitted, RECIPE, keys[:5])
@@ -94,5 +99,6 @@ def test_too_few_clips_or_no_gain_leave_the_model(store: ClipStore, motion: Moti
 def test_folds_are_stretches_of_a_person_or_people() -> None:
     one = [f"s1.{k}" for k in range(10)]
     assert _folds(one) == [{f"s1.{k}", f"s1.{k + 1}"} for k in range(0, 10, 2)]
+    assert _folds(["s1.0", "s2.0", "s3.0"]) == [{"s1.0"}, {"s2.0"}, {"s3.0"}]
     many = [f"s{p}.{k}" for p in range(7) for k in range(2)]
     assert _folds(many)[0] == {"s0.0", "s0.1", "s5.0", "s5.1"}

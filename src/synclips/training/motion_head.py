@@ -4,14 +4,14 @@ All below the last layer stays. What is left is linear: the layer's inputs X (a 
 give the change D of its weights that minimises |Y - X (W + D)|^2 + strength |D|^2, a ridge regression (Hoerl and
 Kennard, "Ridge regression: biased estimation for nonorthogonal problems", Technometrics 12, 1970) towards the weights W
 that it has. A strength without bound leaves them. Which strength to take is found by cross-validation over the training
-clips. Ten clips of a person suffice where gradient steps on all weights over-fit (EXPERIMENTS.md, 2026-11-28, "A
+clips. Half a minute of a person suffices where gradient steps on all weights over-fit (EXPERIMENTS.md, 2026-11-28, "A
 fine-tune that helps").
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +23,11 @@ from torch import nn
 from synclips.config import RecipeConfig
 from synclips.data.dataset import Clips, ClipStore, by_speaker
 from synclips.data.grid import speaker_of
+from synclips.data.shards import Clip
 from synclips.errors import CheckpointError
+from synclips.features.face_mesh import lower_points, person_rest
 from synclips.files import atomic_path
+from synclips.media.timebase import FPS
 from synclips.metrics.articulation import MOVEMENTS, agreement
 from synclips.metrics.lip_shape import largest_lip_error
 from synclips.models.checkpoint import read_metadata, save_model
@@ -36,8 +39,9 @@ from synclips.training.motion_data import MotionData, even_bank
 NAME: Final = "adapt_head"
 STRENGTHS: Final = (30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5)
 """Tried, in frames: inputs are scaled to a mean variance of 1, so the sum of squares of n frames is about n."""
-FEWEST: Final = 4
-"""Training clips without which nothing is fitted."""
+LEAST: Final = 30.0
+"""Seconds of training clips without which nothing is fitted: with 18 s of a person lips followed the sound better, but
+pictures lost half a decibel (EXPERIMENTS.md, 2026-11-28, "A fine-tune that helps")."""
 FOLDS: Final = 5
 BIAS: Final = 100.0
 """Frames of no error that the mean error is taken with, so that a mean over few frames is not believed."""
@@ -69,6 +73,28 @@ class HeadFit:
         )
 
 
+class AsRendered:
+    """The clips of a store, each with the rest that rendering takes when it is dubbed: its own, not its speaker's.
+
+    A fit to displacements from the speaker's common rest learns that rest, and is wrong by the difference (some .4
+    canonical units) in every dub.
+    """
+
+    def __init__(self, store: Clips) -> None:
+        self._store = store
+
+    def __getitem__(self, key: str) -> Clip:
+        return replace(self._store[key], speaker=key)
+
+    def offset(self, key: str) -> int:
+        """As the store says."""
+        return self._store.offset(key)
+
+    def rest(self, speaker: str) -> Float32[np.ndarray, "m 3"]:
+        """The clip's, whose key `speaker` is here."""
+        return person_rest(self._store[speaker].meshes())[lower_points()]
+
+
 @dataclass(frozen=True)
 class _Seen:
     """A clip: the last layer's inputs, what it makes of them, the true components, and what a frame counts."""
@@ -97,12 +123,12 @@ def fit_head(
     """A copy of `model` whose last layer is fitted to the clips `keys`, and how that came about.
 
     A speaker's clips count together as the root of their number, as `BalancedSampler` draws them. The model is a mere
-    copy where there are too few clips, or where no strength does better than leaving it by more than the standard error
-    of the gain.
+    copy where there is too little video, or where no strength gains more than the standard error of the gain.
     """
     model = deepcopy(model).eval()
-    if len(keys) < FEWEST:
-        return model, HeadFit(None, {}, {}, f"{len(keys)} training clips, fewer than {FEWEST}")
+    seconds = sum(len(store[key]) for key in keys) / FPS
+    if seconds < LEAST or len(keys) < 2:
+        return model, HeadFit(None, {}, {}, f"{seconds:.0f} s of training video, {LEAST:g} are needed")
     clips = _read(store, model, recipe, keys)
     folds = _folds(keys)
     before = [_figures(model, clip.made, clip.true) for clip in clips.values()]
@@ -154,7 +180,7 @@ def read_fit(path: Path) -> HeadFit:
 @torch.no_grad()
 def _read(store: Clips, model: MotionModel, recipe: RecipeConfig, keys: Sequence[str]) -> dict[str, _Seen]:
     """Each clip through the model, with a bank from another clip of the speaker."""
-    device, data, people = device_of(model), MotionData(store, model, recipe), by_speaker(keys)
+    device, data, people = device_of(model), MotionData(AsRendered(store), model, recipe), by_speaker(keys)
     last = _last(model)
     weights, biases = last.weight.detach().cpu().numpy(), last.bias.detach().cpu().numpy()
     share = {speaker: len(own) ** -0.5 for speaker, own in people.items()}
@@ -186,18 +212,18 @@ def _fit(clips: Sequence[_Seen], strength: float) -> _Change:
 
 
 def _folds(keys: Sequence[str]) -> list[set[str]]:
-    """Parts of the clips that are predicted by the others: people, where there are `FOLDS` or more, else stretches of
-    each person's clips, since neighbours are alike."""
+    """Parts of the clips that are predicted by the others: people, where there are `FOLDS` or more, else stretches
+    of the clips, since neighbours are alike."""
     people = by_speaker(keys)
     folds: list[set[str]] = [set() for _ in range(FOLDS)]
     if len(people) >= FOLDS:
         for number, own in enumerate(people.values()):
             folds[number % FOLDS] |= set(own)
         return folds
-    for own in people.values():
-        for number, key in enumerate(own):
-            folds[number * FOLDS // len(own)].add(key)
-    return [fold for fold in folds if fold and len(fold) < len(keys)]
+    ordered = [key for own in people.values() for key in own]
+    for number, key in enumerate(ordered):
+        folds[number * FOLDS // len(ordered)].add(key)
+    return [fold for fold in folds if fold]
 
 
 def _figures(
