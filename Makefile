@@ -1,13 +1,14 @@
 # Each target sets up what it needs first (scripts/set_up.sh: nothing to do, nothing done).
 BIN := .venv/bin
 
-.PHONY: help demo serve test check test-package train-base clean runtime gate
+.PHONY: help demo serve test check test-long test-package train-base clean runtime gate
 
 help:
 	@echo "make demo        dub a talking video from a line of text, into out/"
 	@echo "make serve       start the Studio, and open it in a browser"
 	@echo "make test        the whole gate: format, lint, types, layers, tests (make check is the same)"
-	@echo "make test-package  builds the wheel, installs it in fresh environments, and dubs with it; dubs on a cluster (minutes)"
+	@echo "make test-long   the tests that take half a minute or more each: crashes, the page in a browser, clusters, fuzzing"
+	@echo "make test-package  builds the wheel, installs it in fresh environments, and dubs with it (minutes)"
 	@echo "make train-base  the shipped model and its judges, from the corpus in data/raw (about 2 h on one CPU core)"
 	@echo "make clean       remove the environment and the caches; never data/, outputs/ or out/"
 
@@ -32,8 +33,11 @@ check: gate
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
+test-long: gate
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m long --numprocesses auto --dist loadfile
+
 test-package: gate
-	$(BIN)/pytest -m slow --timeout=2400 tests/test_package.py tests/batch/test_batch_on_ray.py
+	$(BIN)/pytest -m slow --timeout=2400 tests/test_package.py
 
 runtime:
 	@PYTHON="$(PYTHON)" scripts/set_up.sh

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from fractions import Fraction
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -63,17 +63,32 @@ def measure(clip: Path, speech: Path, minutes: float) -> dict[str, float]:
 
 
 def write_repeated(clip: Path, speech: Path, minutes: float, video: Path, sound: Path) -> None:
-    """The clip, there and back, and the speech, both for `minutes`."""
+    """The clip, there and back, and the speech, both for `minutes`; pictures are encoded once and then repeated."""
+    import av
+
     from synclips.media.audio import Waveform, read_audio, write_wav
     from synclips.media.video import VideoWriter, probe, read_frames
 
     info = probe(clip)
     images = [frame.image for frame in islice(read_frames(clip), 250)]
-    count = round(minutes * 60 * info.fps)
-    there_and_back = cycle([*images, *images[-2:0:-1]])
-    with VideoWriter(video, info.width, info.height, Fraction(info.fps), quality=20) as writer:
-        for image in islice(there_and_back, count):
+    there_and_back = [*images, *images[-2:0:-1]]
+    once = video.with_name("once.mp4")
+    with VideoWriter(once, info.width, info.height, Fraction(info.fps), quality=20) as writer:
+        for image in there_and_back:
             writer.write(image)
+    times = -(-round(minutes * 60 * info.fps) // len(there_and_back))
+    with av.open(str(once)) as source, av.open(str(video), "w") as target:
+        track = source.streams.video[0]
+        copy = target.add_stream_from_template(track)
+        assert track.time_base is not None
+        length = round(len(there_and_back) / info.fps / track.time_base)
+        for repeat in range(times):
+            source.seek(0)
+            for packet in source.demux(track):
+                if packet.pts is not None and packet.dts is not None:
+                    packet.pts, packet.dts = packet.pts + repeat * length, packet.dts + repeat * length
+                    packet.stream = copy
+                    target.mux(packet)
     said = read_audio(speech)
     samples = np.resize(said.samples, round(minutes * 60 * said.sample_rate))
     write_wav(sound, Waveform(samples, said.sample_rate))

@@ -1,14 +1,15 @@
 """What a dub costs: each stage, the whole process, beside the limit and beside a network of Wav2Lip's architecture.
 
-    python benchmarks/speed.py CLIP SPEECH [--seconds 5] [--heights 360 720 1080] [--processes 1] [--limit-memory]
+    python benchmarks/speed.py CLIP SPEECH [--seconds 5] [--heights 360 720 1080] [--processes 1] [--growth]
 
 CLIP, a video of one person, is scaled to each height (its shape stays) and repeated to last. All figures of one run
 come from the same minutes of the same machine: compare them with each other only.
 
 Stages: CPU milliseconds a frame of one thread, x264 with all its own; they run at once in a dub. "limit" decodes and
 encodes alone: nothing that writes a new file is faster. Whole process: seconds of `synclips dub` by the clock, its CPU
-seconds and its most memory, for the first and the second dub of a video, and for the limit. Networks: milliseconds a
-frame on one thread.
+seconds and its most memory, for the first and the second dub of a video, and for the limit; seconds to the first
+frame. Networks: milliseconds a frame on one thread. Growth: the first dub of a video of one height that is twice and
+four times as long, that has four times the pixels, and that shows the person two and three times side by side.
 """
 
 import argparse
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--heights", type=int, nargs="*", default=[360, 720, 1080])
     parser.add_argument("--processes", type=int, default=1, help="runs of each whole process; the least counts")
+    parser.add_argument("--growth", action="store_true", help="with length, pixels and faces too")
     parser.add_argument("--no-networks", dest="networks", action="store_false")
     parser.add_argument("--no-stages", dest="stages", action="store_false")
     parser.add_argument("--json", type=Path, help="writes the whole processes' figures, for queue_simulation.py")
@@ -57,8 +59,10 @@ def main() -> None:
                 stages(video, speech, Path(folder))
             if args.processes:
                 rows += processes(video, speech, Path(folder), args.processes, frames)
-    if args.json:
-        args.json.write_text(json.dumps({"processes": rows}, indent=1) + "\n")
+        if args.json:
+            args.json.write_text(json.dumps({"processes": rows}, indent=1) + "\n")
+        if args.growth:
+            growth(args.clip, args.speech, args.seconds, Path(folder))
 
 
 def networks() -> None:
@@ -162,16 +166,21 @@ def stages(video: Path, speech: Path, folder: Path) -> None:
 def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -> list[dict[str, Any]]:
     """Whole processes: the first and the second dub, and the limit. Returns a row of figures for each."""
     output = folder / "out.mp4"
-    # caches of its own, empty before each first dub
-    dub = [sys.executable, "-m", "synclips", "dub", str(video), "--audio", str(speech), "--output", str(output)]
-    dub += ["--sync-mode", "cut_off", "--quiet", "--no-provenance", "--overwrite"]
+    dub = dub_command(video, speech, output)
     limit = [sys.executable, __file__.replace("speed.py", "speed_limit.py"), str(video), str(output)]
     found: dict[str, list[tuple[float, float, float]]] = {}
-    for run in range(runs):
+    for run in range(runs):  # with caches of its own, empty before each first dub
         environment = os.environ | {"XDG_CACHE_HOME": str(folder / f"cache{run}-{video.stem}")}
         found.setdefault("first dub", []).append(timed(dub, environment))
         found.setdefault("second dub", []).append(timed(dub, environment))
         found.setdefault("limit", []).append(timed(limit, environment))
+    first_frame = [
+        sys.executable,
+        __file__.replace("speed.py", "speed_first_frame.py"),
+        *map(str, (video, speech, output)),
+    ]
+    cache = {"XDG_CACHE_HOME": str(folder / f"cache-first-{video.stem}")}
+    shown = subprocess.run(first_frame, env=os.environ | cache, check=True, capture_output=True, text=True)
     seconds = frames / float(Fraction(video_rate(video)))
     figures = []
     for name, rows in found.items():
@@ -179,7 +188,31 @@ def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -
         row = {"name": name, "height": int(video.stem), "duration": seconds, "seconds": wall, "cpu": used, "MB": memory}
         figures.append(row)
         say(f"  {name:28} {wall:7.1f} s  CPU {used:6.1f} s  {memory:6.0f} MB  real-time factor {wall / seconds:.2f}")
+    cold, prepared, cached, anew = shown.stdout.split()[-4:]
+    say(f"  first frame after {cold} s from a cold start; in a running process after {anew} s, {cached} s with a video")
+    say(f"  that was seen before, {prepared} s with one that is still prepared")
     return figures
+
+
+def growth(clip: Path, speech: Path, seconds: float, folder: Path, height: int = 360) -> None:
+    """First dubs of a small video and of larger ones."""
+    say(f"\ngrowth from {height} lines, {seconds:g} s, one face")
+    cases = {
+        "as it is": (1, 1, 1), "twice as long": (2, 1, 1), "four times as long": (4, 1, 1),
+        "four times the pixels": (1, 2, 1), "two faces": (1, 1, 2), "three faces": (1, 1, 3),
+    }  # fmt: skip
+    for number, (name, (longer, higher, faces)) in enumerate(cases.items()):
+        video, said = folder / f"growth{number}.mp4", folder / f"growth{number}.wav"
+        cut_speech(speech, seconds * longer, said)
+        scaled(clip, height * higher, seconds * longer, video, faces)
+        environment = os.environ | {"XDG_CACHE_HOME": str(folder / f"cache-growth{number}")}
+        wall, used, memory = timed(dub_command(video, said, folder / "out.mp4"), environment)
+        say(f"  {name:28} {wall:7.1f} s  CPU {used:6.1f} s  {memory:6.0f} MB")
+
+
+def dub_command(video: Path, speech: Path, output: Path) -> list[str]:
+    command = [sys.executable, "-m", "synclips", "dub", str(video), "--audio", str(speech), "--output", str(output)]
+    return [*command, "--sync-mode", "cut_off", "--quiet", "--no-provenance", "--overwrite"]
 
 
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
@@ -193,18 +226,18 @@ def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float
     return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def scaled(clip: Path, height: int, seconds: float, video: Path) -> int:
-    """The clip at another height, there and back until it lasts; the number of its frames."""
+def scaled(clip: Path, height: int, seconds: float, video: Path, faces: int = 1) -> int:
+    """The clip at another height, `faces` times side by side, there and back until it lasts; how many frames."""
     from synclips.media.video import VideoWriter, probe, read_frames
 
     info = probe(clip)
     count = round(seconds * info.fps)
     width = round(info.width * height / info.height / 2) * 2
     images = [
-        cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
+        np.tile(cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA), (1, faces, 1))
         for frame in islice(read_frames(clip), min(count, 150))
     ]
-    with VideoWriter(video, width, height, info.fps, quality=20) as writer:
+    with VideoWriter(video, faces * width, height, info.fps, quality=20) as writer:
         for image in islice(cycle([*images, *images[-2:0:-1]]), count):
             writer.write(image)
     return count

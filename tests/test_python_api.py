@@ -129,6 +129,7 @@ def test_a_prepared_photograph_leaves_no_temporary_file(folder: Path, tmp_path: 
     assert not video.source.info.path.exists()
 
 
+@pytest.mark.long
 def test_every_snippet_of_the_guide_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order in which they stand; with a small model, and in place of files that an earlier one left."""
     monkeypatch.chdir(folder)

@@ -46,7 +46,7 @@ os._exit(0)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_node_that_dies_while_it_dubs_costs_no_row(tmp_path: Path) -> None:
     pytest.importorskip("ray")

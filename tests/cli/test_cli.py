@@ -328,6 +328,7 @@ def interrupt(process: "subprocess.Popen[str]", number: signal.Signals, *, group
     return process.returncode, err.splitlines()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "group"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)])
 def test_stopped_preprocessing_leaves_nothing_half_written_and_goes_on(
     tmp_path: Path, number: signal.Signals, group: bool

@@ -58,7 +58,7 @@ def short(noise: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames are passed on, where the mouth is not what a test is about."""
-    monkeypatch.setattr(lip_sync.LipSync, "render", lambda _self, frame, *_args, **_rest: frame)
+    monkeypatch.setattr(lip_sync.LipSync, "render_part", lambda _self, frame, *_args, **_rest: frame.pixels)
 
 
 @pytest.fixture

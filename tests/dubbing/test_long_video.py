@@ -22,7 +22,10 @@ RATE = 25
 SHORT, LONG, HOUR = 1, 10, 60
 """Minutes."""
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc"),
+]
 
 
 def peak_mb(minutes: int) -> float:

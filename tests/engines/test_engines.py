@@ -13,7 +13,7 @@ from synclips.engines.local import LocalEngine
 from synclips.errors import BackendError, DataError
 
 CLUSTER = """
-import os, sys, time
+import os, sys, threading, time
 from pathlib import Path
 from ray.cluster_utils import Cluster
 from synclips.engines.engine import open_engine
@@ -23,21 +23,26 @@ folder = Path(sys.argv[1])
 def work(number):
     started = folder / f"{number}.started.{os.getpid()}"
     started.touch()
-    time.sleep(1.0)
+    time.sleep(2.0)
     (folder / f"{number}.done").write_text(os.environ.get("RAY_NODE_NAME", ""))
     return number * number
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 second = cluster.add_node(num_cpus=2)
 cluster.wait_for_nodes()
-results, killed = [], False
-for item, result in open_engine("ray", address=cluster.address).run(work, list(range(8))):
-    results.append((item, result))
-    if not killed and len(list(folder.glob("*.started.*"))) >= 3:
-        cluster.remove_node(second, allow_graceful=False)
-        killed = True
+
+def kill():
+    # all three processors are at work, so at least one item is in the middle on the second node
+    while len(list(folder.glob("*.started.*"))) - len(list(folder.glob("*.done"))) < 3:
+        time.sleep(0.02)
+    cluster.remove_node(second, allow_graceful=False)
+
+killer = threading.Thread(target=kill)
+killer.start()
+results = list(open_engine("ray", address=cluster.address).run(work, list(range(8))))
+killer.join()
 again = len(list(folder.glob("*.started.*"))) - 8
-print(sorted(results) == [(n, n * n) for n in range(8)], killed, again > 0, flush=True)
+print(sorted(results) == [(n, n * n) for n in range(8)], again > 0, flush=True)
 os._exit(0)
 """
 
@@ -86,6 +91,7 @@ def test_ray_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         open_engine("ray")
 
 
+@pytest.mark.long
 def test_a_node_killed_midway_costs_no_item(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     script = tmp_path / "cluster.py"
@@ -99,5 +105,5 @@ def test_a_node_killed_midway_costs_no_item(tmp_path: Path) -> None:
     }
     command = [sys.executable, str(script), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
-    assert done.stdout.split()[-3:] == ["True", "True", "True"], done.stderr[-2000:]
+    assert done.stdout.split()[-2:] == ["True", "True"], done.stderr[-2000:]
     assert len(list(folder.glob("*.done"))) == 8

@@ -26,6 +26,8 @@ from synclips.media.timebase import frames_in
 from synclips.metrics.evaluators import Evaluators
 from synclips.models.syncnet import SyncNet
 
+pytestmark = pytest.mark.long
+
 Frames = Iterator[np.ndarray]
 
 

@@ -66,3 +66,17 @@ def test_silence_beyond_the_end_is_heard_as_silence() -> None:
 def test_another_rate_is_an_error() -> None:
     with pytest.raises(ValueError, match="16000 Hz, not 8000"):
         speech_states(Waveform(np.zeros(8000, np.float32), 8000), 0, 25, 2)
+
+
+@pytest.mark.parametrize("noise", [0.0, 3e-4])
+def test_silence_is_one_state_however_long_it_is_and_whatever_hums_in_it(noise: float) -> None:
+    voice = vowels(1.0).samples
+    samples = np.concatenate([voice, np.zeros(8 * 16_000, np.float32), voice])
+    samples += noise * np.random.default_rng(0).standard_normal(len(samples)).astype(np.float32)
+    states = speech_states(Waveform(samples, 16_000), 0, 250, 2)
+    quiet = states[130:870]
+    assert np.abs(quiet - quiet[0]).max() < 1e-5
+    assert np.abs(np.diff(states[:90], axis=0)).mean() > 0.1
+    as_heard = speech_states(Waveform(samples, 16_000), 0, 250, 2, settled=False)
+    assert np.array_equal(states[:80], as_heard[:80])
+    assert np.abs(as_heard[130:870] - as_heard[130]).max() > 1

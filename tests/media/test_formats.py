@@ -101,8 +101,10 @@ def test_the_result_keeps_colours_and_their_tags(tmp_path: Path, codec: str, dep
         planes = [np.full(64 * 64, y), np.full(32 * 32, u), np.full(32 * 32, v)]
         numbers = np.concatenate(planes).reshape(96, 64)
         image = (numbers * 4).astype(np.uint16) if depth == 10 else numbers.astype(np.uint8)
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format=stream.pix_fmt)))
-        container.mux(stream.encode(None))
+        packets = [*stream.encode(av.VideoFrame.from_ndarray(image, format=stream.pix_fmt)), *stream.encode(None)]
+        for packet in packets:
+            packet.dts = packet.pts  # x265 leaves the decoding time of an only frame undefined
+        container.mux(packets)
     rewrite(source, target)
     before, after = probe(source), probe(target)
     for field in ("color_range", "colorspace", "color_primaries", "color_transfer"):
@@ -111,6 +113,15 @@ def test_the_result_keeps_colours_and_their_tags(tmp_path: Path, codec: str, dep
         )
     for path in (source, target):
         assert np.abs(next(read_frames(path)).image.astype(int) - (200, 60, 40)).max() <= 4
+
+
+def test_a_file_of_one_frame_has_its_time_in_each_codec(tmp_path: Path) -> None:
+    image = next(iter(pictures(1, 64, 64)))
+    for number, codec in enumerate(["h264", "vp9", *["hevc"] * 24]):
+        path = tmp_path / f"{number}.mp4"
+        with VideoWriter(path, 64, 64, Fraction(25), codec=codec) as writer:  # type: ignore[arg-type]
+            writer.write(image)
+        assert frame_times(path) == [0.0], (number, codec)
 
 
 def test_a_ten_bit_phone_video_on_its_side_becomes_upright_pixels_of_the_same_shape(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mutated_media import cases, read_everything, seeds
 
+pytestmark = pytest.mark.long
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fuzz_media.py"
 COUNT = 300
 

@@ -566,7 +566,7 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def full(*_: object) -> None:
         raise av.error.OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("synclips.media.video_encode.PictureEncoder.frame", full)
+    monkeypatch.setattr("synclips.media.video_encode.PictureEncoder.encode", full)
     with pytest.raises(OutputError, match="disk is full"):
         write_all(tmp_path / "a.mp4", pictures(3))
     assert list(tmp_path.iterdir()) == []
@@ -617,6 +617,7 @@ def resident_mb() -> float:
     return int(found[1]) / 1024
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     path = tmp_path / "long.mp4"

@@ -1,15 +1,22 @@
 """ncnn computes what torch computes, from several threads at once too."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from drawn_head import drawn_video, pictures
 
 from synclips.config import RecipeConfig
 from synclips.errors import BackendError
+from synclips.features.speech_features import feature_count
 from synclips.models import refiner_engine as engines
-from synclips.models.generator import Refiner
+from synclips.models.generator import Generator, Refiner
 from synclips.models.refiner_engine import NcnnRefiner, refiner_engine
+from synclips.rendering.frame_part import FramePart
+from synclips.rendering.lip_sync import LipSync
+from synclips.rendering.renderer import load_model
 
 pytest.importorskip("ncnn")
 
@@ -64,3 +71,24 @@ def test_torch_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
         refiner_engine(refiner, "ncnn", fp32_on_cpu=False)
     monkeypatch.setattr(engines, "_installed", lambda: False)
     assert refiner_engine(refiner, "auto", fp32_on_cpu=True) is None
+
+
+@torch.no_grad()
+def test_frames_of_the_shipped_model_are_torch_s_within_45_db(tmp_path: Path) -> None:
+    """And a part of a frame is rendered as in the whole frame, which is what the stages of a dub rely on."""
+    model, _ = load_model(None, torch.device("cpu"))
+    assert isinstance(model, Generator)
+    video = drawn_video(tmp_path / "head.mkv", 12)
+    features = np.random.default_rng(0).normal(size=(48, feature_count(2))).astype(np.float32)
+    by_torch, by_ncnn = (LipSync(model, video, precision="fp32", engine=engine) for engine in ("torch", "ncnn"))
+    plan = by_torch.plan(features, video.times, np.arange(12))
+    frames = pictures(video)
+    for number in (3, 8):
+        expected = by_torch.render(frames[number], number, plan, number)
+        left, top, right, bottom = by_ncnn.reach(number)
+        part = FramePart(frames[number][top:bottom, left:right], left, top, *frames[number].shape[1::-1])
+        made = by_ncnn.render_part(part, number, plan, number)
+        changed = np.abs(expected.astype(int) - frames[number]).max(axis=2)[top:bottom, left:right] > 0
+        assert changed.sum() > 2000
+        error = made.astype(float)[changed] - expected[top:bottom, left:right][changed]
+        assert 10 * np.log10(255**2 / max(1e-9, (error**2).mean())) > 45

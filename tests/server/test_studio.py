@@ -11,6 +11,8 @@ from running_server import Running, free_port, node_modules, running
 
 from synclips.server.settings import ServerSettings
 
+pytestmark = pytest.mark.long
+
 WAIT = 60_000
 """Milliseconds that the page may take for one step on a busy machine."""
 

@@ -21,6 +21,8 @@ from synclips.server.settings import ServerSettings
 from synclips.server.worker import Worker
 from synclips.speech.tts.hibari import HibariSynthesizer
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -23,6 +23,8 @@ from synclips.training.loop import from_seed, run_stage
 from synclips.training.motion import MotionStage
 from synclips.training.pretrain import PretrainStage
 
+pytestmark = pytest.mark.long
+
 CPU = torch.device("cpu")
 PLAIN = replace(
     SMALL_RECIPE.model,

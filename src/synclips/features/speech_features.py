@@ -2,6 +2,10 @@
 
 The encoder is frozen, so its states are features like any other. It runs over pieces of the sound on a fixed grid, so
 that a part of a long sound gives the same states as the whole.
+
+Where a sound is quiet for long, the encoder's states follow its positions, the noise and what it guesses, and lips that
+follow them flutter. They are replaced by one state: the mean of the short silences before and after sentences, which
+the motion models know as lips at rest (scripts/measure_silence.py).
 """
 
 from functools import cache
@@ -10,8 +14,10 @@ from importlib.resources import as_file, files
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
+from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from synclips.features.mel import mel_spectrum
 from synclips.features.mfcc import N_FEATURES, audio_features, mfcc
@@ -20,12 +26,19 @@ from synclips.media.timebase import SAMPLE_RATE, SAMPLES_PER_FRAME, STEPS_PER_FR
 from synclips.models.speech_encoder import MELS, WIDTH, SpeechEncoder
 
 WEIGHTS = "whisper_tiny_en.safetensors"
+SILENCE = "silence.safetensors"
+"""The state of silence after each number of layers."""
 MOST_LAYERS = 3
 """Layers whose weights are at hand."""
 MEL_RANGE = (0.0, 8000.0)
 FLOOR = 10**-6.7
 """Power below which nothing is told apart. Whisper takes 8 decades below the sound's loudest band; here sounds are
 brought to one loudness, and a fixed floor does not need the whole sound."""
+QUIET, SILENT = -20.0, -26.0
+"""Levels in dB (of the mel power's sum, at the usual loudness, where loud speech lies near 8) from which a sound begins
+to count as silence, and at which it is nothing else."""
+NEAR, FADE = 41, 15
+"""Steps over which a sound must be quiet to count as silence, longer than a stop's closure, and of the change to it."""
 WHOLE = 100
 """Frames of a sound that is taken in one piece."""
 PIECE, CONTEXT = 50, 25
@@ -56,11 +69,12 @@ def speech_states(
     total: int | None = None,
     gain: float = 1.0,
     warp: float = 1.0,
+    settled: bool = True,
 ) -> Float32[np.ndarray, "steps 384"]:
     """States after `layers` layers at 100 Hz over frames `first` to `last`, each of mean 0 and variance 1.
 
     `total`: frames that the whole sound is said to have (default: `last`); `gain` is applied to the samples; `warp`
-    stretches frequencies (see `mfcc`).
+    stretches frequencies (see `mfcc`); `settled`: replace the states of silences by one.
 
     Raises:
         ValueError: the sound is not at 16 kHz.
@@ -69,11 +83,11 @@ def speech_states(
         raise ValueError(f"the speech encoder is defined at {SAMPLE_RATE} Hz, not {sound.sample_rate}")
     total = last if total is None else total
     if total <= WHOLE:
-        return _piece(sound, 0, total, layers, gain, warp)[first * STEPS_PER_FRAME : last * STEPS_PER_FRAME]
+        return _piece(sound, 0, total, layers, gain, warp, settled)[first * STEPS_PER_FRAME : last * STEPS_PER_FRAME]
     parts = []
     for start in range(first // PIECE * PIECE, last, PIECE):
         low, high = max(0, start - CONTEXT), min(total, start + PIECE + CONTEXT)
-        states = _piece(sound, low, high, layers, gain, warp)
+        states = _piece(sound, low, high, layers, gain, warp, settled)
         kept = slice(max(first, start) - low, min(last, start + PIECE) - low)
         parts.append(states[kept.start * STEPS_PER_FRAME : kept.stop * STEPS_PER_FRAME])
     return np.concatenate(parts)
@@ -81,7 +95,7 @@ def speech_states(
 
 @torch.no_grad()
 def _piece(
-    sound: Waveform, low: int, high: int, layers: int, gain: float, warp: float
+    sound: Waveform, low: int, high: int, layers: int, gain: float, warp: float, settled: bool
 ) -> Float32[np.ndarray, "steps 384"]:
     """States over frames `low` to `high`, heard by themselves."""
     before = min(low, 1)  # a spectrum's first window reaches back
@@ -92,7 +106,23 @@ def _piece(
     states = F.layer_norm(_encoder()(mel, layers)[0], (WIDTH,))
     # two steps a state: the second lies between this state and the next
     next_one = torch.cat([states[1:], states[-1:]])
-    return torch.stack([states, (states + next_one) / 2], dim=1).flatten(0, 1).numpy()
+    heard = torch.stack([states, (states + next_one) / 2], dim=1).flatten(0, 1).numpy()
+    share = silence(power)[: len(heard), None] if settled else np.zeros((1, 1), np.float32)
+    return heard if not share.any() else (1 - share) * heard + share * _state_of_silence(layers)
+
+
+def silence(power: Float[np.ndarray, "steps mels"]) -> Float32[np.ndarray, " steps"]:
+    """How far each step of a sound at the usual loudness lies in a silence, in [0, 1]; `power`: of its mel bands."""
+    level = 10 * np.log10(np.maximum(power.sum(axis=1), FLOOR))
+    near = maximum_filter1d(level, NEAR, mode="nearest")
+    share = uniform_filter1d(np.clip((QUIET - near) / (QUIET - SILENT), 0, 1), FADE, mode="nearest")
+    return np.asarray(share, np.float32)
+
+
+@cache
+def _state_of_silence(layers: int) -> Float32[np.ndarray, " 384"]:
+    with as_file(files("synclips.features").joinpath("weights", SILENCE)) as path:
+        return load_arrays(path)[str(layers)]
 
 
 @cache

@@ -266,12 +266,11 @@ class _Encoder:
             if step + 1 < len(plan.stamps)
             else stamp + round(1 / plan.info.fps / plan.time_base)
         )
-        frame = self._pictures.frame(picture, stamp, max(1, later - stamp))
-        yield from self._given(self._pictures.stream.encode(frame), plan)
+        yield from self._given(self._pictures.encode(picture, stamp, max(1, later - stamp)), plan)
 
     def finish(self, plan: CopyPlan) -> "Iterator[av.Packet[Any]]":
         """The packets that are left."""
-        yield from self._given(self._pictures.stream.encode(None), plan)
+        yield from self._given(self._pictures.flush(), plan)
 
     def parameter_sets(self) -> list[bytes]:
         """Sequence and picture parameter sets."""

@@ -244,15 +244,14 @@ class _OpenPart:
 
     def write(self, image: Shown, stamp: int) -> None:
         with output_errors(self.path):
-            frame = self._encoder.frame(image, stamp - self.first, stamp_of(1 / self.pictures.fps))
-            packets = self._encoder.stream.encode(frame)
+            packets = self._encoder.encode(image, stamp - self.first, stamp_of(1 / self.pictures.fps))
         self._file.mux(packets, 0.0)
         self.frames += 1
 
     def finish(self) -> Part:
         with self._exit:
             with output_errors(self.path):
-                packets = self._encoder.stream.encode(None)
+                packets = self._encoder.flush()
             self._file.finish(packets, 0.0)
         return Part(self.path.name, self.first, self.frames, self.path.stat().st_size)
 

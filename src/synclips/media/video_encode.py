@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import av
 import numpy as np
@@ -131,6 +131,7 @@ class PictureEncoder:
         self._tags = ColorTags.of_size(height) if like is None else ColorTags.like(like)
         self._matrix = matrix_of(self._tags.colorspace, stored_height(like) if like else height)
         self._reformatter = VideoReformatter()
+        self._frames = 0
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, self._format
         context.time_base = stream.time_base = time_base
@@ -144,8 +145,20 @@ class PictureEncoder:
         context.color_range, context.colorspace = self._tags.color_range, self._tags.colorspace
         context.color_primaries, context.color_trc = self._tags.primaries, self._tags.transfer
 
-    def frame(self, image: Shown, stamp: int, length: int) -> av.VideoFrame:
-        """The picture as the encoder takes it, shown at `stamp` for `length` units of the time base."""
+    def encode(self, image: Shown, stamp: int, length: int) -> "list[av.Packet[Any]]":
+        """The packets that are ready after one more picture, shown at `stamp` for `length` units of the time base."""
+        self._frames += 1
+        return list(self.stream.encode(self._frame(image, stamp, length)))
+
+    def flush(self) -> "list[av.Packet[Any]]":
+        """The packets that are left."""
+        packets = list(self.stream.encode(None))
+        if self._frames == 1:
+            for packet in packets:
+                packet.dts = packet.pts  # x265 leaves the decoding time of an only frame undefined
+        return packets
+
+    def _frame(self, image: Shown, stamp: int, length: int) -> av.VideoFrame:
         frame = self._as_decoded(image) if isinstance(image, Picture) else None
         if frame is None:
             frame = self._converted(image.image if isinstance(image, Picture) else image)

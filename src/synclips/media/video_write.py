@@ -110,7 +110,7 @@ class VideoWriter:
             raise ValueError(f"frame {self._count} at {time} s does not come after the one before")
         self._count, self._last = self._count + 1, stamp
         with output_errors(self.path):
-            packets = self._pictures.stream.encode(self._pictures.frame(image, stamp, length))
+            packets = self._pictures.encode(image, stamp, length)
         self._file.mux(packets, float(stamp * self._base))
 
     @property
@@ -130,7 +130,7 @@ class VideoWriter:
         if self._pictures is None:
             raise OutputError(f"{self.path} would have no frames, so it was not written; check the input's length")
         with output_errors(self.path):
-            packets = self._pictures.stream.encode(None)
+            packets = self._pictures.flush()
         self._file.finish(packets, float(self._last * self._base + 1 / self.fps))
 
 

@@ -7,7 +7,7 @@ texture, their spread its tolerance. What differs coherently, over an area and o
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -114,18 +114,26 @@ class _Seen:
 
 
 def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
-    """The textures of a bank's mouths; occluded mouths are found and marked."""
+    """The textures of a bank's mouths; occluded mouths are found and marked.
+
+    They are looked for twice: once some are known, they no longer spread what is expected of the others.
+    """
     lips, points = _lips(video, bank.frames), crop_points(video, bank.frames)
     crops = (mouth.crops[len(mouth.crops) // 2] for mouth in bank.mouths)
     textures = np.stack([_texture(crop, at) for crop, at in zip(crops, points, strict=True)])
     first = Appearance(textures, bank.frames, lips, bank.turn, np.zeros(len(bank), bool))
     if len(bank) < FEWEST:
         return first
-    differences = (first.difference(textures[i], int(bank.frames[i]), lips[i], bank.turn[i]) for i in range(len(bank)))
-    occluded = np.array([_share_of_lips(find_occluded(difference)) > MOST_COVERED for difference in differences])
-    if occluded.mean() > 0.5:
-        occluded[:] = False
-    return Appearance(textures, bank.frames, lips, bank.turn, occluded)
+    found = first
+    for _ in range(2):
+        differences = (
+            found.difference(*each) for each in zip(textures, bank.frames.tolist(), lips, bank.turn, strict=True)
+        )
+        occluded = np.array([_share_of_lips(find_occluded(difference)) > MOST_COVERED for difference in differences])
+        if not occluded.any() or occluded.mean() > 0.5:
+            break
+        found = replace(first, occluded=found.occluded | occluded)
+    return found if found.occluded.mean() <= 0.5 else first
 
 
 def find_occluders(

@@ -79,7 +79,7 @@ def _padded(sound: Waveform) -> Waveform:
 def _states(sound: Waveform) -> Float32[np.ndarray, "steps 384"]:
     """Unit vectors, their mean over the sound taken away."""
     frames = max(1, len(sound.samples) // SAMPLES_PER_FRAME)
-    states = speech_states(sound, 0, frames, LAYERS, total=frames, gain=loudness_gain(sound))
+    states = speech_states(sound, 0, frames, LAYERS, total=frames, gain=loudness_gain(sound), settled=False)
     states = states - states.mean(axis=0)
     norm: Float64[np.ndarray, "steps 1"] = np.linalg.norm(states, axis=1, keepdims=True)
     return (states / np.maximum(norm, 1e-6)).astype(np.float32)
