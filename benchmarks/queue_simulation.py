@@ -1,11 +1,11 @@
 """The queue at a rate that no test machine reaches: a discrete-event simulation with measured service times.
 
-    python benchmarks/queue_simulation.py --report out/batch/report.json --minutes-a-day 1e6 --cores 2000 2500 3000
+    python benchmarks/queue_simulation.py --measured out/batch/report.json --minutes-a-day 1e6 --cores 2000 2500 3000
 
 Jobs arrive at random (Poisson) at a rate that swings over the day as a cosine; each waits for a free core, first come,
-first served, and takes one of the measured times, scaled to the core-seconds that a minute of video costs. A core is
-lost now and then (a spot machine that is taken back): its job begins anew at the head of the queue, and the core comes
-back later. What is measured: how long jobs wait, and how many, by the number of cores.
+first served, and takes one of the measured times: those of a batch (report.json) or of benchmarks/speed.py (--json). A
+core is lost now and then (a spot machine that is taken back): its job begins anew at the head of the queue, and the
+core comes back later. What is measured: how long jobs wait, and how many, by the number of cores.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import numpy as np
 
 DAY = 86_400.0
 SHAPE = (0.55, 0.7, 0.8, 0.9, 1.0, 1.05, 1.15, 1.3, 1.55)
-"""Service times as shares of their mean where no report is given."""
+"""Service times as shares of their mean where none were measured."""
 
 
 @dataclass(frozen=True)
@@ -134,26 +134,56 @@ def simulate(load: Load, faults: Faults, service: Sequence[float], cores: int, s
     return Outcome(cores, len(waits), np.array(waits or [0.0]), busy / (cores * end), longest, again)
 
 
-def service_times(report: Path | None, seconds: float) -> np.ndarray:
-    """Service times whose mean is `seconds`, of the shape that a report of `synclips batch` shows."""
-    shape = np.array(SHAPE)
-    if report is not None:
-        rows = json.loads(report.read_text())["rows"]
-        measured = [row["seconds"] for row in rows if row["status"] != "failed" and row["seconds"] > 0]
-        if len(measured) < 2:
-            raise SystemExit(f"{report} has fewer than two rows with their time")
-        shape = np.array(measured)
-    return shape / shape.mean() * seconds
+@dataclass(frozen=True)
+class Cost:
+    """Core-seconds of a job: `start` whatever its length, `second` for each second of video; `spread`: what single jobs
+    took as shares of that."""
+
+    start: float
+    second: float
+    spread: np.ndarray
+
+    def of(self, minutes: float) -> np.ndarray:
+        """Service times of jobs of so many minutes of video."""
+        return (self.start + self.second * minutes * 60) * self.spread
+
+
+def read_cost(path: Path, take: str) -> Cost:
+    """What was measured: a report.json of `synclips batch`, or what `speed.py --json` wrote (there the rows called
+    `take`). The processor's seconds count; where an older report has none, those by the clock.
+
+    Where the longest job is at least twice the shortest, the start is told from the length by least squares; otherwise
+    all of it counts as length, which is too much for short clips."""
+    value = json.loads(path.read_text())
+    rows = [row for row in value.get("rows", []) if row["status"] == "done"]
+    rows += [row for row in value.get("processes", []) if row["name"] == take]
+    rows = [row for row in rows if row["duration"] > 0 and (row.get("cpu") or row["seconds"]) > 0]
+    if len(rows) < 2:
+        raise SystemExit(f"{path} has fewer than two rows with their time")
+    took = np.array([row.get("cpu") or row["seconds"] for row in rows], float)
+    long = np.array([row["duration"] for row in rows], float)
+    start, second = 0.0, float(took.sum() / long.sum())
+    if long.max() >= 2 * long.min():
+        slope, offset = np.polyfit(long, took, 1)
+        if slope > 0 and offset > 0:
+            start, second = float(offset), float(slope)
+    spread = took / (start + second * long)
+    return Cost(start, second, spread / spread.mean())
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--report", type=Path, help="a report.json of `synclips batch`, whose times are drawn from")
+    parser.add_argument(
+        "--measured", type=Path, metavar="JSON", help="report.json of `synclips batch`, or of speed.py --json"
+    )
+    parser.add_argument("--take", default="first dub", help="which row of speed.py counts: first dub, second dub")
     parser.add_argument("--minutes-a-day", type=float, default=1e6, help="minutes of video a day; default 1e6")
     parser.add_argument("--minutes-a-job", type=float, default=1.0, help="default 1")
     parser.add_argument(
-        "--core-seconds", type=float, default=150.0, help="that a minute of video costs, see docs/scale.md; default 150"
+        "--core-seconds",
+        type=float,
+        help="that a minute of video costs, in place of what was measured; without either 150, see docs/scale.md",
     )
     parser.add_argument("--cores", type=int, nargs="+", default=[1800, 2000, 2400, 3000, 3600])
     parser.add_argument("--swing", type=float, default=0.6, help="of the rate over the day; default 0.6")
@@ -163,10 +193,15 @@ def main() -> None:
         "--scale", type=float, default=0.1, help="cores and rate are simulated by this share; default .1"
     )
     args = parser.parse_args()
-    rate = args.minutes_a_day / args.minutes_a_job / DAY * args.scale
-    service = service_times(args.report, args.core_seconds * args.minutes_a_job)
-    load, faults = Load(rate, args.swing, args.hours), Faults(args.fault_hours * 3600, 180.0)
+    cost = read_cost(args.measured, args.take) if args.measured else Cost(0.0, 2.5, np.array(SHAPE) / np.mean(SHAPE))
+    if args.core_seconds:
+        cost = Cost(0.0, args.core_seconds / 60, cost.spread)
     out = sys.stdout.write
+    out(f"a job costs {cost.start:.1f} core-seconds and {cost.second * 60:.1f} for each minute, ")
+    out(f"times {cost.spread.min():.2f} to {cost.spread.max():.2f} ({len(cost.spread)} jobs)\n")
+    service = cost.of(args.minutes_a_job)
+    rate = args.minutes_a_day / args.minutes_a_job / DAY * args.scale
+    load, faults = Load(rate, args.swing, args.hours), Faults(args.fault_hours * 3600, 180.0)
     out(f"{rate / args.scale:.2f} jobs/s, {service.mean():.0f} s each; simulated at {args.scale:g} of the size\n")
     out("  cores      jobs   used  wait p50  wait p95  wait p99   longest   again\n")
     for cores in args.cores:

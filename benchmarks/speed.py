@@ -13,6 +13,7 @@ four times as long, that has four times the pixels, and that shows the person tw
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,7 +42,9 @@ def main() -> None:
     parser.add_argument("--growth", action="store_true", help="with length, pixels and faces too")
     parser.add_argument("--no-networks", dest="networks", action="store_false")
     parser.add_argument("--no-stages", dest="stages", action="store_false")
+    parser.add_argument("--json", type=Path, help="writes the whole processes' figures, for queue_simulation.py")
     args = parser.parse_args()
+    rows: list[dict[str, Any]] = []
     say(f"{os.cpu_count()} cores, {processor()}, load {os.getloadavg()[0]:.1f}")
     if args.networks:
         networks()
@@ -54,7 +58,9 @@ def main() -> None:
             if args.stages:
                 stages(video, speech, Path(folder))
             if args.processes:
-                processes(video, speech, Path(folder), args.processes, frames)
+                rows += processes(video, speech, Path(folder), args.processes, frames)
+        if args.json:
+            args.json.write_text(json.dumps({"processes": rows}, indent=1) + "\n")
         if args.growth:
             growth(args.clip, args.speech, args.seconds, Path(folder))
 
@@ -157,8 +163,8 @@ def stages(video: Path, speech: Path, folder: Path) -> None:
     say(f"  {'bank of mouths, once':28} {once:7.1f} s")
 
 
-def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -> None:
-    """Whole processes: the first and the second dub, start-up alone, and the limit."""
+def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -> list[dict[str, Any]]:
+    """Whole processes: the first and the second dub, and the limit. Returns a row of figures for each."""
     output = folder / "out.mp4"
     dub = dub_command(video, speech, output)
     limit = [sys.executable, __file__.replace("speed.py", "speed_limit.py"), str(video), str(output)]
@@ -176,12 +182,16 @@ def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -
     cache = {"XDG_CACHE_HOME": str(folder / f"cache-first-{video.stem}")}
     shown = subprocess.run(first_frame, env=os.environ | cache, check=True, capture_output=True, text=True)
     seconds = frames / float(Fraction(video_rate(video)))
+    figures = []
     for name, rows in found.items():
         wall, used, memory = min(rows)
+        row = {"name": name, "height": int(video.stem), "duration": seconds, "seconds": wall, "cpu": used, "MB": memory}
+        figures.append(row)
         say(f"  {name:28} {wall:7.1f} s  CPU {used:6.1f} s  {memory:6.0f} MB  real-time factor {wall / seconds:.2f}")
     cold, prepared, cached, anew = shown.stdout.split()[-4:]
     say(f"  first frame after {cold} s from a cold start; in a running process after {anew} s, {cached} s with a video")
     say(f"  that was seen before, {prepared} s with one that is still prepared")
+    return figures
 
 
 def growth(clip: Path, speech: Path, seconds: float, folder: Path, height: int = 360) -> None:

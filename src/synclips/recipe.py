@@ -1,6 +1,7 @@
 """Story B: from a raw corpus to a trained model. Every stage resumes, and does nothing once it is done."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from synclips.models.generator import Generator
 from synclips.progress import Progress, silent
 from synclips.rendering.renderer import INNER_MOUTH, build_model, load_model
 from synclips.runtime import choose_device
+from synclips.training import motion_head
 from synclips.training.adaptation import AdaptMotionStage, AdaptStage, adapted_recipe
 from synclips.training.blueprint import BlueprintFinetuneStage
 from synclips.training.distributed import wait_for_all, world
@@ -107,16 +109,19 @@ def adapt(
     *,
     device: str = "auto",
     on_progress: Progress = silent,
+    on_fit: Callable[[motion_head.HeadFit], None] | None = None,
 ) -> Path:
-    """A finished model goes on learning from the corpus: its motion model, then the whole with its discriminator.
+    """A finished model goes on learning from the corpus: the last layer of its motion model in closed form, all of the
+    motion model where the recipe has steps for it, then the whole with its discriminator.
 
-    Each part keeps the weights that do best on what is held out (the splits `seen` and `validation`), those it began
-    with included. Sync is judged by the shipped SyncNet, in the loss too: report its figures of such a model by another
+    The layer is fitted as far as cross-validation over the training clips says (see training.motion_head); the others
+    keep the weights that do best on what is held out (the splits `seen` and `validation`), those they began with
+    included. Sync is judged by the shipped SyncNet, in the loss too: report its figures of such a model by another
     one.
 
     start:  the model (None: the shipped one); the recipe's settings of the architecture are not used
 
-    Returns outputs/checkpoints/<preset>.safetensors.
+    `on_fit` is told of the layer. Returns outputs/checkpoints/<preset>.safetensors.
 
     Raises:
         CheckpointError: `start` is no generator of `base`, or `outputs` holds another recipe's run.
@@ -129,10 +134,16 @@ def adapt(
     generator.recipe = recipe
     with shipped_or(None, SYNCNET) as judge:
         expert = load_judge(judge)
-    motion = AdaptMotionStage(store, recipe, generator.motion.train(), place)
-    folder = _folder(outputs, recipe, motion)
-    best_motion = run_stage(motion, recipe, folder, from_trained=True, on_progress=on_progress)
+    head = outputs / recipe.model.preset / motion_head.NAME
+    best_motion = motion_head.run_head(store, generator.motion.to(place), recipe, head)
     load_into(best_motion, generator.motion)
+    if on_fit is not None:
+        on_fit(motion_head.read_fit(best_motion))
+    if recipe.motion.steps:
+        motion = AdaptMotionStage(store, recipe, generator.motion.train(), place)
+        folder = _folder(outputs, recipe, motion)
+        best_motion = run_stage(motion, recipe, folder, from_trained=True, on_progress=on_progress)
+        load_into(best_motion, generator.motion)
     with from_seed(recipe):
         stage = AdaptStage(store, recipe, generator, expert, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), from_trained=True, on_progress=on_progress)

@@ -22,7 +22,8 @@ FAILURES = (SyncLipsError, OSError, MemoryError, RuntimeError, ValueError)
 
 @dataclass(frozen=True)
 class LineResult:
-    """What became of a row: `kept` was there already. `seconds` that it took; of the video and the notes see `dub`."""
+    """What became of a row: `kept` was there already. `seconds` that it took by the clock, and `cpu` seconds of the
+    processor, the preparation of the video with its first row; of `duration` and the notes see `dub`."""
 
     number: int
     status: Literal["done", "kept", "failed"]
@@ -32,6 +33,7 @@ class LineResult:
     seconds: float = 0.0
     duration: float = 0.0
     notes: tuple[str, ...] = ()
+    cpu: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,21 @@ class Piece:
         return len(self.lines)
 
 
+class Clock:
+    """Seconds since it was made, by the clock and of this process's processor time."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def seconds(self) -> float:
+        """By the clock."""
+        return round(time.monotonic() - self._wall, 1)
+
+    def cpu(self) -> float:
+        """Of the processor, all threads together."""
+        return round(time.process_time() - self._cpu, 1)
+
+
 def make_piece(piece: Piece) -> list[LineResult]:
     """Make every line of the piece that is not there; what fails is told in its result, and the others go on."""
     results: list[LineResult] = []
@@ -59,7 +76,7 @@ def make_piece(piece: Piece) -> list[LineResult]:
             if known is not None:
                 results.append(known)
                 continue
-            started = time.monotonic()
+            started = Clock()
             try:
                 if prepared is None and not refusal:
                     identity_of(piece.video)  # says what is missing in one line, here as in a store
@@ -73,8 +90,8 @@ def make_piece(piece: Piece) -> list[LineResult]:
             try:
                 results.append(_made(line, piece, prepared, space, started))
             except FAILURES as error:
-                spent = round(time.monotonic() - started, 1)
-                results.append(LineResult(line.number, "failed", line.video, line.output, _reason(error), spent))
+                failed = LineResult(line.number, "failed", line.video, line.output, _reason(error))
+                results.append(replace(failed, seconds=started.seconds(), cpu=started.cpu()))
     return results
 
 
@@ -92,7 +109,7 @@ def kept_result(line: BatchLine, piece: Piece) -> LineResult | None:
         return None
 
 
-def _made(line: BatchLine, piece: Piece, prepared: PreparedVideo, space: Path, started: float) -> LineResult:
+def _made(line: BatchLine, piece: Piece, prepared: PreparedVideo, space: Path, started: Clock) -> LineResult:
     target = join(piece.folder, line.output)
     output = space / Path(line.output).name if is_remote(target) else Path(target)
     options = replace(piece.options, **line.options)
@@ -105,10 +122,8 @@ def _made(line: BatchLine, piece: Piece, prepared: PreparedVideo, space: Path, s
     if is_remote(target):
         store(output, target)
         output.unlink(missing_ok=True)
-    seconds = round(time.monotonic() - started, 1)
-    result = LineResult(
-        line.number, "done", line.video, line.output, "", seconds, round(report.duration, 2), tuple(report.all_notes)
-    )
+    duration, notes, seconds = round(report.duration, 2), tuple(report.all_notes), started.seconds()
+    result = LineResult(line.number, "done", line.video, line.output, "", seconds, duration, notes, started.cpu())
     write_bytes(_record(line, piece), json.dumps(asdict(result) | {"digest": digest}).encode())
     return result
 

@@ -14,10 +14,11 @@ from synclips.cli.options import (
     add_raw,
     add_workers,
     as_json,
+    folder_or_address,
     whole_number,
 )
 from synclips.cli.terminal import Terminal
-from synclips.errors import DataError, InputError
+from synclips.errors import BackendError, DataError, InputError
 
 if TYPE_CHECKING:
     from synclips.data.shards import Manifest
@@ -62,7 +63,13 @@ def _download(args: argparse.Namespace, terminal: Terminal) -> None:
 
 def _preprocess_arguments(parser: argparse.ArgumentParser) -> None:
     add_raw(parser)
-    parser.add_argument("--output-dir", metavar="DIR", type=Path, default=SHARDS, help=f"the shards; default {SHARDS}")
+    parser.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        type=folder_or_address,
+        default=SHARDS,
+        help=f"the shards: a folder, or an object store's address (s3://bucket/shards); default {SHARDS}",
+    )
     add_workers(parser)
     add_engine(parser)
 
@@ -76,11 +83,13 @@ def _preprocess(args: argparse.Namespace, terminal: Terminal) -> None:
     )
 
 
-def preprocess_corpus(args: argparse.Namespace, output: Path, terminal: Terminal) -> "Manifest":
+def preprocess_corpus(args: argparse.Namespace, output: Path | str, terminal: Terminal) -> "Manifest":
     """Preprocess as the options of `add_raw`, `add_workers` and `add_engine` say, and note what is left out."""
+    from synclips.corpus.footage import FootageSettings
     from synclips.corpus.preprocess import preprocess
     from synclips.engines.engine import open_engine
 
+    footage = FootageSettings(transcribe=_recogniser(args.transcribe, terminal))
     try:
         manifest = preprocess(
             args.raw_dir,
@@ -88,6 +97,7 @@ def preprocess_corpus(args: argparse.Namespace, output: Path, terminal: Terminal
             engine=open_engine(args.engine, args.workers, args.ray_address),
             layout=args.layout,
             speaker=args.speaker,
+            footage=footage,
             on_progress=terminal.progress,
         )
     except BrokenExecutor as error:
@@ -100,6 +110,19 @@ def preprocess_corpus(args: argparse.Namespace, output: Path, terminal: Terminal
     if len(manifest.rejects) > MOST_NAMED:
         terminal.note(f"and {len(manifest.rejects) - MOST_NAMED} more")
     return manifest
+
+
+def _recogniser(model: str, terminal: Terminal) -> str:
+    """The model that transcribes, or "" with a note where no recogniser is installed."""
+    if model:
+        from synclips.speech.recognition import Recogniser
+
+        try:
+            Recogniser(model)
+        except BackendError as error:
+            terminal.note(f"{error}; clips without a transcript beside them will have none")
+            return ""
+    return model
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -170,13 +193,15 @@ VERBS: Final = (
         "and write shards, a manifest.json, and corpus.html: what was kept, what was not, and why. Any folder will do: "
         "DIR/<speaker>/<anything>.mp4, of any length, rate and size; a video in DIR itself is a person of its own. "
         "Long videos are cut at shots and pauses; of several faces the one whose lips fit the sound is taken; "
-        "sound that is early or late is moved. What is said may stand beside a video as .srt, .vtt, .txt or .align. "
+        "sound that is early or late is moved. What is said may stand beside a video as .srt, .vtt, .txt or .align; "
+        "--transcribe hears it. "
         "GRID, LRS2, LRS3, HDTF (with its lists of cuts), VoxCeleb2, MEAD and RAVDESS are read as they are unpacked.",
         (
             "preprocess",
             "preprocess --raw-dir videos/ --output-dir data/shards --workers 4",
             "preprocess --raw-dir me/ --speaker me --output-dir data/me",
             "preprocess --raw-dir /shared/hdtf --output-dir /shared/shards --engine ray",
+            "preprocess --raw-dir s3://bucket/videos --output-dir s3://bucket/shards",
         ),
         _preprocess_arguments,
         _preprocess,

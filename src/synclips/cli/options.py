@@ -86,14 +86,22 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def folder_or_address(text: str) -> Path | str:
+    """A path, or an object store's address as it is written."""
+    from synclips.engines.object_store import is_remote
+
+    return text if is_remote(text) else Path(text)
+
+
 def add_raw(parser: argparse.ArgumentParser) -> None:
     """--raw-dir and how it is read"""
     parser.add_argument(
         "--raw-dir",
         metavar="DIR",
-        type=Path,
+        type=folder_or_address,
         default=RAW,
-        help=f"the videos: DIR/<speaker>/<anything>.mp4 (.mov, .mkv, .mpg, ...), or a known corpus; default {RAW}",
+        help="the videos: DIR/<speaker>/<anything>.mp4 (.mov, .mkv, .mpg, ...), or a known corpus; a folder, or an "
+        f"object store's address (s3://bucket/videos); default {RAW}",
     )
     parser.add_argument(
         "--layout",
@@ -103,6 +111,15 @@ def add_raw(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--speaker", metavar="NAME", help="all the videos show this one person, wherever they lie in the folder"
+    )
+    parser.add_argument(
+        "--transcribe",
+        metavar="MODEL",
+        nargs="?",
+        const="tiny.en",
+        default="",
+        help="hear the words of clips that have no transcript beside them, by Whisper (extra transcribe): tiny.en by "
+        "default, a model's folder, or a name that faster-whisper knows; default: they have none",
     )
 
 

@@ -125,7 +125,13 @@ def _recipe(args: argparse.Namespace, terminal: Terminal) -> None:
             wait_for_all()
         if args.start:
             best = recipes.adapt(
-                args.shards, args.output_dir, recipe, start, device=device, on_progress=terminal.progress
+                args.shards,
+                args.output_dir,
+                recipe,
+                start,
+                device=device,
+                on_progress=terminal.progress,
+                on_fit=lambda fit: terminal.note(str(fit)),
             )
         else:
             best = recipes.run_recipe(

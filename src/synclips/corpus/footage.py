@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64
 
 from synclips.corpus.cutting import STEPS, CutSettings, cut_at_pauses, runs_of, speech_frames
 from synclips.corpus.sources import Source
-from synclips.corpus.transcripts import Transcript, read_transcript
+from synclips.corpus.transcripts import Transcript, Words, read_transcript
 from synclips.data.grid import clip_key
 from synclips.data.shards import Clip, Reject
 from synclips.errors import MediaError, NoFaceError
@@ -26,6 +26,7 @@ from synclips.media.timebase import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from synclips.media.video import TimedFrame, VideoInfo, probe, read_at_rate
 from synclips.metrics.sync import REACH, SyncFigures, measure_sync
 from synclips.models.syncnet import SyncNet
+from synclips.speech.recognition import Recogniser, has_speech, pieces
 from synclips.speech.vad import Activity, detect_speech
 from synclips.tracking.detections import detect_faces
 from synclips.tracking.detector import LandmarkDetector
@@ -34,6 +35,8 @@ from synclips.tracking.tracked_video import TrackedVideo, follow, no_face
 
 BESIDE: Final = 3
 """Frames around the best offset that belong to its peak."""
+SILENT: Final = 1e-3
+"""Amplitude, of sound whose loudness is normalised, below which there is none."""
 UNTIMED_SECONDS: Final = 15.0
 """Length up to which a text without times is spread over the speech of a video; in longer ones it would stray."""
 
@@ -50,6 +53,8 @@ class FootageSettings:
     believed:     smallest offset, in frames, that is corrected: one frame lies within the measurement's error
     largest:      offset beyond which a clip is left out
     speech:       share of a clip in which somebody speaks at least
+    transcribe:   the recogniser's model that hears the words of clips without a transcript (see speech.recognition);
+                  "": they have none
     """
 
     version: int = 1
@@ -59,6 +64,7 @@ class FootageSettings:
     believed: int = 2
     largest: int = REACH - 2
     speech: float = 0.3
+    transcribe: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Facts:
     stop: float
     corrected: int
     face: int
+    words_by: str = ""
     av_offset: int = 0
 
 
@@ -86,6 +93,7 @@ class _Piece:
     clip: Clip | None = None
     figures: SyncFigures | None = None
     reason: str = ""
+    words_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,10 +107,15 @@ class _Heard:
 
 
 class FootageReader:
-    """Cuts sources into clips. `detector` is as new for each source; `syncnet` judges the clips."""
+    """Cuts sources into clips. `detector` is as new for each source; `syncnet` judges the clips.
+
+    Raises:
+        BackendError, ConfigError: `settings.transcribe` names no recogniser that is here.
+    """
 
     def __init__(self, syncnet: SyncNet, settings: FootageSettings) -> None:
         self._syncnet, self._settings = syncnet, settings
+        self._recogniser = Recogniser(settings.transcribe) if settings.transcribe else None
 
     def clips(self, source: Source, detector: LandmarkDetector, rejects: list[Reject]) -> Iterator[tuple[Clip, Facts]]:
         """The clips of one source, in order of time; what is left out is appended to `rejects`.
@@ -137,7 +150,7 @@ class FootageReader:
             else:
                 moved = self._moved(piece.figures)
                 confidence = round(piece.figures.confidence, 4)
-                yield piece.clip, Facts(confidence, source.path, start, end, moved, piece.face)
+                yield piece.clip, Facts(confidence, source.path, start, end, moved, piece.face, piece.words_by)
 
     def _pieces(self, video: TrackedVideo, heard: _Heard) -> Iterator[_Piece]:
         """Stretches of one face within shots, without gaps, cut in pauses."""
@@ -195,6 +208,8 @@ class FootageReader:
         moved = self._moved(found)
         sound = normalise_loudness(_slice(heard.waveform, piece.first + moved, piece.last + moved))
         words = transcript.within(*((frame + offset + moved) / FPS for frame in (piece.first, piece.last)))
+        if self._recogniser is not None and not transcript.words:
+            words, piece.words_by = _recognised(self._recogniser, sound), self._recogniser.name
         index = np.arange(piece.first, piece.last)
         canonical = piece.video.canonical(index)
         pose = crop_pose(piece.video.pose[index], piece.video.alignment[index])
@@ -240,6 +255,16 @@ def _slice(waveform: Waveform, first: int, last: int) -> Waveform:
     return Waveform(samples, waveform.sample_rate).padded(end - begin)
 
 
+def _recognised(recogniser: Recogniser, sound: Waveform) -> Words:
+    """What is said in a clip, in lower case and without punctuation, as corpora write it."""
+    found = []
+    for start, piece in pieces(sound) if has_speech(sound) else ():
+        for word in recogniser.words(piece):
+            plain = "".join(c for c in word.text.lower() if c.isalnum() or c == "'")
+            found.append((round(start + word.start, 3), round(start + word.end, 3), plain))
+    return tuple(found)
+
+
 def _name(source: Source, frame: int) -> str:
     """Of a clip: that of its video and where it begins, in hundredths of a second."""
     return f"{source.name}-{round(frame / FPS * 100):06d}"
@@ -272,7 +297,8 @@ def _keep_one(group: list[_Piece]) -> None:
 def _why_no_piece(faces: list[TrackedVideo], heard: _Heard, settings: FootageSettings) -> str:
     seconds = settings.cut.shortest / FPS
     if not heard.speaking.any():
-        return "nobody speaks in it"
+        silent = np.abs(heard.waveform.samples).max(initial=0.0) < SILENT
+        return "its sound track is silent" if silent else "nobody speaks in it"
     longest = max((b - a for face in faces for a, b in runs_of(face.track.visible)), default=0) / FPS
     if longest < seconds:
         return f"no face is seen for {seconds:g} s without a gap (at most {longest:.1f} s)"

@@ -44,11 +44,12 @@ class Job:
 
 @dataclass(frozen=True)
 class FootageJob:
-    """One shard of footage to be made."""
+    """One shard of footage to be made. `told`: its contents, where its files are copies with times of their own."""
 
     path: Path
     sources: tuple[Source, ...]
     settings: FootageSettings
+    told: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -56,7 +57,9 @@ class FootageJob:
     @property
     def contents(self) -> list[str]:
         """What the shard is made of; another file of the same name has another size or time."""
-        return [f"{source.key} {source.start} {source.stop} {_identity(source)}" for source in self.sources]
+        return list(self.told) or [
+            f"{source.key} {source.start} {source.stop} {_identity(source)}" for source in self.sources
+        ]
 
 
 def make_shard(job: Job | FootageJob) -> State:
@@ -84,26 +87,31 @@ def make_shard(job: Job | FootageJob) -> State:
         "clips": [asdict(entry) for entry in entries],
         "rejects": [asdict(reject) for reject in rejects],
     }
-    with atomic_path(_state_path(job.path)) as temporary:
+    with atomic_path(state_path(job.path)) as temporary:
         temporary.write_text(json.dumps(state) + "\n")
     return state
 
 
 def finished(job: Job | FootageJob) -> State | None:
     """The state that a complete shard left, or None if it must be made."""
-    path = _state_path(job.path)
+    path = state_path(job.path)
     if not path.is_file() or not job.path.is_file():
         return None
     try:
         state: State = json.loads(path.read_text())
-        contents = state["utterances"]
-        if isinstance(job, Job):
-            contents = [key.replace("/", ".") for key in contents]  # as earlier versions wrote them
-        settings = json.loads(json.dumps(asdict(job.settings)))
-        same = state["settings"] == settings and contents == job.contents
-        return state if same and state["sha256"] == sha256_of(job.path) else None
+        return state if is_of(state, job) and state["sha256"] == sha256_of(job.path) else None
     except (ValueError, KeyError):
         return None
+
+
+def is_of(state: State, job: Job | FootageJob) -> bool:
+    """Whether a finished shard's state is that of the job: the same settings, the same files."""
+    contents = state["utterances"]
+    if isinstance(job, Job):
+        contents = [key.replace("/", ".") for key in contents]  # as earlier versions wrote them
+    defaults, settings = (json.loads(json.dumps(asdict(value))) for value in (type(job.settings)(), job.settings))
+    same: bool = defaults | state["settings"] == settings and contents == job.contents  # earlier versions had fewer
+    return same
 
 
 def _utterances(job: Job, rejects: list[Reject]) -> Iterator[Clip]:
@@ -145,5 +153,6 @@ def _identity(source: Source) -> str:
     return " ".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
 
 
-def _state_path(shard: Path) -> Path:
+def state_path(shard: Path) -> Path:
+    """Of the .json beside a shard that says it is complete."""
     return shard.with_suffix(".json")

@@ -20,6 +20,8 @@ MOST_ROWS: Final = 1000
 """Clips that are listed one by one; a manifest names them all."""
 MOST_FACES: Final = 48
 """Speakers that are shown."""
+MOST_SHARDS: Final = 3
+"""Shards that one speaker's faces are taken from: where a corpus lies in an object store, these are fetched."""
 SPLITS: Final[tuple[Split, ...]] = ("train", "seen", "validation", "unseen")
 
 
@@ -33,7 +35,7 @@ def write_page(folder: Path, manifest: Manifest) -> Path:
     )
     _speakers(page, manifest)
     _reasons(page, manifest.rejects)
-    _faces(page, folder, manifest.clips)
+    _faces(page, folder, manifest)
     _clips(page, manifest.clips)
     _left_out(page, manifest.rejects)
     path = folder / PAGE
@@ -74,13 +76,28 @@ def _reasons(page: Page, rejects: Sequence[Reject]) -> None:
     page.table(["reason", "clips"], [[Cell(kind), Cell(str(count))] for kind, count in counts.most_common(30)])
 
 
-def _faces(page: Page, folder: Path, clips: Sequence[ClipEntry]) -> None:
-    """The middle frame of up to twelve clips of each speaker."""
+def faces_shown(manifest: Manifest) -> dict[str, list[ClipEntry]]:
+    """The clips whose middle frames the page shows: of each speaker up to twelve, of three shards at most."""
+    own: dict[str, list[ClipEntry]] = {}
+    for clip in manifest.clips:
+        own.setdefault(speaker_of(clip.key), []).append(clip)
+    shown = {}
+    for speaker, clips in list(own.items())[:MOST_FACES]:
+        names = list(dict.fromkeys(clip.shard for clip in clips))
+        few = {names[i] for i in np.unique(np.linspace(0, len(names) - 1, MOST_SHARDS).astype(int))}
+        usable = [clip for clip in clips if clip.shard in few]
+        shown[speaker] = [usable[i] for i in np.unique(np.linspace(0, len(usable) - 1, 12).astype(int))]
+    return shown
+
+
+def _faces(page: Page, folder: Path, manifest: Manifest) -> None:
+    """Middle frames of each speaker; only the shards of `faces_shown` need to be there."""
     page.heading("Faces")
-    store = ClipStore(folder, cache_bytes=0)
-    for speaker, keys in list(by_speaker(_keys(clips)).items())[:MOST_FACES]:
-        chosen = [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, 12).astype(int))]
-        crops = [store[key].crops for key in chosen]
+    shown = faces_shown(manifest)
+    shards = {clip.shard for clips in shown.values() for clip in clips}
+    store = ClipStore(folder, cache_bytes=0, shards=shards)
+    for speaker, clips in shown.items():
+        crops = [store[clip.key].crops for clip in clips]
         row = np.concatenate([crop[len(crop) // 2] for crop in crops], axis=1)
         coded, jpeg = cv2.imencode(".jpg", cv2.cvtColor(row, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
         if coded:

@@ -11,14 +11,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from synclips.corpus.footage import FootageSettings
-from synclips.corpus.jobs import FootageJob, Job, State, finished, make_shard
+from synclips.corpus.jobs import FootageJob, Job, State
 from synclips.corpus.layouts import LayoutName
-from synclips.corpus.page import write_page
+from synclips.corpus.page import PAGE, faces_shown, write_page
+from synclips.corpus.remote import (
+    StoredJob,
+    fetch_shards,
+    finished_stored,
+    make_stored_shard,
+    mirrored,
+    publish,
+    staged,
+)
 from synclips.corpus.sources import Corpus, Source, find_corpus
 from synclips.corpus.splits import assign_splits
 from synclips.corpus.utterance import Settings
 from synclips.data.grid import Split, Utterance, clip_key
-from synclips.data.shards import ClipEntry, Manifest, Reject
+from synclips.data.shards import MANIFEST, ClipEntry, Manifest, Reject
 from synclips.engines.engine import Engine, Lost
 from synclips.engines.local import LocalEngine
 from synclips.errors import DataError, ShardError
@@ -29,8 +38,8 @@ SHARD_BYTES = 100_000_000
 
 
 def preprocess(
-    raw: Path,
-    output: Path,
+    raw: Path | str,
+    output: Path | str,
     *,
     workers: int | None = None,
     engine: Engine | None = None,
@@ -42,6 +51,8 @@ def preprocess(
 ) -> Manifest:
     """Preprocess every video below `raw` (see `find_corpus`) into shards in `output`, with a page about what was kept.
 
+    `raw` and `output` may be addresses of an object store (see corpus.remote).
+
     engine:   where shards are made; None: in `workers` processes
     layout:   of a published corpus; by default each file's is recognised
     speaker:  everything shows this one person
@@ -51,33 +62,38 @@ def preprocess(
         OutputError: `output` cannot be written.
     """
     settings, footage = settings or Settings(), footage or FootageSettings()
-    corpus = find_corpus(raw, layout, speaker)
-    jobs: list[Job | FootageJob] = [
-        *_utterance_jobs(corpus.utterances, output, settings),
-        *_footage_jobs(corpus.sources, output, footage),
-    ]
-    states = {job.path.name: finished(job) for job in jobs}
-    open_jobs = [job for job in jobs if states[job.path.name] is None]
-    done = len(corpus) - sum(len(job) for job in open_jobs)
-    on_progress("preprocess", done, len(corpus))
-    try:
-        for job, state in (engine or LocalEngine(workers)).run(make_shard, open_jobs):
-            if isinstance(state, Lost):
-                raise BrokenExecutor(state.reason)
-            states[job.path.name] = state
-            done += len(job)
-            on_progress("preprocess", done, len(corpus))
-    except BaseException:
-        _remove_unfinished(open_jobs)
-        raise
-    manifest = _manifest(states, corpus, settings, footage)
-    manifest = _with_earlier(manifest, output, corpus.sources)
-    if not manifest.clips:
-        reasons = "; ".join(sorted({reject.reason for reject in manifest.rejects})[:3])
-        raise DataError(f"none of the {len(corpus)} videos below {raw} can be used: {reasons}")
-    manifest.write(output)
-    write_page(output, manifest)
-    return manifest
+    with mirrored(str(raw)) as given, staged(str(output)) as made:
+        corpus = find_corpus(given.folder, layout, speaker)
+        own: list[Job | FootageJob] = [
+            *_utterance_jobs(corpus.utterances, made.folder, settings),
+            *_footage_jobs(corpus.sources, made.folder, footage),
+        ]
+        jobs = [StoredJob.of(job, given, made) for job in own]
+        states = {job.name: finished_stored(job) for job in jobs}
+        open_jobs = [job for job in jobs if states[job.name] is None]
+        done = len(corpus) - sum(len(job) for job in open_jobs)
+        on_progress("preprocess", done, len(corpus))
+        try:
+            for job, state in (engine or LocalEngine(workers)).run(make_stored_shard, open_jobs):
+                if isinstance(state, Lost):
+                    raise BrokenExecutor(state.reason)
+                states[job.name] = state
+                done += len(job)
+                on_progress("preprocess", done, len(corpus))
+        except BaseException:
+            _remove_unfinished(job.job for job in open_jobs)
+            raise
+        manifest = _manifest(states, corpus, settings, footage)
+        manifest = _with_earlier(manifest, made.folder, corpus.sources)
+        if not manifest.clips:
+            reasons = "; ".join(sorted({reject.reason for reject in manifest.rejects})[:3])
+            raise DataError(f"none of the {len(corpus)} videos below {raw} can be used: {reasons}")
+        manifest.write(made.folder)
+        fetch_shards(made, {clip.shard for clips in faces_shown(manifest).values() for clip in clips})
+        write_page(made.folder, manifest)
+        publish(made, PAGE)
+        publish(made, MANIFEST)
+        return manifest
 
 
 def _utterance_jobs(utterances: Iterable[Utterance], output: Path, settings: Settings) -> Iterator[Job]:

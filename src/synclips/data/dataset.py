@@ -3,7 +3,7 @@
 import tarfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -43,18 +43,18 @@ class Clips(Protocol):
 
 
 class ClipStore:
-    """Random access to the clips of a folder of shards.
+    """Random access to the clips of a folder of shards; `shards`: only of those called so.
 
     Raises:
         ShardError: the manifest or a shard is missing or damaged.
     """
 
-    def __init__(self, folder: Path, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, folder: Path, cache_bytes: int = CACHE_BYTES, shards: Collection[str] | None = None) -> None:
         self.folder = folder
         self.manifest = Manifest.read(folder)
         self.entries: dict[str, ClipEntry] = {entry.key: entry for entry in self.manifest.clips}
         self._places: dict[str, _Place] = {}
-        for name in self.manifest.sha256:
+        for name in self.manifest.sha256 if shards is None else shards:
             self._places |= _index(folder / name)
         self._cache: OrderedDict[str, Clip] = OrderedDict()
         self._room = cache_bytes

@@ -91,6 +91,7 @@ class ClipEntry:
     start, stop:    seconds of it
     corrected:      frames by which its sound was late, and was moved
     face:           longer side of the face in the video, in pixels
+    words_by:       the recogniser's model that heard the words; "": they were given, or there are none
     """
 
     key: str
@@ -104,6 +105,7 @@ class ClipEntry:
     stop: float | None = None
     corrected: int = 0
     face: int | None = None
+    words_by: str = ""
 
 
 @dataclass(frozen=True)

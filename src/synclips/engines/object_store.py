@@ -4,8 +4,10 @@ An object appears when all of it is there, so what is stored is never half-writt
 store's own settings (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,6 +40,39 @@ def identity_of(address: str) -> str:
     with _errors(address, InputError):
         found = _store(address).info(address)
         return f"{found.get('size')} {found.get('ETag') or found.get('etag') or found.get('mtime') or ''}"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """Of a file in a store: bytes, and when it was written (nanoseconds since 1970; 0 where the store does not say)."""
+
+    size: int
+    modified: int
+
+
+def list_files(address: str) -> dict[str, StoredFile]:
+    """Every file below a folder of a store, by its path below it.
+
+    Raises:
+        InputError: the store cannot be read.
+    """
+    with _errors(address, InputError):
+        files = _store(address)
+        root = str(files._strip_protocol(address)).rstrip("/") + "/"
+        found = files.find(address, detail=True)
+    return {
+        name.removeprefix(root): StoredFile(int(facts.get("size") or 0), _nanoseconds(facts))
+        for name, facts in sorted(found.items())
+        if name.startswith(root)
+    }
+
+
+def _nanoseconds(facts: Mapping[str, Any]) -> int:
+    given = next((facts[key] for key in ("LastModified", "mtime", "updated", "last_modified") if facts.get(key)), 0)
+    if isinstance(given, str):
+        given = datetime.fromisoformat(given)
+    seconds = given.timestamp() if isinstance(given, datetime) else float(given)
+    return round(seconds * 1000) * 1_000_000
 
 
 def exists(address: str) -> bool:

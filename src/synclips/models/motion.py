@@ -60,16 +60,41 @@ class MotionModel(nn.Module):
         share of `bank_share` of the windows sees the bank; afterwards the predictions with and without it are averaged
         with that weight, since a bank that was trained on few speakers is not to be relied on alone.
         """
-        x = self.audio_encoder(features)
-        mouths = self.bank_projection(torch.cat([bank, shapes], dim=-1))
         if self.training:
+            x, mouths = self.audio_encoder(features), self._mouths(bank, shapes)
             present = present & (torch.rand(len(present), 1, device=present.device) < self.bank_share)
             x = self._attend(x, mouths, present)
             return self.head(x), x
-        informed, alone = self._attend(x, mouths, present), self._attend(x, mouths, torch.zeros_like(present))
+        alone, informed = self._embeddings(features, bank, shapes, present)
         return torch.lerp(self.head(alone), self.head(informed), self.bank_share), torch.lerp(
             alone, informed, self.bank_share
         )
+
+    def last_inputs(
+        self,
+        features: Float[Tensor, "b steps f"],
+        bank: Float[Tensor, "b n v"],
+        shapes: Float[Tensor, "b n k"],
+        present: Bool[Tensor, "b n"],
+    ) -> Float[Tensor, "b t d"]:
+        """What the head's last layer makes components of, outside training: `forward`'s are `head[-1]` of these."""
+        alone, informed = (self.head[:-1](x) for x in self._embeddings(features, bank, shapes, present))
+        return torch.lerp(alone, informed, self.bank_share)
+
+    def _embeddings(
+        self,
+        features: Float[Tensor, "b steps f"],
+        bank: Float[Tensor, "b n v"],
+        shapes: Float[Tensor, "b n k"],
+        present: Bool[Tensor, "b n"],
+    ) -> tuple[Float[Tensor, "b t d"], Float[Tensor, "b t d"]]:
+        """Without the bank, and with it."""
+        x, mouths = self.audio_encoder(features), self._mouths(bank, shapes)
+        return self._attend(x, mouths, torch.zeros_like(present)), self._attend(x, mouths, present)
+
+    def _mouths(self, bank: Float[Tensor, "b n v"], shapes: Float[Tensor, "b n k"]) -> Float[Tensor, "b n d"]:
+        mouths: Tensor = self.bank_projection(torch.cat([bank, shapes], dim=-1))
+        return mouths
 
     def _attend(
         self, x: Float[Tensor, "b t d"], mouths: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]

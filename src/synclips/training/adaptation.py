@@ -27,7 +27,8 @@ class AdaptMotionStage(MotionStage):
 
 
 class AdaptStage(FinetuneStage):
-    """The joint stage from a trained generator; `expert` judges sync, as in `FinetuneStage`."""
+    """The joint stage from a trained generator; `expert` judges sync, as in `FinetuneStage`. Where the recipe's
+    `motion_rate` is 0 the motion model rests, and no gradient of it is computed."""
 
     name = "adapt"
 
@@ -35,6 +36,8 @@ class AdaptStage(FinetuneStage):
         self, store: ClipStore, recipe: RecipeConfig, generator: Generator, expert: SyncNet, device: torch.device
     ) -> None:
         super().__init__(store, recipe, generator, expert, device)
+        if recipe.sampling.motion_rate == 0:
+            self.model.motion.requires_grad_(False)
 
     def train_mode(self) -> None:
         """Training mode, but for normalisation's statistics."""

@@ -18,7 +18,7 @@ from synclips.models.motion import MotionModel
 from synclips.runtime import autocast
 from synclips.training.distributed import average_gradients, own_part
 from synclips.training.loop import OneNetwork
-from synclips.training.motion_data import MotionData, Style, draw_windows, fit_population
+from synclips.training.motion_data import MotionData, Style, draw_windows, even_bank, fit_population
 
 
 def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
@@ -104,16 +104,8 @@ class MotionStage(OneNetwork):
         """Generated and true displacements (n, m, 3) of a clip, with a bank from another clip of the speaker."""
         speaker = speaker_of(key)
         others = [k for k in by_speaker(self.store.entries)[speaker] if k != key] or [key]
-        plain, other = self.data.plain(key), others[0]
-        take = np.linspace(0, len(self.data.plain(other).components) - 1, self.recipe.sampling.motion_bank).astype(int)
-        bank = [
-            torch.from_numpy(part)[None].to(self.device)
-            for part in (
-                self.data.embeddings(other)[take],
-                self.data.plain(other).components[take],
-                np.ones(len(take), bool),
-            )
-        ]
+        plain = self.data.plain(key)
+        bank = even_bank(self.data, others[0], self.recipe.sampling.motion_bank, self.device)
         made, _ = model(torch.from_numpy(plain.features)[None].to(self.device), *bank)
         true = torch.from_numpy(plain.components).to(self.device)
         return model.displacement(made[0]).cpu().numpy(), model.displacement(true).cpu().numpy()

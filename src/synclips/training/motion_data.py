@@ -137,6 +137,17 @@ class MotionData:
         return bank
 
 
+def even_bank(
+    data: MotionData, key: str, size: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`size` mouths evenly over one clip, as `MotionModel` takes a bank: (1, size, v), (1, size, k), (1, size)."""
+    shapes = data.plain(key).components
+    take = np.linspace(0, len(shapes) - 1, size).astype(int)
+    parts = (data.embeddings(key)[take], shapes[take], np.ones(size, bool))
+    embeddings, chosen, present = (torch.from_numpy(part)[None].to(device) for part in parts)
+    return embeddings, chosen, present
+
+
 @dataclass(frozen=True)
 class MotionBatch:
     """Windows of clips: features (b, 4 t, f), true components (b, t, k), and banks as MotionModel takes them."""

@@ -22,7 +22,7 @@ from synclips.models.losses import Losses, weighted_sum
 from synclips.runtime import autocast, device_of
 from synclips.training.loop import OneNetwork
 from synclips.training.motion import motion_losses
-from synclips.training.motion_data import MotionData, draw_windows
+from synclips.training.motion_data import MotionData, draw_windows, even_bank
 from synclips.training.personal_clips import PERSON, PersonalClips
 from synclips.training.window_batches import WindowBatches, frame_losses
 from synclips.training.windows import LENGTH
@@ -145,10 +145,7 @@ class PersonalMotionStage(PersonalStage):
         """Largest lip error (% of the inter-ocular distance) on what is held out."""
         assert isinstance(model, Generator)
         motion, size = model.motion, self.recipe.personalize.bank
-        donor = self.data.plain(self.trained[0])
-        take = np.linspace(0, len(donor.components) - 1, size).astype(int)
-        parts = (self.data.embeddings(self.trained[0])[take], donor.components[take], np.ones(size, bool))
-        bank = [torch.from_numpy(part)[None].to(self.device) for part in parts]
+        bank = even_bank(self.data, self.trained[0], size, self.device)
         errors = []
         for key in self.held_out:
             plain = self.data.plain(key)
