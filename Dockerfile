@@ -6,7 +6,7 @@ COPY pyproject.toml README.md LICENSE requirements.lock ./
 COPY src ./src
 RUN python -m venv /opt/synclips \
     && /opt/synclips/bin/pip install --no-deps -r requirements.lock \
-    && /opt/synclips/bin/pip install ".[server,postgres]"
+    && /opt/synclips/bin/pip install ".[server,postgres,s3]"
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="SyncLips" \
@@ -19,7 +19,7 @@ ENV PATH=/opt/synclips/bin:$PATH \
     SYNCLIPS_DATA_DIR=/data \
     SYNCLIPS_HOST=0.0.0.0 \
     SYNCLIPS_PORT=8000
-USER synclips
+USER 10001
 VOLUME ["/data"]
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_clips import draw_clip
+from object_store_server import bucket as bucket
 
 from synclips.config import SyncNetConfig
 from synclips.features.mfcc import N_FEATURES, audio_features, mfcc
@@ -65,29 +65,6 @@ def syncnet() -> SyncNet:
         loss.backward()
         optimizer.step()
     return net.eval()
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of a real server that speaks S3, on the loopback interface."""
-    moto = pytest.importorskip("moto.server")
-    s3fs = pytest.importorskip("s3fs")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for variable, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(variable, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = f"corpus-{time.monotonic_ns()}"  # the server's buckets live as long as the process
-    s3fs.S3FileSystem().mkdir(name)
-    yield f"s3://{name}"
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def pytest_runtest_teardown() -> None:

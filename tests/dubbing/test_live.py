@@ -1,6 +1,5 @@
 """A face that speaks while it hears: what is shown depends on the sound up to a fifth of a second later only."""
 
-import os
 import sys
 from fractions import Fraction
 from itertools import pairwise
@@ -12,10 +11,10 @@ import pytest
 import torch
 from small_models import write_generator
 
-from synclips.cli import live as live_verb
 from synclips.cli.main import main
 from synclips.dubbing.live import DELAY, LiveFace, LiveFrame
 from synclips.dubbing.live_hearing import LiveHearing
+from synclips.dubbing.live_speech import PIECE, LiveSpeech, spoken_frames
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import PreparedVideo, prepare
 from synclips.features.mfcc import audio_features, mfcc
@@ -129,7 +128,7 @@ def test_the_verb_writes_a_stream(folder: Path, tmp_path: Path, monkeypatch: pyt
         assert len(list(read_frames(output))) == 10
 
 
-@pytest.mark.parametrize(("given", "said"), [(b"", "no speech came"), (b"RIFF" + bytes(4000), "a .wav file came")])
+@pytest.mark.parametrize(("given", "said"), [(b"", "no speech came"), (b"RIFF" + bytes(4000), "this is a .wav file")])
 def test_what_is_no_speech_is_named_and_leaves_no_file(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     given: bytes, said: str,
@@ -145,17 +144,27 @@ def test_what_is_no_speech_is_named_and_leaves_no_file(
 
 
 def test_by_the_clock_silence_takes_the_place_of_what_does_not_come() -> None:
-    reader, writer = os.pipe()
-    piece = b"\x01\x00" * round(live_verb.PIECE * SAMPLE_RATE)
-    os.write(writer, piece)
+    arriving = LiveSpeech(SAMPLE_RATE)
+    piece = b"\x01\x00" * round(PIECE * SAMPLE_RATE)
+    arriving.put(piece[:101])
+    arriving.put(piece[101:])
     heard = []
-    with os.fdopen(reader, "rb") as stream:
-        for part in live_verb.by_the_clock(stream, SAMPLE_RATE):
-            assert len(part) == len(piece)
-            heard.append(any(part))
-            if len(heard) == 6:
-                os.write(writer, piece)
-                os.close(writer)
+    for part in arriving.by_the_clock():
+        assert len(part) == len(piece)
+        heard.append(any(part))
+        if len(heard) == 6:
+            arriving.put(2 * piece)
+            arriving.clear()
+            arriving.put(piece)
+            arriving.end()
     assert heard[0]
     assert not any(heard[1:6])
-    assert heard[-1]
+    assert heard[6:] == [True]
+
+
+def test_each_frame_comes_with_its_own_sound_at_the_rate_of_the_speech(video: PreparedVideo) -> None:
+    pcm = (speech(0.3) * 32767).astype("<i2")
+    with LiveFace(video) as face:
+        made = list(spoken_frames(face, [pcm.tobytes()], 22_050))
+    assert [len(frame.sound) for frame in made[:-1]] == [882] * (len(made) - 1)
+    np.testing.assert_array_equal(np.concatenate([frame.sound for frame in made]), pcm)

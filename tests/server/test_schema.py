@@ -1,7 +1,11 @@
 """Requests made from the OpenAPI document: no answer is a server's fault, and none is undocumented."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import schemathesis
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -40,3 +44,38 @@ def test_every_operation_answers_as_it_is_documented(tmp_path_factory: pytest.Te
             case.call_and_validate(checks=CHECKS)
 
         check()
+
+
+def test_tools_can_be_made_of_the_document(tmp_path: Path) -> None:
+    """As sync.'s MCP server makes them: each operation with an id is a tool whose references are all resolved."""
+    app = create_app(ServerSettings(data_dir=tmp_path, workers=0), background=False)
+    document = TestClient(app, base_url="http://127.0.0.1:8000").get("/api-json").json()
+    known = {tag["name"] for tag in document["tags"]}
+    found: list[str] = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            found.append(operation["operationId"])
+            assert operation["tags"], f"{method} {path}"
+            assert set(operation["tags"]) <= known
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                resolved(content["schema"], document, ())
+            for parameter in operation.get("parameters", ()):
+                resolved(parameter["schema"], document, ())
+    assert len(found) == len(set(found))
+    needed = ("GenerateController_createGeneration", "GenerateController_getGeneration", "AssetsController_createAsset")
+    assert set(needed) <= set(found)
+
+
+def resolved(schema: Any, document: dict[str, Any], inside: tuple[str, ...]) -> Any:
+    """The schema with every reference followed; one within itself could never be."""
+    if isinstance(schema, list):
+        return [resolved(part, document, inside) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if (name := schema.get("$ref")) is not None:
+        assert name not in inside, f"{name} refers to itself"
+        place = document
+        for part in name.removeprefix("#/").split("/"):
+            place = place[part]
+        return resolved(place, document, (*inside, name))
+    return {key: resolved(value, document, inside) for key, value in schema.items() if key != "discriminator"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_dub import write_tone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from running_server import Running, free_port, node_modules, running
+from running_server import Running, free_port, node_modules, running, wait_until
 
 from synclips.server.settings import ServerSettings
 
@@ -76,6 +76,7 @@ def test_from_an_empty_page_to_a_downloaded_dub(page: Page, server: Running, cli
     assert (tmp_path / "got.mp4").read_bytes() == clip.read_bytes()
     for view in ("Source", "Side by side", "Wipe", "Result"):
         page.get_by_role("radio", name=view).check()
+    expect(page.get_by_role("img", name="Sync of lips and sound: 0.27 in the mean; sure for 67 %")).to_be_visible()
     page.keyboard.press("Escape")
     page.locator(".stage").click(position={"x": 3, "y": 3})
     page.keyboard.press(".")
@@ -106,6 +107,20 @@ def test_a_take_is_cancelled_renamed_and_deleted(page: Page, server: Running, cl
     page.get_by_role("button", name="Delete take").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Nothing made yet.")).to_be_visible(timeout=WAIT)
+
+
+def test_what_is_done_of_a_take_is_played_while_it_grows(page: Page, server: Running, clip: Path) -> None:
+    open_clip(page, server, clip)
+    dub(page, "show 1000")
+    page.get_by_role("button", name="Play what is done").click(timeout=WAIT)
+    player = page.get_by_label("What is done so far")
+    expect(player).to_be_visible()
+    wait_until(lambda: player.evaluate("video => video.currentTime") > 2.5, 60)
+    assert player.evaluate("video => video.error") is None
+    page.get_by_role("button", name="Hide").click()
+    expect(player).to_have_count(0)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled")).to_be_visible(timeout=WAIT)
 
 
 def test_a_script_is_checked_as_it_is_typed(page: Page, server: Running, clip: Path) -> None:

@@ -82,6 +82,9 @@ def test_upload_faces_dub_segments_and_report(video: Path, tmp_path: Path) -> No
         assert report["options"]["quality"] == 30
         assert str(tmp_path) not in json.dumps(report)
         assert "synthetic" in report["provenance"]
+        assert report["sync"]["step"] == 0.2
+        assert len(report["sync"]["scores"]) == pytest.approx(1.52 * 5, abs=1)
+        assert not list((tmp_path / "data" / "results").rglob("preview_*"))
         peaks = client.get(local(done["peaksUrl"])).json()
         assert len(peaks) == pytest.approx(50 * 1.52, abs=4)
         assert 0 < max(peaks) <= 1

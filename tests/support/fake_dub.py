@@ -1,7 +1,8 @@
 """A runner that stands in for the dub in tests of queue and API, and the process of a worker that uses it.
 
 A generation whose text is `slow N` works N steps of 0.05 s and appends a line per step to `steps.log` in its inputs'
-folder; `fail` fails for good, `again` fails so that it is tried again, `crash` kills its own process.
+folder; `show N` makes N frames and shows them meanwhile;
+`fail` fails for good, `again` fails so that it is tried again, `crash` kills its own process.
 """
 
 import json
@@ -44,6 +45,8 @@ def fake_dub(task: Task) -> dict[str, Any]:
         raise BackendError("the voice does not start; install it")
     if word == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
+    if word == "show":
+        _show(task, int(number))
     parts = parts_folder(task.folder / RESULT)
     parts.mkdir(exist_ok=True)
     total = int(number) if word == "slow" else 1
@@ -57,6 +60,7 @@ def fake_dub(task: Task) -> dict[str, Any]:
     (task.results / "steps.log").write_text(log.read_text() if log.exists() else "")
     (task.results / RESULT).write_bytes(_video())
     report = {"notes": [], "duration": 1.0, "speech": {"words": []}, "width": 64, "height": 48, "seconds": 1.0}
+    report["sync"] = {"step": 0.2, "scores": [None, 0.3, 0.42, 0.1, None], "mean": 0.273, "sure": 0.15}
     if "dialogueEdit" in task.job.request:
         new = task.job.request["dialogueEdit"]["edits"][0]["text"]
         times = {"start": 0.3, "end": 0.7, "result_start": 0.3, "result_end": 0.7}
@@ -65,6 +69,21 @@ def fake_dub(task: Task) -> dict[str, Any]:
     (task.results / "report.json").write_text(json.dumps(report))
     (task.results / "peaks.json").write_text("[0, 0.5, 1]")
     return {"file": RESULT, "duration": 1.0, "size": 1, "fps": 25.0}
+
+
+def _show(task: Task, frames: int) -> None:
+    """Frames of changing grey and a tone, as a growing preview."""
+    import numpy as np
+
+    from synclips.media.sound import Sound
+    from synclips.server.live_preview import LivePreview
+
+    with LivePreview(task.results) as preview:
+        preview.sound(Sound(np.zeros((1, 16_000 * frames // 25), np.float32), 16_000))
+        for number in range(frames):
+            preview.picture(np.full((48, 64, 3), number % 256, np.uint8), number / 25)
+            task.on_progress("render", number, frames)
+            time.sleep(0.02)
 
 
 def _transcript(task: Task) -> dict[str, Any]:

@@ -2,11 +2,8 @@
 
 import argparse
 import contextlib
-import queue
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -17,11 +14,10 @@ from synclips.errors import InputError
 
 if TYPE_CHECKING:
     from synclips.dubbing.live import LiveFace
+    from synclips.dubbing.live_speech import LiveSpeech
 
-PIECE: Final = 0.02
-"""Seconds of speech that are read at once."""
-BEHIND: Final = 0.02
-"""Seconds that the clock waits for speech before it takes silence."""
+_READ: Final = 0.04
+"""Bytes for each sample a second that are read at once: 0.02 s."""
 FORMATS: Final = ("mkv", "rgb24")
 
 
@@ -86,80 +82,33 @@ def _live(args: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def _stream(face: "LiveFace", args: argparse.Namespace, file: IO[bytes]) -> None:
-    import numpy as np
-
+    from synclips.dubbing.live_speech import LiveSpeech, spoken_frames
     from synclips.media.live_stream import LiveStream
-    from synclips.media.sound import Resampler
-    from synclips.media.timebase import SAMPLE_RATE, SAMPLES_PER_FRAME
 
-    resampler = None if args.rate == SAMPLE_RATE else Resampler(args.rate, SAMPLE_RATE, 1)
-    pieces = by_the_clock(sys.stdin.buffer, args.rate) if args.realtime else as_it_comes(sys.stdin.buffer, args.rate)
-    waiting = np.zeros(0, np.float32)
-
-    def heard() -> Iterator[np.ndarray]:
-        for number, piece in enumerate(pieces):
-            if number == 0 and piece.startswith(b"RIFF"):
-                raise InputError("a .wav file came on standard input; give its bare samples, 16-bit mono PCM")
-            samples = np.frombuffer(piece, "<i2").astype(np.float32) / 32768
-            yield samples if resampler is None else resampler.next(samples[None])[0]
-        if resampler is not None:
-            yield resampler.last()[0]
-
-    def frames() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        nonlocal waiting
-        for samples in heard():
-            waiting = np.concatenate([waiting, samples])
-            for frame in face.hear(samples):
-                own, waiting = waiting[:SAMPLES_PER_FRAME], waiting[SAMPLES_PER_FRAME:]
-                yield frame.number, frame.image, own
-        for frame in face.finish():
-            own, waiting = waiting[:SAMPLES_PER_FRAME], waiting[SAMPLES_PER_FRAME:]
-            yield frame.number, frame.image, own
-
-    made = frames()
+    speech = LiveSpeech(args.rate)
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, speech), name="listen", daemon=True).start()
+    pieces = speech.by_the_clock() if args.realtime else speech.as_it_comes()
+    made = spoken_frames(face, pieces, args.rate)
     first = next(made, None)
     if first is None:
         raise InputError("no speech came on standard input; pipe 16-bit mono PCM into it")
     with contextlib.ExitStack() as stack:
         bare = args.format == "rgb24"
-        stream = None if bare else stack.enter_context(LiveStream(file, face.width, face.height))
-        for number, image, samples in chain([first], made):
+        stream = None if bare else stack.enter_context(LiveStream(file, face.width, face.height, args.rate))
+        for spoken in chain([first], made):
             if stream is None:
-                file.write(image.tobytes())
+                file.write(spoken.frame.image.tobytes())
             else:
-                stream.write(image, number, samples)
+                stream.write(spoken.frame.image, spoken.frame.number, spoken.sound)
             file.flush()
 
 
-def as_it_comes(stream: IO[bytes], rate: int) -> Iterator[bytes]:
-    """Whole samples of 16 bits, until the stream ends."""
-    size = 2 * round(PIECE * rate)
+def _listen(stream: IO[bytes], speech: "LiveSpeech") -> None:
+    """Read the stream to its end, in pieces as small as they come."""
+    size = round(_READ * speech.rate)
     while piece := stream.read(size):
-        yield piece[: len(piece) // 2 * 2]
-
-
-def by_the_clock(stream: IO[bytes], rate: int) -> Iterator[bytes]:
-    """The same, and silence for every piece that does not come in time; the stream's end ends it."""
-    size = 2 * round(PIECE * rate)
-    came: queue.Queue[bytes] = queue.Queue()
-
-    def read() -> None:
-        for piece in as_it_comes(stream, rate):
-            came.put(piece)
-        came.put(b"")
-
-    threading.Thread(target=read, name="listen", daemon=True).start()
-    due = time.monotonic()
-    while True:
-        due += PIECE
-        try:
-            piece = came.get(timeout=max(0.0, due + BEHIND - time.monotonic()))
-        except queue.Empty:
-            piece = bytes(size)
-        if not piece:
-            return
-        yield piece
-        time.sleep(max(0.0, due - time.monotonic()))
+        speech.put(piece)
+    speech.end()
 
 
 VERBS: Final = (

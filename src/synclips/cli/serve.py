@@ -1,6 +1,7 @@
 """The verbs of the server: serve (API and Studio), keys (who may use it)."""
 
 import argparse
+import importlib.util
 import logging
 import threading
 import webbrowser
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from synclips.cli.options import UsageError, Verb, whole_number
 from synclips.cli.terminal import Terminal
+from synclips.engines.engine import ENGINES
 from synclips.errors import BackendError
 
 if TYPE_CHECKING:
@@ -23,7 +25,25 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", metavar="N", type=whole_number(0), help="processes that dub; 0: others do; default 1"
     )
     parser.add_argument("--data-dir", metavar="DIR", help="for database, uploads and results; default: the user's own")
+    _add_shared(parser)
     parser.add_argument("--open", action="store_true", help="open the Studio page in a browser")
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    """What a server and a worker elsewhere have in common."""
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="object store for uploads and results, such as s3://bucket/prefix; default: the folder of --data-dir",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="where jobs are done: local: in processes here; ray: as tasks of a Ray cluster; default local",
+    )
+    parser.add_argument(
+        "--ray-address", metavar="A", help="of the Ray cluster; default: that of RAY_ADDRESS, else one on this machine"
+    )
 
 
 def _settings(args: argparse.Namespace) -> "ServerSettings":
@@ -33,8 +53,12 @@ def _settings(args: argparse.Namespace) -> "ServerSettings":
         from synclips.server.settings import ServerSettings
     except ModuleNotFoundError as error:
         raise BackendError(_NEEDS.format(error.name)) from error
-    given = {name: getattr(args, name, None) for name in ("host", "port", "workers")}
+    given = {
+        name: getattr(args, name, None) for name in ("host", "port", "workers", "storage", "engine", "ray_address")
+    }
     folder = Path(args.data_dir) if args.data_dir else None
+    if given["engine"] == "ray" and importlib.util.find_spec("ray") is None:
+        raise BackendError("Ray is not installed; run `pip install 'synclips[ray]'`, or use --engine local")
     return ServerSettings.from_environment(**given, data_dir=folder)
 
 
@@ -59,13 +83,20 @@ def _serve(args: argparse.Namespace, terminal: Terminal) -> None:
         uvicorn.Config(
             app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
             timeout_graceful_shutdown=5, h11_max_incomplete_event_size=64 << 10,
+            ws_max_size=settings.live_message_bytes, ws_per_message_deflate=False,
         )
     )  # fmt: skip
     server.run()
 
 
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", metavar="DIR", help="the folder that the server uses, shared with it")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="the folder that the server uses, shared with it; with --storage any folder"
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=whole_number(1), help="with --engine ray: tasks at once; default 1"
+    )
+    _add_shared(parser)
 
 
 def _work(args: argparse.Namespace, _terminal: Terminal) -> None:
@@ -142,8 +173,8 @@ VERBS: Final = (
         "work",
         "a worker of a server elsewhere",
         "Take jobs of a server that runs elsewhere: with the same SYNCLIPS_DATABASE_URL (PostgreSQL) and a data folder "
-        "that both share. It ends at SIGTERM, and gives back what it was at.",
-        ("work", "work --data-dir /srv/synclips"),
+        "or an object store that both share. It ends at SIGTERM, and gives back what it was at.",
+        ("work", "work --data-dir /srv/synclips", "work --storage s3://bucket/studio"),
         _work_arguments,
         _work,
     ),

@@ -27,7 +27,7 @@ from synclips.dubbing.run_identity import model_digest, run_identity
 from synclips.dubbing.script_plan import check_script, plan_script
 from synclips.errors import InputError
 from synclips.files import check_outputs, reserved, temporary_space
-from synclips.media.audio import Waveform
+from synclips.media.audio import Sound, Waveform
 from synclips.media.conversions import Conversions
 from synclips.media.muxer import Beside
 from synclips.media.overlay import Label, write_side_by_side
@@ -61,6 +61,7 @@ def dub(
     overwrite: bool = False,
     on_progress: Progress = silent,
     on_picture: Callable[[UInt8[np.ndarray, "h w 3"], float], None] | None = None,
+    on_sound: Callable[[Sound], None] | None = None,
     recordings: Mapping[int, Waveform] | None = None,
 ) -> DubResult:
     """Make the person in `video` (or a photograph) say `text`, or what is heard in `audio`, and write `output`.
@@ -71,6 +72,7 @@ def dub(
         compare: another video to write, which shows source and result side by side.
         options: how to dub; for a prepared video by default those that it was prepared with.
         on_picture: called with each finished frame and its time in seconds, to show how the work goes on.
+        on_sound: called before the first frame with what will be heard, from the video's beginning on.
         recordings: by the numbers of a script's lines, what is heard in the place of their text.
 
     Raises:
@@ -119,6 +121,8 @@ def dub(
         kept = source.info.path if options.keep_streams else None
         beside = Beside(plan.sound, timeline.duration, tags, kept, source.info.audio_track)
         identity = run_identity(source.named, plan.sound, timeline, options, options.checkpoint)
+        if on_sound is not None:
+            on_sound(plan.sound)
         conversions = Conversions()
         with open_writer(output, pictures, beside, identity=identity, overwrite=overwrite) as writer:
             frames = rendered(source.info, plan, writer.done, conversions, label)

@@ -5,7 +5,7 @@ store's own settings (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDP
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -113,6 +113,42 @@ def store(path: Path, address: str) -> None:
         _store(address).put_file(str(path), address)
 
 
+def fetch_to(address: str, path: Path) -> float:
+    """Get a file of a store; its time of change there, in seconds since 1970.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        InputError: the store does not give it.
+        BackendError: the library for such addresses is not installed.
+    """
+    with _errors(address, InputError, missing=False):
+        found = _store(address)
+        found.get_file(address, str(path))
+        changed = found.modified(address)
+    return float(changed.timestamp())
+
+
+def remove(address: str) -> None:
+    """Remove a file of a store, or all below an address; nothing happens where there is none.
+
+    Raises:
+        OutputError: the store refuses.
+    """
+    with _errors(address, OutputError), suppress(FileNotFoundError):
+        _store(address).rm(address, recursive=True)
+
+
+def names_below(folder: str) -> list[str]:
+    """What lies directly below an address in a store: last parts of the names.
+
+    Raises:
+        InputError: the store refuses.
+    """
+    with _errors(folder, InputError), suppress(FileNotFoundError):
+        return [str(name).rstrip("/").rpartition("/")[2] for name in _store(folder).ls(folder, detail=False)]
+    return []
+
+
 def read_bytes(address: str) -> bytes | None:
     """The contents of a file here or in a store; None where it is not there."""
     if not exists(address):
@@ -153,13 +189,15 @@ def _store(address: str) -> Any:
 
 
 @contextmanager
-def _errors(address: str, kind: type[InputError] | type[OutputError]) -> Iterator[None]:
-    """Within it the store's errors become ours, in one line."""
+def _errors(address: str, kind: type[InputError] | type[OutputError], *, missing: bool = True) -> Iterator[None]:
+    """Within it the store's errors become ours, in one line; `missing`: that there is no such file, too."""
     try:
         yield
     except (BackendError, InputError, OutputError):
         raise
     except FileNotFoundError as error:
+        if not missing:
+            raise
         raise kind(f"no such file: {address}") from error
     except Exception as error:  # libraries of stores raise what they like: there is no common base
         raise kind(f"{address}: the store refuses ({_first_line(error)})") from error

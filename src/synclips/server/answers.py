@@ -58,6 +58,8 @@ CODES: Final[dict[str, tuple[int, str, str]]] = {
     "payload_too_large": (413, "The request is too large.", "Send less, or upload the file in the asset way."),
     "unsupported_media_type": (415, "The content type is not taken.", "Send application/json or multipart/form-data."),
     "rate_limited": (429, "Too many requests.", "Wait as long as Retry-After says."),
+    "live_limit": (429, "There are too many live sessions.", "Try again when one has ended."),
+    "live_over": (408, "The live session is over.", "Open a new one."),
     "queue_full": (429, "Too many unfinished generations.", "Wait until some are done."),
     "service_unavailable": (503, "The database does not answer.", "Send the request again later."),
     "internal_error": (500, "Something went wrong here.", "Ask the operator of this server."),

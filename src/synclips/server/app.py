@@ -23,6 +23,7 @@ from synclips.server import (
     routes_catalogue,
     routes_dialogue,
     routes_generate,
+    routes_live,
     routes_studio,
     routes_tts,
     routes_voices,
@@ -31,9 +32,11 @@ from synclips.server import (
 from synclips.server.answers import CODES, ApiError
 from synclips.server.database import Database
 from synclips.server.guards import Guards
+from synclips.server.live_session import LIVE_COMMAND
 from synclips.server.measurements import Measurements
 from synclips.server.services import Services
 from synclips.server.settings import ServerSettings
+from synclips.server.storage import StoreError
 from synclips.server.supervisor import COMMAND, Supervisor
 from synclips.server.tables import Job
 from synclips.server.webhooks import Webhooks
@@ -52,11 +55,17 @@ TAGS: Final = (
 )
 
 
-def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, background: bool = True) -> FastAPI:
+def create_app(
+    settings: ServerSettings,
+    *,
+    command: Sequence[str] = COMMAND,
+    live_command: Sequence[str] = LIVE_COMMAND,
+    background: bool = True,
+) -> FastAPI:
     """The server. While it lives it keeps worker processes, delivers webhooks and removes what has expired.
 
     Args:
-        command: starts a worker process.
+        command, live_command: start a worker process, and the process of a live session.
         background: whether these run.
 
     Raises:
@@ -67,7 +76,6 @@ def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, ba
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database.create()
     own = Services.of(settings, database)
-    own.storage.create()
     has_keys = own.keys.any_active()
     open_access = settings.open_access and settings.is_loopback and not has_keys
     if not open_access and not has_keys:
@@ -94,6 +102,7 @@ def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, ba
         description="sync.'s API v2: type a line, and the person in your video says it.",
         openapi_tags=[{"name": name} for name in TAGS],
     )
+    app.state.live_command = live_command
     app.state.services, app.state.open_access, app.state.measurements = own, open_access, Measurements()
     modules = (
         routes_batch,
@@ -102,6 +111,7 @@ def create_app(settings: ServerSettings, *, command: Sequence[str] = COMMAND, ba
         routes_tts,
         routes_voices,
         routes_dialogue,
+        routes_live,
         routes_catalogue,
         routes_studio,
     )
@@ -175,6 +185,11 @@ def _handle_errors(app: FastAPI) -> None:
         log.error("the database does not answer: %s", str(error).partition("\n")[0])
         unsure = request.method == "POST" and "idempotency-key" in request.headers
         return await api_error(request, ApiError("IDEMPOTENCY_OUTCOME_UNKNOWN" if unsure else "service_unavailable"))
+
+    @app.exception_handler(StoreError)
+    async def no_store(request: Request, error: StoreError) -> Response:
+        log.error("the object store does not answer: %s", error)
+        return await api_error(request, ApiError("service_unavailable", "The store of files does not answer."))
 
     @app.exception_handler(DataError)
     @app.exception_handler(UnicodeEncodeError)

@@ -22,6 +22,7 @@ from synclips.provenance.verify import judge
 from synclips.server.database import Database
 from synclips.server.dialogue_runner import run_edit, run_preview, run_transcription
 from synclips.server.fetch import ForbiddenAddressError, fetch
+from synclips.server.live_preview import LivePreview
 from synclips.server.media_check import MediaFacts, MediaLimits, check_media
 from synclips.server.requests import (
     ActiveSpeaker,
@@ -36,6 +37,7 @@ from synclips.server.requests import (
 )
 from synclips.server.settings import ServerSettings
 from synclips.server.storage import RESULT, Storage
+from synclips.server.sync_measure import measured_sync
 from synclips.server.tables import Asset, Job
 from synclips.server.waveform_peaks import peaks_of
 from synclips.server.worker import JobFailed, Task
@@ -101,16 +103,12 @@ class DubRunner:
             options = self._in_voice(options, task.job.owner, [item])
         else:
             said = {"audio": self._file(task, item, "audio", 1)[0]}
-        with self._video(video, facts, options, task) as prepared:
+        preview = LivePreview(task.results)
+        with self._video(video, facts, options, task) as prepared, preview:
             result = dub(
-                prepared,
-                output,
-                options=options,
-                overwrite=True,
-                on_progress=task.on_progress,
-                on_picture=LivePicture(task.results / "live.jpg"),
-                **said,
-            )
+                prepared, output, options=options, overwrite=True, on_progress=task.on_progress,
+                on_picture=preview.picture, on_sound=preview.sound, **said,
+            )  # fmt: skip
         return self._finished(task, output, result.report)
 
     def _finished(self, task: Task, output: Path, report: DubReport) -> dict[str, Any]:
@@ -126,11 +124,12 @@ class DubRunner:
     def _stored(self, task: Task, output: Path, shown: dict[str, Any]) -> dict[str, Any]:
         """Put the result, its report and its waveform into the results' folder."""
         said = read_audio(output, SAMPLE_RATE)
+        if self._settings.sync_curve:
+            shown["sync"] = measured_sync(output, shown, task.on_progress)
         shown["provenance"] = judge(output).line.replace(str(output), "this file")
         shown["notes"] = [note.replace(str(self._storage.root), "") for note in shown["notes"]]
         (task.results / "report.json").write_text(json.dumps(_plain(shown), ensure_ascii=False), encoding="utf-8")
         (task.results / "peaks.json").write_text(json.dumps(peaks_of(said)))
-        (task.results / "live.jpg").unlink(missing_ok=True)
         size = output.stat().st_size
         output.replace(task.results / RESULT)
         return {"file": RESULT, "duration": shown["duration"], "size": size, "fps": shown["fps"]}
@@ -195,7 +194,7 @@ class DubRunner:
     def _list_faces(self, task: Task) -> dict[str, Any]:
         asset = self._asset(task.job.owner, str(task.job.request["assetId"]))
         listing = faces(
-            self._storage.stored(asset.file),
+            self._local(asset),
             thumbnails=task.results,
             device=self._settings.device,
             on_progress=task.on_progress,
@@ -228,13 +227,13 @@ class DubRunner:
         if job is None or job.owner != owner or job.kind != "voice" or job.status != "COMPLETED":
             return None
         assert job.result is not None
-        return self._storage.results(job.id) / str(int(job.result["fence"])) / VOICE
+        return self._storage.result(job.id, int(job.result["fence"]), VOICE)
 
     def _keep_voice(self, task: Task) -> dict[str, Any]:
         """Keep the speech of who speaks in an asset."""
         asset = self._asset(task.job.owner, str(task.job.request["assetId"]))
         task.on_progress("voice", 0, 1)
-        reference = analyse_reference(read_audio(self._storage.stored(asset.file), SAMPLE_RATE, stop=VOICE_SECONDS))
+        reference = analyse_reference(read_audio(self._local(asset), SAMPLE_RATE, stop=VOICE_SECONDS))
         if not reference.usable:
             raise JobFailed("generation_input_validation_failed", reference.notes[0])
         write_wav(task.results / VOICE, reference.speech)
@@ -249,7 +248,7 @@ class DubRunner:
         elif request.asset_id is not None:
             asset = self._asset(task.job.owner, request.asset_id)
             if asset.details.get("has_audio"):
-                reference = read_audio(self._storage.stored(asset.file), SAMPLE_RATE, stop=REFERENCE_SECONDS)
+                reference = read_audio(self._local(asset), SAMPLE_RATE, stop=REFERENCE_SECONDS)
         known = (request.options or Extra()).model_dump(exclude_none=True)
         taken = {name: known[name] for name in ("strength", "speed", "background", "language") if name in known}
         line = speak(
@@ -274,7 +273,7 @@ class DubRunner:
         asset_id = item.asset_id or task.job.request.get("ownUrls", {}).get(item.url)
         if asset_id is not None:
             asset = self._asset(task.job.owner, asset_id)
-            return self._storage.stored(asset.file), facts_of(asset)
+            return self._local(asset), facts_of(asset)
         assert item.url is not None
         path = task.inputs / f"{number}.bin"
         try:
@@ -295,35 +294,19 @@ class DubRunner:
             raise JobFailed(f"generation_{what}_missing", f"what the {what}'s URL gives is no {what}")
         return path, facts
 
+    def _local(self, asset: Asset) -> Path:
+        try:
+            return self._storage.local(asset.file)
+        except FileNotFoundError as error:
+            words = f"the file of the asset {asset.id} is not there any more"
+            raise JobFailed("generation_input_asset_missing", words) from error
+
     def _asset(self, owner: str, asset_id: str) -> Asset:
         with self._database.reading() as session:
             asset = session.get(Asset, asset_id)
         if asset is None or asset.owner != owner or asset.state != "ready":
             raise JobFailed("generation_input_asset_missing", f"there is no asset {asset_id}; it may have expired")
         return asset
-
-
-class LivePicture:
-    """Writes now and then the newest frame of a dub that is at work, as a small JPEG that is replaced as a whole."""
-
-    def __init__(self, path: Path, every: float = 1.0) -> None:
-        self._path, self._every, self._next = path, every, 0.0
-
-    def __call__(self, image: Any, _time: float) -> None:
-        """Take a frame."""
-        import time
-
-        import cv2
-
-        from synclips.files import atomic_path
-
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + self._every
-        scale = min(1.0, 640 / max(image.shape[:2]))
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        with atomic_path(self._path) as temporary:
-            temporary.write_bytes(cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
 
 
 def face_choice(asked: ActiveSpeaker | None, video: Path, facts: MediaFacts) -> str:

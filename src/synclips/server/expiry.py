@@ -3,9 +3,9 @@
 Voices that were kept stay."""
 
 import logging
-import shutil
 import threading
 import time
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import and_, delete, not_, or_, select
@@ -52,17 +52,19 @@ def sweep(database: Database, storage: Storage, keep_days: float, now: float | N
             expired = or_(never_came, and_(Asset.state == "ready", Asset.updated < limit, Asset.id.not_in(in_use)))
         for asset in session.execute(select(Asset).where(expired)).scalars().all():
             if asset.file:
-                storage.stored(asset.file).unlink(missing_ok=True)
+                storage.remove_upload(asset.file)
             session.delete(asset)
             removed += 1
     _remove_leftovers(database, storage)
+    storage.remove_copies()
     return removed
 
 
 def _remove_leftovers(database: Database, storage: Storage) -> None:
     """Folders of work whose jobs have ended or are gone."""
-    for folder in (storage.root / "work").iterdir():
+    for job_id, changed in storage.unfinished():
         with database.reading() as session:
-            job = session.get(Job, folder.name)
-        if (job is None and time.time() - folder.stat().st_mtime > _SETTLED_SECONDS) or (job and job.status in FINAL):
-            shutil.rmtree(folder, ignore_errors=True)
+            job = session.get(Job, job_id)
+        if (job is None and time.time() - changed > _SETTLED_SECONDS) or (job and job.status in FINAL):
+            with suppress(ValueError):  # a folder that is none of ours
+                storage.remove_work(job_id)

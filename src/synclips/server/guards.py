@@ -34,8 +34,7 @@ class Guards:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self._app(scope, receive, send)
+            await (self._websocket if scope["type"] == "websocket" else self._app)(scope, receive, send)
             return
         headers = Headers(scope=scope)
         nonce = secrets.token_urlsafe(16)
@@ -48,6 +47,19 @@ class Guards:
             await self._app(scope, body.receive, with_headers)
         except ApiError as error:
             await _answer(with_headers, error)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A connection that is refused is so before it is opened, with the answer that a request would get."""
+        try:
+            self._check(Headers(scope=scope), self._settings.max_body_bytes)
+        except ApiError as error:
+            await receive()
+            if "websocket.http.response" in scope.get("extensions", {}):
+                await _answer(send, error, kind="websocket.http.response")
+            else:
+                await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.code})
+            return
+        await self._app(scope, receive, send)
 
     def _limit(self, scope: Scope) -> int:
         s = self._settings
@@ -127,9 +139,9 @@ def _adding_headers(send: Send, path: str, nonce: str, body: _Body) -> Send:
     return sending
 
 
-async def _answer(send: Send, error: ApiError) -> None:
+async def _answer(send: Send, error: ApiError, kind: str = "http.response") -> None:
     body = json.dumps(error.body()).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})

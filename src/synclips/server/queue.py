@@ -159,6 +159,14 @@ class JobQueue:
         with self.database.reading() as session:
             return session.execute(select(Job).where(Job.id == job_id, Job.owner == owner)).scalar_one_or_none()
 
+    def waiting(self) -> int:
+        """How many jobs a worker could take now."""
+        with self.database.reading() as session:
+            now = self.database.now(session)
+            pending = and_(Job.status == "PENDING", Job.not_before <= now)
+            abandoned = and_(Job.status == "PROCESSING", Job.lease_until < now)
+            return session.execute(select(func.count()).select_from(Job).where(or_(pending, abandoned))).scalar_one()
+
     def counts(self) -> dict[str, int]:
         """How many jobs there are in each status."""
         with self.database.reading() as session:

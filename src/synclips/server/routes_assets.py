@@ -259,7 +259,7 @@ def remove(id: AssetId, own: Parts, caller: Writer) -> Response:
         session.execute(delete(Asset).where(Asset.id == id))
     for job in jobs:
         own.storage.remove_job(job.id)
-    own.storage.stored(asset.file).unlink(missing_ok=True)
+    own.storage.remove_upload(asset.file)
     return Response(status_code=204)
 
 

@@ -138,10 +138,37 @@ def uploaded(id: str, own: Parts, expires: Expires = "", signature: Signature = 
     own.links.check(f"/files/uploads/{id}", expires, signature)
     with own.database.reading() as session:
         asset = session.get(Asset, id)
-    if asset is None or not (path := own.storage.stored(asset.file)).is_file():
+    if asset is None:
         raise ApiError("not_found")
+    try:
+        path = own.storage.local(asset.file)
+    except FileNotFoundError as error:
+        raise ApiError("not_found") from error
     kind = _TYPES.get(path.suffix[1:], "application/octet-stream")
     return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+
+
+@router.get("/files/results/{id}/preview.mp4", include_in_schema=False)
+def preview(
+    id: str,
+    own: Parts,
+    expires: Expires = "",
+    signature: Signature = "",
+    first: Annotated[int, Query(alias="from", ge=0, le=100_000)] = 0,
+) -> Response:
+    """What is done so far of a dub, as fragmented MP4, from a piece on; X-Pieces says how many there are."""
+    own.links.check(f"/files/results/{id}/preview.mp4", expires, signature)
+    with own.database.reading() as session:
+        job = session.get(Job, id)
+    found = [] if job is None else own.storage.pieces(job.id, job.fence)
+    if not found:
+        raise ApiError("not_found", "There is nothing to be shown yet, or the dub has ended.")
+    try:
+        content = b"".join(path.read_bytes() for path in found[first:])
+    except FileNotFoundError as error:
+        raise ApiError("not_found", "The dub has ended.") from error
+    headers = {"cache-control": "no-store", "x-pieces": str(len(found))}
+    return Response(content, media_type="video/mp4", headers=headers)
 
 
 @router.api_route("/files/results/{id}/{name}", methods=["GET", "HEAD"], include_in_schema=False)
@@ -161,8 +188,8 @@ def result(
     if job is None or kind is None:
         raise ApiError("not_found")
     fence = (job.result or {}).get("fence", job.fence)
-    path = own.storage.results(job.id) / str(int(fence)) / name
-    if not path.is_file():
+    path = own.storage.result(job.id, int(fence), name)
+    if path is None:
         raise ApiError("not_found")
     kept = "no-store" if name == "live.jpg" else "private, max-age=3600"
     named = job.request.get("outputFileName") or job.name or "synclips"

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
+from fastapi.requests import HTTPConnection
 from fastapi.security import APIKeyHeader
 
 from synclips.server.access import LOCAL, SCOPES, Caller, Keys, RateLimit
 from synclips.server.answers import ApiError
 from synclips.server.database import Database
 from synclips.server.links import Links
+from synclips.server.live_slots import LiveSlots
 from synclips.server.queue import JobQueue
 from synclips.server.settings import ServerSettings
+from synclips.server.shared_storage import open_storage
 from synclips.server.storage import Storage
 
 _UNSAFE: Final = ("POST", "PUT", "PATCH", "DELETE")
@@ -34,6 +37,7 @@ class Services:
     posts: RateLimit
     gets: RateLimit
     strangers: RateLimit
+    live: LiveSlots
 
     @classmethod
     def of(cls, settings: ServerSettings, database: Database) -> "Services":
@@ -42,16 +46,17 @@ class Services:
             settings=settings,
             database=database,
             queue=JobQueue(database, settings.lease_seconds, settings.max_attempts),
-            storage=Storage(settings.data_dir),
+            storage=open_storage(settings),
             links=Links(database.secret("links"), settings.link_seconds),
             keys=Keys(database),
             posts=RateLimit(settings.posts_per_minute),
             gets=RateLimit(settings.gets_per_minute),
             strangers=RateLimit(30),
+            live=LiveSlots(settings.live_sessions, settings.live_sessions_each),
         )
 
 
-def services(request: Request) -> Services:
+def services(request: HTTPConnection) -> Services:
     """The server's parts."""
     found: Services = request.app.state.services
     return found
@@ -71,7 +76,7 @@ def allowed(scope: str) -> Callable[..., Caller]:
     return caller
 
 
-def identify(request: Request, key: str | None) -> Caller:
+def identify(request: HTTPConnection, key: str | None) -> Caller:
     """Who sends the request.
 
     Raises:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
+from synclips.engines.engine import ENGINES
+from synclips.engines.object_store import is_remote
 from synclips.errors import ConfigError
 
 PREFIX: Final = "SYNCLIPS_"
@@ -22,8 +24,11 @@ class ServerSettings:
 
     data_dir:         database (unless `database_url` names another), uploads, results, half-made work
     database_url:     SQLAlchemy URL: sqlite:///FILE or postgresql+psycopg://...; "": SQLite in `data_dir`
+    storage:          address of an object store for uploads and results (s3://bucket/prefix); "": in `data_dir`
     host, port:       where the server listens
     workers:          processes that dub, started by the server; 0: none here
+    engine:           where jobs are done: `local`: by these processes, `ray`: by as many tasks at once of a Ray cluster
+    ray_address:      of the cluster; "": that of RAY_ADDRESS, else one on this machine
     public_url:       how clients reach the server, behind a proxy; "": as each request names it
     allowed_hosts:    further names that a request's Host header may have, separated by commas
     open_access:      requests need no key; only possible where `host` is a loopback address
@@ -36,6 +41,9 @@ class ServerSettings:
     lease_seconds:    after so long without a sign of life a job is taken from its worker
     heartbeat_seconds: time between two such signs
     max_attempts:     how often a job is begun before it is failed
+    live_sessions:    live sessions of this server at a time, 0: none; live_sessions_each: of one key
+    live_seconds:     longest time of one; live_message_bytes: of one message of speech
+    sync_curve:       finished takes of up to a minute are measured, for the Studio's curve
     keep_days:        after that results and uploads are removed; 0: never
     link_seconds:     how long a link to a file works
     webhook_secret:   signs webhooks; "": a random one, kept in the database
@@ -45,9 +53,12 @@ class ServerSettings:
 
     data_dir: Path = user_data_path("synclips", appauthor=False) / "server"
     database_url: str = ""
+    storage: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    engine: str = "local"
+    ray_address: str = ""
     public_url: str = ""
     allowed_hosts: str = ""
     open_access: bool = True
@@ -65,6 +76,11 @@ class ServerSettings:
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 1.0
     max_attempts: int = 3
+    live_sessions: int = 1
+    live_sessions_each: int = 1
+    live_seconds: float = 1800.0
+    live_message_bytes: int = 1 << 20
+    sync_curve: bool = True
     keep_days: float = 0.0
     link_seconds: float = 24 * 3600.0
     webhook_secret: str = ""
@@ -75,6 +91,11 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if self.heartbeat_seconds * 3 > self.lease_seconds:
             raise ConfigError(f"{PREFIX}LEASE_SECONDS must be at least three times {PREFIX}HEARTBEAT_SECONDS")
+
+        if self.engine not in ENGINES:
+            raise ConfigError(f"{PREFIX}ENGINE={self.engine!r} is none of {', '.join(ENGINES)}")
+        if self.storage and not (is_remote(self.storage) and self.storage.partition("://")[2].strip("/")):
+            raise ConfigError(f"{self.storage!r} is no address of an object store; s3://bucket/prefix is one")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> "ServerSettings":

@@ -10,7 +10,8 @@ from synclips.server.tables import Asset, Job
 
 
 class Generation(BaseModel):
-    """A generation. `progress` in [0, 1]; `eta` seconds; `stage` what is being done; `liveUrl` the newest frame."""
+    """A generation. `progress` in [0, 1]; `eta` seconds; `stage` what is being done; `liveUrl` the newest frame,
+    `previewUrl` what is done so far, as a small video."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
@@ -37,6 +38,7 @@ class Generation(BaseModel):
     report_url: str | None = Field(default=None, alias="reportUrl")
     peaks_url: str | None = Field(default=None, alias="peaksUrl")
     live_url: str | None = Field(default=None, alias="liveUrl")
+    preview_url: str | None = Field(default=None, alias="previewUrl")
 
 
 class AssetShown(BaseModel):
@@ -107,6 +109,7 @@ def generation(job: Job, links: Links, base: str) -> Generation:
         shown.peaks_url = base + links.signed(f"{folder}/peaks.json")
     elif job.status == "PROCESSING" and job.stage == "render":
         shown.live_url = base + links.signed(f"{folder}/live.jpg")
+        shown.preview_url = base + links.signed(f"{folder}/preview.mp4")
     return shown
 
 

@@ -3,9 +3,11 @@
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from synclips.errors import OutputError
 from synclips.media.resumable_writer import parts_folder
 
 SUFFIXES: Final = frozenset(
@@ -19,7 +21,13 @@ SUFFIXES: Final = frozenset(
 )
 """Endings that a stored file may have; another one is stored as .bin."""
 RESULT: Final = "out.mp4"
+PREVIEW: Final = "preview"
+"""How the names of a growing preview's pieces begin."""
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class StoreError(OutputError):
+    """The object store cannot be reached, or refuses."""
 
 
 class Storage:
@@ -43,8 +51,77 @@ class Storage:
         return self.root / "uploads" / f"{checked(asset_id)}{suffix if suffix in SUFFIXES else '.bin'}"
 
     def stored(self, file: str) -> Path:
-        """A file below uploads/, by its stored name."""
+        """Where an upload lies on this machine, by its stored name."""
         return self.root / "uploads" / Path(file).name
+
+    def local(self, file: str) -> Path:
+        """An upload with its bytes, on this machine.
+
+        Raises:
+            FileNotFoundError: it is nowhere.
+            StoreError: it is elsewhere, and cannot be fetched.
+        """
+        path = self.stored(file)
+        if not path.is_file():
+            raise FileNotFoundError(file)
+        return path
+
+    def keep_upload(self, file: str) -> None:
+        """All bytes of an upload have come."""
+
+    def remove_upload(self, file: str) -> None:
+        """Remove an upload."""
+        self.stored(file).unlink(missing_ok=True)
+
+    def result(self, job_id: str, fence: int, name: str) -> Path | None:
+        """A file of a result, on this machine; None where there is none.
+
+        Raises:
+            StoreError: it is elsewhere, and cannot be fetched.
+        """
+        path = self.results(job_id) / str(fence) / name
+        return path if path.is_file() else None
+
+    def pieces(self, job_id: str, fence: int) -> list[Path]:
+        """The pieces of an attempt's growing preview that are there, on this machine.
+
+        Raises:
+            StoreError: they are elsewhere, and cannot be fetched.
+        """
+        return sorted((self.results(job_id) / str(fence)).glob(f"{PREVIEW}_*.m4s"))
+
+    @contextmanager
+    def showing(self, job_id: str, fence: int) -> Iterator[None]:  # noqa: ARG002 (of a store that is shared)
+        """Within it others see what an attempt leaves in its folders; at a clean end its results are theirs.
+
+        Raises:
+            StoreError: the results cannot be stored.
+        """
+        checked(job_id)
+        yield
+
+    def remove_attempt(self, job_id: str, fence: int) -> None:
+        """Remove the results of an attempt that was in vain."""
+        shutil.rmtree(self.results(job_id) / str(fence), ignore_errors=True)
+
+    def remove_others(self, job_id: str, fence: int) -> None:
+        """The attempt `fence` has done the job: remove what is half-made, and the results of all other attempts."""
+        shutil.rmtree(self.work(job_id), ignore_errors=True)
+        for earlier in self.results(job_id).iterdir():  # of workers that were killed
+            if earlier.name != str(fence):
+                shutil.rmtree(earlier, ignore_errors=True)
+
+    def unfinished(self) -> Iterator[tuple[str, float]]:
+        """Jobs of which there is half-made work, and when it was changed last (seconds since 1970)."""
+        for folder in (self.root / "work").iterdir():
+            yield folder.name, folder.stat().st_mtime
+
+    def remove_work(self, job_id: str) -> None:
+        """Remove what is half-made of a job."""
+        shutil.rmtree(self.work(job_id), ignore_errors=True)
+
+    def remove_copies(self) -> None:
+        """Remove what has long not been used and is elsewhere too."""
 
     def work(self, job_id: str) -> Path:
         """The folder of everything half-made of a job."""

@@ -26,7 +26,7 @@ COMMAND: Final = (sys.executable, "-m", "synclips.server.worker_process")
 
 
 class Supervisor:
-    """Keeps `settings.workers` processes of `command` alive.
+    """Keeps `settings.workers` processes of `command` alive; with the engine `ray` one, which starts the tasks.
 
     A worker ends by itself when the pipe on its standard input closes, which happens also when this process is killed.
     """
@@ -36,7 +36,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._keep, args=(number,), name=f"worker-{number}")
-            for number in range(settings.workers)
+            for number in range(min(settings.workers, 1) if settings.engine == "ray" else settings.workers)
         ]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 

@@ -62,6 +62,7 @@ async def receive(own: Services, asset: Asset, chunks: AsyncIterator[bytes]) -> 
             await run_in_threadpool(file.write, chunk)
         if count != asset.size:
             raise ApiError("bad_request", f"{asset.size} bytes were announced, and {count} came.")
+    await run_in_threadpool(own.storage.keep_upload, asset.file)
 
 
 def add_file(own: Services, owner: str, name: str, content_type: str, file: BinaryIO) -> Asset:
@@ -78,6 +79,7 @@ def add_file(own: Services, owner: str, name: str, content_type: str, file: Bina
             if count > own.settings.max_upload_bytes:
                 raise ApiError("payload_too_large")
             target.write(part)
+    own.storage.keep_upload(asset.file)
     return register(own, asset.id)
 
 
@@ -91,6 +93,7 @@ def add_url(own: Services, owner: str, url: str, name: str) -> Asset:
     s = own.settings
     try:
         fetch(url, own.storage.stored(asset.file), most_bytes=s.max_upload_bytes, allow_private=s.allow_private_urls)
+        own.storage.keep_upload(asset.file)
     except ForbiddenAddressError as error:
         raise ApiError("generation_input_url_forbidden", str(error), field="url") from error
     except DownloadError as error:
@@ -110,14 +113,16 @@ def register(own: Services, asset_id: str, name: str | None = None) -> Asset:
         asset = session.get(Asset, asset_id)
     if asset is None:
         raise ApiError("not_found")
-    path = own.storage.stored(asset.file)
     if asset.state != "ready":
-        if not path.is_file():
-            raise ApiError("bad_request", "The file has not been uploaded yet; PUT it to uploadUrl first.")
+        try:
+            path = own.storage.local(asset.file)
+        except FileNotFoundError as error:
+            words = "The file has not been uploaded yet; PUT it to uploadUrl first."
+            raise ApiError("bad_request", words) from error
         try:
             facts = check_media(path, asset.name or "the file", MediaLimits.of(own.settings))
         except MediaError as error:
-            path.unlink(missing_ok=True)
+            own.storage.remove_upload(asset.file)
             raise ApiError("generation_media_metadata_missing", str(error)) from error
         details = {name: value for name, value in asdict(facts).items() if name != "type"}
     with own.database.writing() as session:

@@ -1,7 +1,6 @@
 """A worker: takes jobs from the queue, one at a time, and runs them until it is asked to stop."""
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -116,11 +115,15 @@ class Worker:
                 inputs = self._storage.work(claim.id) / "inputs"
                 for path in (inputs, results):
                     path.mkdir(parents=True, exist_ok=True)
-                result = self._runner(Task(claim.job, folder, inputs, results, lease.on_progress))
+                task = Task(claim.job, folder, inputs, results, lease.on_progress)
+                with self._storage.showing(claim.id, claim.fence):
+                    result = self._runner(task)
             done = self._queue.complete(claim, result | {"fence": claim.fence})
             ended, outcome = done, "completed"
         except JobStopped as stopped:
             ended, outcome = self._stopped(claim, stopped.why)
+        except KeyboardInterrupt:  # a task of Ray that is cancelled
+            ended, outcome = self._stopped(claim, "stop")
         except JobFailed as error:
             ended = self._queue.fail(claim, error.code, str(error), retry=error.retry)
             outcome = f"failed: {error}"
@@ -133,12 +136,9 @@ class Worker:
             words = f"An unexpected {type(error).__name__} ended the work; the server's log has the details."
             ended, outcome = self._queue.fail(claim, "generation_internal_error", words, retry=True), "crashed"
         if not done:
-            shutil.rmtree(results, ignore_errors=True)
+            self._storage.remove_attempt(claim.id, claim.fence)
         elif outcome == "completed":  # of other jobs that have ended, `expiry` removes what is left
-            shutil.rmtree(self._storage.work(claim.id), ignore_errors=True)
-            for earlier in self._storage.results(claim.id).iterdir():  # of workers that were killed
-                if earlier != results:
-                    shutil.rmtree(earlier, ignore_errors=True)
+            self._storage.remove_others(claim.id, claim.fence)
         return outcome if ended else f"{outcome}, but the lease was lost"
 
     def _stopped(self, claim: Claim, why: str) -> tuple[bool, str]:

@@ -6,12 +6,15 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
+from synclips.errors import SyncLipsError
 from synclips.server.database import Database
 from synclips.server.logs import set_up_logs
 from synclips.server.media_check import limit_process
 from synclips.server.queue import JobQueue
 from synclips.server.settings import ServerSettings
+from synclips.server.shared_storage import open_storage
 from synclips.server.storage import Storage
 from synclips.server.worker import Runner, Worker
 
@@ -22,10 +25,12 @@ def run_worker(settings: ServerSettings, runner: Runner | None = None, *, tied: 
     Args:
         runner: does the jobs; None: the Python API.
     """
+    if settings.engine == "ray":
+        _run_on_ray(settings, runner, tied=tied)
+        return
     database = Database(settings.database)
     database.create()
-    storage = Storage(settings.data_dir)
-    storage.create()
+    storage = open_storage(settings)
     queue = JobQueue(database, settings.lease_seconds, settings.max_attempts)
     name = os.environ.get("SYNCLIPS_WORKER_NAME") or f"{socket.gethostname()}-{os.getpid()}"
     if settings.worker_bytes:
@@ -41,24 +46,42 @@ def run_worker(settings: ServerSettings, runner: Runner | None = None, *, tied: 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     if tied:
-        threading.Thread(target=_stop_at_end_of_input, args=(worker,), daemon=True).start()
+        threading.Thread(target=_at_end_of_input, args=(worker.stop,), daemon=True).start()
     logging.getLogger("synclips.worker").info("worker ready", extra={"worker": name})
     worker.run()
     database.close()
 
 
 def _dub_runner(settings: ServerSettings, database: Database, storage: Storage) -> Runner:
+    from synclips.runtime import share_cores, tune_allocator
     from synclips.server.dub_runner import DubRunner
 
+    tune_allocator()
+    share_cores()
     return DubRunner(settings, database, storage)
 
 
-def _stop_at_end_of_input(worker: Worker) -> None:
+def _run_on_ray(settings: ServerSettings, runner: Runner | None, *, tied: bool) -> None:
+    from synclips.server.ray_worker import run_on_ray
+
+    stopping = threading.Event()
+    if tied:
+        threading.Thread(target=_at_end_of_input, args=(stopping.set,), daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    run_on_ray(settings, runner, stopping)
+
+
+def _at_end_of_input(stop: Callable[[], None]) -> None:
     while os.read(0, 4096):  # not sys.stdin, whose lock this thread would hold when the interpreter ends
         pass
-    worker.stop()
+    stop()
 
 
 if __name__ == "__main__":
     set_up_logs()
-    run_worker(ServerSettings.from_environment(), tied="--alone" not in sys.argv)
+    try:
+        run_worker(ServerSettings.from_environment(), tied="--alone" not in sys.argv)
+    except SyncLipsError as error:
+        logging.getLogger("synclips.worker").error("%s", error)
+        sys.exit(1)

@@ -5,7 +5,8 @@ import { Recorder } from "./capture.js";
 import { Composer } from "./composer.js";
 import { Transcript } from "./transcript.js";
 import { Viewer } from "./viewer.js";
-import { STAGES, clock, left, size } from "./words.js";
+import { Working } from "./working.js";
+import { clock, size } from "./words.js";
 
 const idOf = () => location.hash.replace(/^#\/?/, "");
 
@@ -151,22 +152,6 @@ function Project({ asset, voices, onVoices, onFault, onRename, onRemove }) {
     </div>
     <${Composer} asset=${asset} voices=${voices} onVoices=${onVoices} onMade=${made} onFault=${onFault} />
   </div>`;
-}
-
-function Working({ take, onCancel }) {
-  const [picture, setPicture] = useState("");
-  useEffect(() => {
-    if (!take.liveUrl) return undefined;
-    const timer = setInterval(() => setPicture(`${local(take.liveUrl)}&at=${Date.now()}`), 1000);
-    return () => clearInterval(timer);
-  }, [take.id, Boolean(take.liveUrl)]);
-  const percent = Math.round(take.progress * 100);
-  return html`<section class="working-on" aria-label="Progress">
-    ${picture && html`<img src=${picture} alt="The newest frame" onError=${(event) => { event.target.hidden = true; }} onLoad=${(event) => { event.target.hidden = false; }} />`}
-    <div><p role="status"><b>${STAGES[take.status === "PENDING" ? "" : take.stage] || take.stage}</b> <span>${[percent ? `${percent} %` : "", left(take.eta)].filter(Boolean).join(" · ")}</span></p>
-      <progress value=${take.progress || null} max="1" aria-label="Progress of the dub"></progress></div>
-    <button onClick=${onCancel}>Cancel</button>
-  </section>`;
 }
 
 const editOf = (take) => take.dialogueEdit?.edits?.map((edit) => (edit.text ? `“${edit.text}”` : "words taken away")).join(", ");

@@ -120,7 +120,7 @@ export function Viewer({ asset, take }) {
         ${VIEWS.map(([name, label]) => html`<label><input type="radio" name="view" value=${name} checked=${view === name}
           onChange=${() => setView(name)} /><span>${label}</span></label>`)}</fieldset>`}
     </div>
-    ${done && peaks && html`<${Wave} key=${take.id} peaks=${peaks} length=${length} time=${time} onSeek=${seek} words=${wordsOf(report)} spans=${report?.spans || []} />`}
+    ${done && peaks && html`<${Wave} key=${take.id} peaks=${peaks} length=${length} time=${time} onSeek=${seek} words=${wordsOf(report)} spans=${report?.spans || []} sync=${report?.sync} />`}
     ${done && report && html`<${Report} report=${report} />`}
   </section>`;
 }
@@ -130,7 +130,7 @@ const wordsOf = (report) => {
   return report.speech.words?.length ? report.speech.words : (report.speech.lines || []).flatMap((line) => line.words || []);
 };
 
-function Wave({ peaks, length, time, onSeek, words, spans }) {
+function Wave({ peaks, length, time, onSeek, words, spans, sync }) {
   const place = useRef(null), wave = useRef(null);
   useEffect(() => {
     const style = getComputedStyle(document.documentElement);
@@ -150,6 +150,33 @@ function Wave({ peaks, length, time, onSeek, words, spans }) {
     ${words.length > 0 && html`<div class="words" aria-label="Words and their times">
       ${words.map(([word, start, end]) => html`<button style=${`left:${(100 * start) / length}%; width:${(100 * (end - start)) / length}%`}
         class=${time >= start && time < end ? "now" : ""} onClick=${() => onSeek(start)} title=${`${fine(start)} – ${fine(end)}`}><span>${word}</span></button>`)}</div>`}
+    ${sync && html`<${SyncCurve} sync=${sync} length=${length} time=${time} />`}
+  </div>`;
+}
+
+// How well lips and sound go together along the take: a line where they do, broken where nothing is said.
+const TOP = 0.6;
+function SyncCurve({ sync, length, time }) {
+  const at = (index) => (100 * index * sync.step) / Math.max(length, 0.01);
+  const up = (score) => 30 - (28 * Math.min(Math.max(score, 0), TOP)) / TOP;
+  const runs = [];
+  sync.scores.forEach((score, index) => {
+    if (score === null) return;
+    if (!index || sync.scores[index - 1] === null) runs.push([]);
+    runs.at(-1).push([Math.min(at(index), 100), up(score)]);
+  });
+  const said = sync.scores.filter((score) => score !== null);
+  const share = Math.round((100 * said.filter((score) => score >= sync.sure).length) / said.length);
+  const now = sync.scores[Math.round(time / sync.step)];
+  const word = now === undefined || now === null ? "–" : now.toFixed(2);
+  return html`<div class="sync">
+    <svg viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label=${`Sync of lips and sound: ${sync.mean.toFixed(2)} in the mean; sure for ${share} % of the speech`}>
+      <line class="sure" x1="0" x2="100" y1=${up(sync.sure)} y2=${up(sync.sure)} />
+      ${runs.map((run) => html`<g><polygon points=${`${run[0][0]},30 ${run.map((point) => point.join(",")).join(" ")} ${run.at(-1)[0]},30`} />
+        <polyline points=${(run.length > 1 ? run : [run[0], [run[0][0] + 0.5, run[0][1]]]).map((point) => point.join(",")).join(" ")} /></g>`)}
+    </svg>
+    <p class="synclabel" title=${`How much likelier the sound goes with these lips than with others: 0 is chance; from ${sync.sure} (the dashed line) on they surely go together.`}>
+      <b>Sync</b> ${word} <span>mean ${sync.mean.toFixed(2)} · sure for ${share} % of the speech</span></p>
   </div>`;
 }
 
