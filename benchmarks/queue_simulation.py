@@ -155,7 +155,7 @@ def read_cost(path: Path, take: str) -> Cost:
     Where the longest job is at least twice the shortest, the start is told from the length by least squares; otherwise
     all of it counts as length, which is too much for short clips."""
     value = json.loads(path.read_text())
-    rows = [row for row in value.get("rows", []) if row["status"] == "done"]
+    rows = [row for row in value.get("rows", []) if row["status"] != "failed"]  # kept ones say what they took
     rows += [row for row in value.get("processes", []) if row["name"] == take]
     rows = [row for row in rows if row["duration"] > 0 and (row.get("cpu") or row["seconds"]) > 0]
     if len(rows) < 2:
