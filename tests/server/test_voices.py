@@ -97,6 +97,9 @@ def test_segments_are_spoken_in_one_kept_voice_or_refused(tmp_path: Path) -> Non
     claim = own.queue.claim("w")
     assert claim is not None
     own.queue.complete(claim, {"file": "voice.wav", "seconds": 3.0, "fence": claim.fence})
+    speech = own.storage.results(job.id) / str(claim.fence) / "voice.wav"
+    speech.parent.mkdir(parents=True)
+    speech.touch()
 
     def texts(*voices: str) -> list[TextInput]:
         return [
@@ -105,8 +108,11 @@ def test_segments_are_spoken_in_one_kept_voice_or_refused(tmp_path: Path) -> Non
         ]
 
     chosen = runner._in_voice(DubOptions(), "local", texts(job.id, job.id))
-    assert chosen.voice_reference == own.storage.results(job.id) / str(claim.fence) / "voice.wav"
+    assert chosen.voice_reference == speech
     assert runner._in_voice(DubOptions(), "somebody", texts(job.id)).voice_reference is None
     assert runner._in_voice(DubOptions(), "local", texts("a", "b")) == DubOptions()
     with pytest.raises(JobFailed, match="one voice"):
         runner._in_voice(DubOptions(), "local", texts(job.id, "auto"))
+    speech.unlink()
+    with pytest.raises(JobFailed, match="'Me' is not there any more"):
+        runner._in_voice(DubOptions(), "local", texts(job.id))

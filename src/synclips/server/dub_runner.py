@@ -227,7 +227,12 @@ class DubRunner:
         if job is None or job.owner != owner or job.kind != "voice" or job.status != "COMPLETED":
             return None
         assert job.result is not None
-        return self._storage.result(job.id, int(job.result["fence"]), VOICE)
+        speech = self._storage.result(job.id, int(job.result["fence"]), VOICE)
+        if speech is None:
+            raise JobFailed(
+                "generation_input_asset_missing", f"the speech of the voice {job.name!r} is not there any more"
+            )
+        return speech
 
     def _keep_voice(self, task: Task) -> dict[str, Any]:
         """Keep the speech of who speaks in an asset."""
