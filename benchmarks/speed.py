@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
@@ -216,14 +217,21 @@ def dub_command(video: Path, speech: Path, output: Path) -> list[str]:
 
 
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
-    """Seconds by the clock, CPU seconds and megabytes of a process."""
+    """Seconds by the clock, CPU seconds and most megabytes of a process."""
     started = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    status, most = Path(f"/proc/{process.pid}/status"), 0.0
+    while True:  # what wait4 tells of memory counts this process too, from before the other program was started
+        with suppress(OSError, IndexError):
+            most = int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
+        ended, code, usage = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.02)
+    process.returncode = os.waitstatus_to_exitcode(code)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, most
 
 
 def scaled(clip: Path, height: int, seconds: float, video: Path, faces: int = 1) -> int:
