@@ -96,7 +96,7 @@ def compare(
     """One line of the table: for each part fit to its first clips, measure on its second."""
     before, after, strengths = [], [], []
     for train, held in parts:
-        fitted, fit = fit_head(store, model, recipe, train)
+        fitted, fit = fit_head(AsRendered(store), model, recipe, train)
         strengths.append("none" if fit.strength is None else f"{fit.strength:g}")
         before.append(figures(store, model, recipe, train[0], held))
         after.append(figures(store, fitted, recipe, train[0], held))

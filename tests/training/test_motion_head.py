@@ -18,7 +18,7 @@ from synclips.models.generator import Generator
 from synclips.models.motion import MotionModel
 from synclips.rendering.renderer import build_model
 from synclips.training.motion_data import MotionData, even_bank, fit_population
-from synclips.training.motion_head import _fit, _folds, _Seen, fit_head, run_head
+from synclips.training.motion_head import AsRendered, _fit, _folds, _Seen, fit_head, run_head
 
 RECIPE = replace(SMALL_RECIPE, sampling=SamplingConfig(motion_bank=4))
 
@@ -72,7 +72,7 @@ def test_a_person_is_predicted_better_and_the_rest_of_the_model_stays(
     store: ClipStore, motion: MotionModel, tmp_path: Path
 ) -> None:
     keys = list(store.entries)
-    fitted, fit = fit_head(store, motion, RECIPE, keys)
+    fitted, fit = fit_head(AsRendered(store), motion, RECIPE, keys)
     assert fit.strength is not None
     assert fit.after["score"] > fit.before["score"] + 0.1
     changed = {name for name, value in fitted.state_dict().items() if not torch.equal(value, motion.state_dict()[name])}
@@ -87,11 +87,11 @@ def test_a_person_is_predicted_better_and_the_rest_of_the_model_stays(
 
 def test_too_little_video_or_no_gain_leave_the_model(store: ClipStore, motion: MotionModel) -> None:
     keys = list(store.entries)
-    same, fit = fit_head(store, motion, RECIPE, keys[:3])
+    same, fit = fit_head(AsRendered(store), motion, RECIPE, keys[:3])
     assert fit.note == "5 s of training video, 6 are needed"
     assert torch.equal(same.head[-1].weight, motion.head[-1].weight)
-    fitted, _ = fit_head(store, motion, RECIPE, keys)
-    again, fit = fit_head(store, fitted, RECIPE, keys[:5])
+    fitted, _ = fit_head(AsRendered(store), motion, RECIPE, keys)
+    again, fit = fit_head(AsRendered(store), fitted, RECIPE, keys[:5])
     assert fit.strength is None
     assert torch.equal(again.head[-1].weight, fitted.head[-1].weight)
 

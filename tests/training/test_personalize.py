@@ -20,7 +20,7 @@ from synclips.models.syncnet import SyncNet
 from synclips.rendering.renderer import build_model
 from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.tracked_video import TrackedVideo, track_video
-from synclips.training import personal_stages, personalize
+from synclips.training import motion_head, personal_stages, personalize
 from synclips.training.personal_clips import PersonalClips, cut_clips
 from synclips.training.personalize import Personalization, fit_person, fitted
 
@@ -107,6 +107,23 @@ def test_a_fit_follows_the_checkpoints_recipe(
     assert not fit.note
     for name, value in model.state_dict().items():
         assert torch.equal(fitted.state_dict()[name], value)
+
+
+def test_the_last_layer_is_fitted_first_where_the_video_is_long_enough(
+    person: tuple[TrackedVideo, Waveform], model: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.nn.init.constant_(model.motion.head[-1].bias, 2.0)  # a mouth that hangs open
+    clips = PersonalClips(cut_clips(*person))
+    left, before = personalize._with_fitted_head(model, clips)
+    assert torch.equal(left.motion.head[-1].bias, model.motion.head[-1].bias)
+    monkeypatch.setattr(motion_head, "LEAST", 1.0)
+    monkeypatch.setattr(motion_head, "BIAS", 1.0)
+    changed, again = personalize._with_fitted_head(model, clips)
+    assert again == before
+    stage = personal_stages.PersonalMotionStage(clips, changed)
+    with torch.no_grad():
+        assert stage.validate(changed)["lip_error"] < 0.8 * before
+    assert torch.equal(model.motion.head[-1].bias, left.motion.head[-1].bias)
 
 
 def test_sound_that_does_not_belong_to_the_lips_teaches_nothing(

@@ -122,8 +122,9 @@ def fit_head(
 ) -> tuple[MotionModel, HeadFit]:
     """A copy of `model` whose last layer is fitted to the clips `keys`, and how that came about.
 
-    A speaker's clips count together as the root of their number, as `BalancedSampler` draws them. The model is a mere
-    copy where there is too little video, or where no strength gains more than the standard error of the gain.
+    `store` says whose rest lips move from: see `AsRendered`. A speaker's clips count together as the root of their
+    number, as `BalancedSampler` draws them. The model is a mere copy where there is too little video, or where no
+    strength gains more than the standard error of the gain.
     """
     model = deepcopy(model).eval()
     seconds = sum(len(store[key]) for key in keys) / FPS
@@ -163,7 +164,7 @@ def run_head(store: ClipStore, model: MotionModel, recipe: RecipeConfig, folder:
         if read_metadata(path).get("digest") != digest:
             raise CheckpointError(f"{path} was made by another recipe; name another folder, or delete it")
     elif world().is_first:
-        fitted, fit = fit_head(store, model, recipe, store.split()["train"])
+        fitted, fit = fit_head(AsRendered(store), model, recipe, store.split()["train"])
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(folder / "log.jsonl") as temporary:
             temporary.write_text(json.dumps({"kind": "fit", **asdict(fit)}) + "\n")
@@ -180,7 +181,7 @@ def read_fit(path: Path) -> HeadFit:
 @torch.no_grad()
 def _read(store: Clips, model: MotionModel, recipe: RecipeConfig, keys: Sequence[str]) -> dict[str, _Seen]:
     """Each clip through the model, with a bank from another clip of the speaker."""
-    device, data, people = device_of(model), MotionData(AsRendered(store), model, recipe), by_speaker(keys)
+    device, data, people = device_of(model), MotionData(store, model, recipe), by_speaker(keys)
     last = _last(model)
     weights, biases = last.weight.detach().cpu().numpy(), last.bias.detach().cpu().numpy()
     share = {speaker: len(own) ** -0.5 for speaker, own in people.items()}
