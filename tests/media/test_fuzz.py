@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from mutated_media import cases, read_everything, seeds
 
 pytestmark = pytest.mark.long

@@ -20,13 +20,14 @@ from synclips.server.settings import ServerSettings
 from synclips.server.storage import Storage
 from synclips.server.tables import Job
 
+pytestmark = pytest.mark.long
+
 STEPS = 60
 SERVER = """
 import sys, uvicorn
 from synclips.server.app import create_app
 from synclips.server.settings import ServerSettings
 
-pytestmark = pytest.mark.long
 settings = ServerSettings.from_environment()
 app = create_app(settings, command=[sys.executable, {worker!r}])
 uvicorn.run(app, host="127.0.0.1", port=settings.port, log_config=None)
