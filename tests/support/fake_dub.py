@@ -107,15 +107,10 @@ def _faces(task: Task) -> dict[str, Any]:
     return {"faces": [face], "speaker": 1, "notes": [], "shots": 1}
 
 
-_MADE: list[bytes] = []
-
-
 def _video() -> bytes:
-    """A small real MP4, made once."""
-    if not _MADE:
-        path = os.environ.get("SYNCLIPS_FAKE_RESULT")
-        _MADE.append(Path(path).read_bytes() if path else b"not a real video")
-    return _MADE[0]
+    """The small real MP4 that the environment names; without one, something else."""
+    path = os.environ.get("SYNCLIPS_FAKE_RESULT")
+    return Path(path).read_bytes() if path else b"not a real video"
 
 
 def write_tone(path: Path) -> Path:
