@@ -10,7 +10,6 @@ from synclips.server.access import Caller
 from synclips.server.answers import ApiError, documented
 from synclips.server.dialogue import CreateDialogueEdit, CreateTranscription
 from synclips.server.fetch import ForbiddenAddressError, check_url
-from synclips.server.queue import QueueFullError
 from synclips.server.requests import as_stored
 from synclips.server.services import JsonObject, Parts, Reader, Services, Writer, base_url
 from synclips.server.tables import Asset, Job, Kind
@@ -200,13 +199,7 @@ def _same(own: Services, caller: Caller, asset: str) -> Job | None:
 
 
 def _submit(own: Services, caller: Caller, kind: Kind, stored: JsonObject, asset: str | None, base: str) -> Job:
-    try:
-        return own.queue.submit(
-            kind, caller.owner, stored, most=own.settings.max_queued, asset=asset, base_url=base,
-            priority=caller.priority + 1,
-        )  # fmt: skip
-    except QueueFullError as error:
-        raise ApiError("queue_full", headers={"Retry-After": "30"}) from error
+    return own.submit(kind, caller, stored, asset=asset, base_url=base, priority=caller.priority + 1)
 
 
 def _mine(own: Services, caller: Caller, job_id: str, kind: Kind) -> Job:

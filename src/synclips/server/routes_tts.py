@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 from synclips.server import shown
 from synclips.server.access import Caller
 from synclips.server.answers import ApiError, documented
-from synclips.server.queue import QueueFullError
 from synclips.server.requests import CreateTts, as_stored
 from synclips.server.services import JsonObject, Parts, Reader, Services, Writer, base_url
 from synclips.server.tables import FINAL, Asset, Job
@@ -90,17 +89,7 @@ def spoken(job: Job, own: Services, base: str) -> JsonObject:
 def _submit(own: Services, caller: Caller, body: CreateTts) -> Job:
     if body.asset_id is not None:
         own_sound(own, caller, body.asset_id)
-    try:
-        return own.queue.submit(
-            "tts",
-            caller.owner,
-            as_stored(body),
-            most=own.settings.max_queued,
-            asset=body.asset_id,
-            priority=caller.priority + 1,
-        )
-    except QueueFullError as error:
-        raise ApiError("queue_full", headers={"Retry-After": "30"}) from error
+    return own.submit("tts", caller, as_stored(body), asset=body.asset_id, priority=caller.priority + 1)
 
 
 async def ended(own: Services, job: Job, seconds: float = WAIT_SECONDS) -> Job:

@@ -14,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 
 from synclips.server.access import Caller
 from synclips.server.answers import ApiError, documented
-from synclips.server.queue import QueueFullError
 from synclips.server.requests import CreateVoice, as_stored
 from synclips.server.routes_tts import ended, own_sound
 from synclips.server.services import Parts, Reader, Services, Writer
@@ -114,14 +113,4 @@ def _submit(own: Services, caller: Caller, body: CreateVoice) -> Job:
     asset = own_sound(own, caller, body.asset_id)
     if not asset.details.get("has_audio"):
         raise ApiError("generation_audio_missing", "The asset holds no sound.", field="assetId")
-    try:
-        return own.queue.submit(
-            "voice",
-            caller.owner,
-            as_stored(body),
-            most=own.settings.max_queued,
-            name=body.name,
-            priority=caller.priority + 1,
-        )
-    except QueueFullError as error:
-        raise ApiError("queue_full", headers={"Retry-After": "30"}) from error
+    return own.submit("voice", caller, as_stored(body), name=body.name, priority=caller.priority + 1)

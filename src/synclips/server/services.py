@@ -14,10 +14,11 @@ from synclips.server.answers import ApiError
 from synclips.server.database import Database
 from synclips.server.links import Links
 from synclips.server.live_slots import LiveSlots
-from synclips.server.queue import JobQueue
+from synclips.server.queue import IdempotencyConflictError, JobQueue, QueueFullError
 from synclips.server.settings import ServerSettings
 from synclips.server.shared_storage import open_storage
 from synclips.server.storage import Storage
+from synclips.server.tables import Job, Kind
 
 _UNSAFE: Final = ("POST", "PUT", "PATCH", "DELETE")
 _IDEMPOTENCY: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
@@ -54,6 +55,19 @@ class Services:
             strangers=RateLimit(30),
             live=LiveSlots(settings.live_sessions, settings.live_sessions_each),
         )
+
+    def submit(self, kind: Kind, caller: Caller, request: dict[str, Any], **more: Any) -> Job:
+        """Put a job of the caller's into the queue; `more` are further columns.
+
+        Raises:
+            ApiError: the caller has too many unfinished jobs of its kind, or used the idempotency key for another.
+        """
+        try:
+            return self.queue.submit(kind, caller.owner, request, most=self.settings.max_queued, **more)
+        except IdempotencyConflictError as error:
+            raise ApiError("IDEMPOTENCY_KEY_REUSED") from error
+        except QueueFullError as error:
+            raise ApiError("queue_full", headers={"Retry-After": "30"}) from error
 
 
 def services(request: HTTPConnection) -> Services:

@@ -12,7 +12,6 @@ from synclips.server.access import Caller
 from synclips.server.answers import ApiError
 from synclips.server.dialogue import TranscriptBody, WordEdit, changes_of, check_texts, transcript_of
 from synclips.server.fetch import ForbiddenAddressError, check_url
-from synclips.server.queue import IdempotencyConflictError, QueueFullError
 from synclips.server.requests import MODELS, AudioInput, CreateGeneration, Located, Segment, VideoInput, as_stored
 from synclips.server.services import Services
 from synclips.server.tables import Asset, Job
@@ -49,25 +48,19 @@ def submit(
         ApiError: it cannot be done.
     """
     job = prepared_job(own, caller, request, base)
-    try:
-        return own.queue.submit(
-            "generate",
-            caller.owner,
-            job.request,
-            most=own.settings.max_queued,
-            model=job.model,
-            name=name,
-            asset=job.asset,
-            base_url=base,
-            priority=caller.priority,
-            webhook_url=job.webhook_url,
-            idempotency_key=key,
-            digest=job.digest,
-        )
-    except IdempotencyConflictError as error:
-        raise ApiError("IDEMPOTENCY_KEY_REUSED") from error
-    except QueueFullError as error:
-        raise ApiError("queue_full", headers={"Retry-After": "30"}) from error
+    return own.submit(
+        "generate",
+        caller,
+        job.request,
+        model=job.model,
+        name=name,
+        asset=job.asset,
+        base_url=base,
+        priority=caller.priority,
+        webhook_url=job.webhook_url,
+        idempotency_key=key,
+        digest=job.digest,
+    )
 
 
 def prepared_job(own: Services, caller: Caller, request: CreateGeneration, base: str) -> Job:
