@@ -107,8 +107,10 @@ def _piece(
     # two steps a state: the second lies between this state and the next
     next_one = torch.cat([states[1:], states[-1:]])
     heard = torch.stack([states, (states + next_one) / 2], dim=1).flatten(0, 1).numpy()
-    share = silence(power)[: len(heard), None] if settled else np.zeros((1, 1), np.float32)
-    return heard if not share.any() else (1 - share) * heard + share * _state_of_silence(layers)
+    if not settled:
+        return heard
+    share = silence(power)[:, None]
+    return (1 - share) * heard + share * _state_of_silence(layers)
 
 
 def silence(power: Float[np.ndarray, "steps mels"]) -> Float32[np.ndarray, " steps"]:
