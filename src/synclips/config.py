@@ -118,6 +118,28 @@ class StageConfig:
 
 
 @dataclass(frozen=True)
+class DistillConfig(StageConfig):
+    """How a thinner refiner learns from a trained one; a step's batch is of frames. No steps: no such refiner.
+
+    windows:   windows that are rendered, from which frames are drawn again and again, each time changed in colour
+    examples:  frames that it is first fitted to, layer by layer (see training.thinning)
+    crossed:   share of the windows that say another clip's sound: what a dub shows is nobody's real picture
+    pixel, gradient, shares, residual:  weights of the losses: of the picture, of its gradients, of the layers' weights,
+               of the residual; all against the trained refiner's
+    """
+
+    steps: int = 0
+    batch: int = 16
+    windows: int = 800
+    examples: int = 96
+    crossed: float = 0.5
+    pixel: float = 10.0
+    gradient: float = 10.0
+    shares: float = 1.0
+    residual: float = 5.0
+
+
+@dataclass(frozen=True)
 class AugmentConfig:
     """How far training data is changed. Every frame of a window is changed alike.
 
@@ -315,6 +337,7 @@ class RecipeConfig:
     motion: StageConfig = field(default_factory=lambda: StageConfig(steps=4000, batch=32))
     finetune: StageConfig = field(default_factory=lambda: StageConfig(steps=3000, batch=4, rate=4e-4, ema=0.995))
     inner_mouth: StageConfig = field(default_factory=lambda: StageConfig(steps=4000, batch=16, rate=4e-4, ema=0.995))
+    distill: DistillConfig = field(default_factory=DistillConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -340,7 +363,7 @@ def load_recipe(name: str | Path) -> RecipeConfig:
         shipped = files("synclips.recipes").joinpath(f"{FORMER_NAMES.get(str(name), name)}.toml")
         if not shipped.is_file():
             raise ConfigError(
-                f"no recipe named {name!r}; take base, gpu, adapt, blueprint, tiny or a path ending in .toml"
+                f"no recipe named {name!r}; take base, fast, gpu, adapt, blueprint, tiny or a path ending in .toml"
             )
         text = shipped.read_text(encoding="utf-8")
     elif path.is_file():

@@ -16,15 +16,16 @@ from synclips.files import atomic_path
 from synclips.metrics.evaluators import SYNCNET, load_judge, shipped_or
 from synclips.metrics.sync import measure_offsets
 from synclips.models.blueprint import BlueprintEncoders
-from synclips.models.checkpoint import load_into
+from synclips.models.checkpoint import load_into, read_metadata, save_model
 from synclips.models.encoders import BaseEncoders, build_encoders
 from synclips.models.generator import Generator
 from synclips.progress import Progress, silent
-from synclips.rendering.renderer import INNER_MOUTH, build_model, load_model
+from synclips.rendering.renderer import FAST, INNER_MOUTH, build_model, load_model, sound_digest
 from synclips.runtime import choose_device
 from synclips.training import motion_head
 from synclips.training.adaptation import AdaptMotionStage, AdaptStage, adapted_recipe
 from synclips.training.blueprint import BlueprintFinetuneStage
+from synclips.training.distill import DistillStage, thinner_recipe
 from synclips.training.distributed import wait_for_all, world
 from synclips.training.finetune import FinetuneStage
 from synclips.training.inner_mouth import InnerMouthStage
@@ -148,6 +149,44 @@ def adapt(
         stage = AdaptStage(store, recipe, generator, expert, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), from_trained=True, on_progress=on_progress)
     return _keep(best, outputs / "checkpoints" / f"{recipe.model.preset}.safetensors")
+
+
+def distill(
+    shards: Path,
+    outputs: Path,
+    recipe: RecipeConfig,
+    teacher: Path | None = None,
+    *,
+    device: str = "auto",
+    on_progress: Progress = silent,
+) -> Path:
+    """A thinner refiner for a trained model, as `recipe.model.refiner` says, learns to do what the model's own does.
+
+    teacher:  the model (None: the shipped one); the recipe's other settings of the architecture are not used
+
+    Returns outputs/checkpoints/fast.safetensors, which holds the refiner alone: the rest is taken from base.safetensors
+    in the same folder, else from the shipped model.
+
+    Raises:
+        CheckpointError: `teacher` is no generator of `base`, or `outputs` holds another recipe's run.
+    """
+    place, store = choose_device(device), ClipStore(shards)
+    generator, _ = load_model(teacher, torch.device("cpu"))
+    if not isinstance(generator, Generator):
+        raise CheckpointError(f"{teacher} is not of the preset base; only such models have a refiner")
+    recipe = thinner_recipe(recipe, generator.recipe)
+    with from_seed(recipe):
+        stage = DistillStage(store, recipe, generator, place)
+    folder = _folder(outputs, recipe, stage)
+    if not (folder / "last.pt").is_file():
+        stage.begin()
+    best = run_stage(stage, recipe, folder, from_trained=True, on_progress=on_progress)
+    kept = outputs / "checkpoints" / FAST
+    if world().is_first:
+        metadata = read_metadata(best) | {"hears": sound_digest(generator.motion)}
+        save_model(kept, load_into(best, stage.model), metadata, half=True)
+    wait_for_all()
+    return kept
 
 
 def train_inner_mouth(

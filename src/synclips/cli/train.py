@@ -114,7 +114,7 @@ def _recipe(args: argparse.Namespace, terminal: Terminal) -> None:
 
     recipe = load_recipe(args.config or ("adapt" if args.start else "base"))
     start = None if args.start in (None, "base") else Path(args.start)
-    if start is not None and not start.is_file():
+    if start is not None and str(start) != "fast" and not start.is_file():
         raise CheckpointError(f"no such model: {start}; give --from base, or a .safetensors file")
     with _together(args, terminal) as (device, terminal):
         if not args.from_shards:
@@ -123,7 +123,11 @@ def _recipe(args: argparse.Namespace, terminal: Terminal) -> None:
             if world().is_first:
                 preprocess_corpus(args, args.shards, terminal)
             wait_for_all()
-        if args.start:
+        if recipe.distill.steps:
+            best = recipes.distill(
+                args.shards, args.output_dir, recipe, start, device=device, on_progress=terminal.progress
+            )
+        elif args.start:
             best = recipes.adapt(
                 args.shards,
                 args.output_dir,

@@ -1,7 +1,9 @@
 """What a renderer is, whichever preset's model it drives, and how one is made from a checkpoint."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -17,8 +19,9 @@ from synclips.features.speech_features import feature_count
 from synclips.media.picture import Box
 from synclips.models.blueprint import BlueprintModel
 from synclips.models.checkpoint import load_into, read_metadata, tensor_shape
-from synclips.models.generator import Generator
+from synclips.models.generator import Generator, Refiner
 from synclips.models.inner_mouth import InnerMouth
+from synclips.models.motion import MotionModel
 from synclips.models.refiner_engine import Engine
 from synclips.rendering.blueprint import BlueprintLipSync
 from synclips.rendering.frame_part import FramePart, Pixels
@@ -26,6 +29,10 @@ from synclips.rendering.lip_sync import LipSync
 from synclips.tracking.tracked_video import TrackedVideo
 
 SHIPPED = "base.safetensors"
+FAST = "fast.safetensors"
+"""A thinner refiner for the model beside it, else for the shipped one (see `load_model`)."""
+NAMED = {"base": SHIPPED, "fast": FAST}
+"""Files of the shipped models by the names under which they are chosen."""
 INNER_MOUTH = "inner_mouth.safetensors"
 """The painter of inner mouths, beside the checkpoint that it belongs to."""
 Model = Generator | BlueprintModel
@@ -74,8 +81,11 @@ class Renderer(Protocol):
 def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Model, dict[str, Any]]:
     """The generator in a checkpoint (None: the shipped one), in evaluation mode, and what the file says of itself.
 
+    A file of `recipe.distill` holds a refiner alone: all else is the model's in the file called `SHIPPED` beside it, or
+    the shipped one's. `checkpoint`: see `model_path`.
+
     Raises:
-        CheckpointError: missing, damaged, or not a generator.
+        CheckpointError: missing, damaged, or not a generator; or a refiner for another model.
     """
     with model_path(checkpoint) as path:
         metadata = read_metadata(path)
@@ -83,10 +93,56 @@ def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Model, di
             recipe = from_dict(RecipeConfig, metadata["recipe"], str(path))
         except KeyError as error:
             raise CheckpointError(f"{path} does not say what model it holds; name a checkpoint of SyncLips") from error
+        if "hears" in metadata:
+            return _with_refiner(path, recipe, metadata["hears"], device), metadata
         model = load_into(path, build_model(recipe)).to(device).eval()
         if isinstance(model, Generator):
             model.painters = tuple(network.to(device) for network in load_painters(path))
         return model, metadata
+
+
+def model_files(checkpoint: Path | None) -> tuple[Path, ...]:
+    """The files that a model is read from: the checkpoint (see `model_path`), and the one that a refiner alone is for.
+
+    Raises:
+        CheckpointError: missing, damaged, or not written by SyncLips.
+    """
+    with model_path(checkpoint) as path:
+        if "hears" not in read_metadata(path):
+            return (path,)
+        with _beside(path) as base:
+            return (path, base)
+
+
+def sound_digest(motion: MotionModel) -> str:
+    """A digest of what makes a motion model's embeddings of the sound: a refiner that was trained with others would not
+    understand them."""
+    digest = hashlib.sha256()
+    for name, value in sorted(motion.state_dict().items()):
+        if not name.startswith("head."):
+            digest.update(name.encode())
+            digest.update(value.half().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _with_refiner(path: Path, recipe: RecipeConfig, hears: str, device: torch.device) -> Generator:
+    """The model that the refiner in `path` is for, with that refiner."""
+    with _beside(path) as base:
+        model, _ = load_model(base, device)
+    if not isinstance(model, Generator) or sound_digest(model.motion) != hears:
+        raise CheckpointError(f"{path} holds a refiner for another model than {base}; train it again, or use that one")
+    thinner = replace(model.recipe.model, refiner=recipe.model.refiner)
+    model.recipe = replace(model.recipe, model=thinner)
+    model.refiner = load_into(path, Refiner(thinner)).to(device).eval()
+    return model
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """The whole model that a refiner's file is for."""
+    beside = path.with_name(SHIPPED)
+    with model_path(beside if beside.is_file() else None) as found:
+        yield found
 
 
 def load_painters(checkpoint: Path) -> tuple[InnerMouth, ...]:
@@ -109,11 +165,13 @@ def load_painters(checkpoint: Path) -> tuple[InnerMouth, ...]:
 
 @contextmanager
 def model_path(checkpoint: Path | None) -> Iterator[Path]:
-    """The checkpoint's file; None: the shipped model's, for as long as the context lasts."""
-    if checkpoint is not None:
+    """The checkpoint's file. None: the shipped model's, for as long as the context lasts; so is one named "base" or
+    "fast", unless there is a file of that name."""
+    name = "base" if checkpoint is None else str(checkpoint)
+    if checkpoint is not None and (name not in NAMED or checkpoint.exists()):
         yield checkpoint
         return
-    with as_file(files("synclips").joinpath("weights", SHIPPED)) as path:
+    with as_file(files("synclips").joinpath("weights", NAMED[name])) as path:
         yield path
 
 

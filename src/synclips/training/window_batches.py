@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from synclips.config import RecipeConfig, SamplingConfig
@@ -111,6 +111,19 @@ class WindowBatches:
 
         `predicted` (b): which windows take the predicted shape; `rng`: draws augmentations, None for none.
         """
+        components, shapes, sound = self.wanted(model, batch, predicted, rng)
+        augmentation = (
+            draw_augmentation(self.augment, model.refiner.layers, each(rng, len(batch.windows)), self.device)
+            if rng is not None
+            else None
+        )
+        return components, make_frames(model, batch.windows, shapes, sound, self.device, augmentation)
+
+    def wanted(
+        self, model: Generator, batch: Batch, predicted: Tensor, rng: Draws | None
+    ) -> tuple[Float[Tensor, "b t k"], Float[Tensor, "f m 3"], Float[Tensor, "f d"]]:
+        """Motion components of the whole clips; lower faces (canonical positions) and embeddings of the sound of the
+        windows' frames, flattened. Arguments as in `make`."""
         motion = model.motion
         bank = motion.embed_mouths(batch.mouths.flatten(0, 1)).unflatten(0, batch.mouths.shape[:2])
         components, tokens = motion(batch.features, bank, batch.shapes, batch.present)
@@ -123,26 +136,22 @@ class WindowBatches:
         if rng is not None:  # predicted shapes are not exact: nor are the true ones, moved a little as a whole
             true_frames = (~predicted).to(self.device).repeat_interleave(LENGTH)[:, None, None]
             shapes = shapes + true_frames * self.augment.shape_noise * torch.randn_like(shapes[:, :1])
-        augmentation = (
-            draw_augmentation(self.augment, model.refiner.layers, each(rng, len(batch.windows)), self.device)
-            if rng is not None
-            else None
-        )
-        generated = make_frames(
-            model, batch.windows, shapes, tokens[rows, index].flatten(0, 1).float(), self.device, augmentation
-        )
-        return components, generated
+        return components, shapes, tokens[rows, index].flatten(0, 1).float()
 
-    def reconstruct(self, model: Generator, key: str, start: int) -> tuple[Batch, Generated]:
-        """The window of a clip from frame `start`, its shape predicted, without augmentation; always the same."""
+    def window(self, key: str, start: int) -> Batch:
+        """The window of a clip from frame `start`, alone, with a full bank; always the same."""
         rng = np.random.default_rng(0)
         window = window_at(self.clips, key, min(start, len(self.clips[key]) - LENGTH), rng)
         size = self.sampling.refiner_bank
         parts = self._arrays(window, SoundChange(), window.donors[:: max(1, len(window.donors) // size)][:size])
         features, true, mouths, shapes = (part[None] for part in parts)
-        batch = Batch(
+        return Batch(
             [window], features, true, mouths, shapes, torch.ones(1, size, dtype=torch.bool, device=self.device)
         )
+
+    def reconstruct(self, model: Generator, key: str, start: int) -> tuple[Batch, Generated]:
+        """The window of a clip from frame `start`, its shape predicted, without augmentation; always the same."""
+        batch = self.window(key, start)
         return batch, self.make(model, batch, torch.ones(1, dtype=torch.bool), None)[1]
 
 

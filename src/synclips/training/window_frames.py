@@ -51,6 +51,18 @@ class Generated:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What windows' frames are made of, flattened, over the lower-face view: the arguments of `Generator.forward`, all
+    but the sound, and the real frames (b, 3, h, w)."""
+
+    layers: Float[Tensor, "b l 3 h w"]
+    lips: Float[Tensor, "b 2 h w"]
+    face: Float[Tensor, "b 1 h w"]
+    region: Float[Tensor, "b 1 h w"]
+    target: Float[Tensor, "b 3 h w"]
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """How a batch of frames is changed before the refiner sees it.
 
@@ -87,9 +99,13 @@ class Augmentation:
 
 
 def draw_augmentation(
-    config: AugmentConfig, layers: int, draws: Sequence[np.random.Generator], device: torch.device
+    config: AugmentConfig,
+    layers: int,
+    draws: Sequence[np.random.Generator],
+    device: torch.device,
+    frames: int = LENGTH,
 ) -> Augmentation:
-    """A random change of each window within `config`'s limits, alike in all its frames; `draws`: one a window."""
+    """A random change of each window within `config`'s limits, alike in all its `frames`; `draws`: one a window."""
     drawn = []
     for rng in draws:
         light = 1 + rng.normal(0, config.layer_light, (layers, 1)) + rng.normal(0, config.layer_tint, (layers, 3))
@@ -99,7 +115,7 @@ def draw_augmentation(
         drawn.append((light, gain, gamma, saturation, rng.random() < config.flip))
 
     def tensor(values: Sequence[Any], kind: Any = np.float32) -> Tensor:
-        return torch.from_numpy(np.stack(values).astype(kind)).repeat_interleave(LENGTH, dim=0).to(device)
+        return torch.from_numpy(np.stack(values).astype(kind)).repeat_interleave(frames, dim=0).to(device)
 
     lights, gains, gammas, saturations, mirrors = zip(*drawn, strict=True)
     return Augmentation(tensor(lights), tensor(gains), tensor(gammas), tensor(saturations), tensor(mirrors, bool))
@@ -140,12 +156,29 @@ def make_frames(
 ) -> Generated:
     """Render the windows' frames with the lower faces `shapes` (canonical positions, differentiable), as serving does.
 
+    `sound`: embeddings that modulate the refiner; for the rest see `prepare_frames`.
+    """
+    made = prepare_frames(model, windows, shapes, device, augmentation)
+    painted = model(made.layers, made.lips, made.face, made.region, sound)
+    picture = painted.picture * made.face + made.target * (1 - made.face)
+    return Generated(picture, made.target, made.layers, made.lips, made.face, painted.weights, painted.residual)
+
+
+def prepare_frames(
+    model: Generator,
+    windows: list[Window],
+    shapes: Float[Tensor, "b m 3"],
+    device: torch.device,
+    augmentation: Augmentation | None = None,
+) -> Prepared:
+    """What the windows' frames are made of, with the lower faces `shapes` (canonical positions, differentiable).
+
     What `rendering.lip_sync` does at the video's resolution is done here at the crop's, differentiably: the mouths are
     chosen by the same path, the mesh is kept from folding and its lips from crossing, mouths are matched in colour and
     shaded by the same factors, and `Generator.forward` is the same. Choices, corrections and factors are constants; the
     gradient reaches `shapes` through the place that each pixel is sampled from.
 
-    `sound`: embeddings that modulate the refiner; `augmentation`, if given, changes layers and target.
+    `augmentation`, if given, changes layers and target.
     """
     wanted = shapes.detach().cpu().numpy().reshape(len(windows), LENGTH, -1, 3)
     count, render = model.refiner.layers - 1, model.recipe.render
@@ -171,9 +204,7 @@ def make_frames(
     if augmentation is not None:
         layers, truth = augmentation.recolour(layers.transpose(1, 2)).transpose(1, 2), augmentation.recolour(truth)
         layers, truth, lips, face, region = map(augmentation.mirrored, (layers, truth, lips, face, region))
-    painted = model(layers, lips, face, region, sound)
-    picture = painted.picture * face + truth * (1 - face)
-    return Generated(picture, truth, layers, lips, face, painted.weights, painted.residual)
+    return Prepared(layers, lips, face, region, truth)
 
 
 def _geometry(window: Window, shapes: Float32[np.ndarray, "t m 3"], count: int, render: RenderConfig) -> _Geometry:
