@@ -1,6 +1,7 @@
 """What a dub costs: each stage, the whole process, beside the limit and beside a network of Wav2Lip's architecture.
 
     python benchmarks/speed.py CLIP SPEECH [--seconds 5] [--heights 360 720 1080] [--processes 1] [--growth]
+                               [--checkpoint fast]
 
 CLIP, a video of one person, is scaled to each height (its shape stays) and repeated to last. All figures of one run
 come from the same minutes of the same machine: compare them with each other only.
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--heights", type=int, nargs="*", default=[360, 720, 1080])
     parser.add_argument("--processes", type=int, default=1, help="runs of each whole process; the least counts")
+    parser.add_argument("--checkpoint", metavar="C", type=Path, help="the model, as `synclips dub` takes it")
     parser.add_argument("--growth", action="store_true", help="with length, pixels and faces too")
     parser.add_argument("--no-networks", dest="networks", action="store_false")
     parser.add_argument("--no-stages", dest="stages", action="store_false")
@@ -48,7 +50,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     say(f"{os.cpu_count()} cores, {processor()}, load {os.getloadavg()[0]:.1f}")
     if args.networks:
-        networks()
+        networks(args.checkpoint)
     with tempfile.TemporaryDirectory(prefix="synclips-speed-") as folder:
         speech = Path(folder) / "speech.wav"
         cut_speech(args.speech, args.seconds, speech)
@@ -57,17 +59,18 @@ def main() -> None:
             frames = scaled(args.clip, height, args.seconds, video)
             say(f"\n{height} lines, {frames} frames")
             if args.stages:
-                stages(video, speech, Path(folder))
+                stages(video, speech, Path(folder), args.checkpoint)
             if args.processes:
-                rows += processes(video, speech, Path(folder), args.processes, frames)
+                rows += processes(video, speech, Path(folder), args.processes, frames, args.checkpoint)
         if args.json:
             args.json.write_text(json.dumps({"processes": rows}, indent=1) + "\n")
         if args.growth:
-            growth(args.clip, args.speech, args.seconds, Path(folder))
+            growth(args.clip, args.speech, args.seconds, Path(folder), args.checkpoint)
 
 
-def networks() -> None:
-    """The refiner by torch and by its engine, the motion model, and a network of Wav2Lip's architecture and size."""
+def networks(checkpoint: Path | None) -> None:
+    """The refiner by torch and by its engine, the motion model, and a network of Wav2Lip's architecture and size; where
+    a model is named, the shipped one's refiner too."""
     import torch
 
     sys.path.insert(0, str(Path(__file__).parent))
@@ -79,8 +82,10 @@ def networks() -> None:
     from synclips.rendering.renderer import load_model
 
     torch.set_num_threads(1)
-    model, _ = load_model(None, torch.device("cpu"))
+    model, _ = load_model(checkpoint, torch.device("cpu"))
+    shipped, _ = load_model(None, torch.device("cpu"))
     assert isinstance(model, Generator)
+    assert isinstance(shipped, Generator)
     dim = model.recipe.model.audio.dim
     layers, masks = torch.rand(1, model.refiner.layers, 3, 96, 112), torch.rand(1, 2, 96, 112)
     sound = torch.randn(1, dim)
@@ -90,8 +95,11 @@ def networks() -> None:
     width = next(w for w in range(16, 64) if weights(Wav2Lip(w)) >= PUBLISHED)
     other = Wav2Lip(width).eval()
     faces, mel = torch.rand(16, 3, 96, 96), torch.rand(16, 80, 16)
-    engine = refiner_engine(model.refiner, "auto", fp32_on_cpu=True)
+    engine, other_engine = (refiner_engine(m.refiner, "auto", fp32_on_cpu=True) for m in (model, shipped))
     with torch.inference_mode():
+        if checkpoint is not None:
+            run = other_engine or shipped.refiner
+            say(f"  {'refiner of the shipped model':52} {best(lambda: run(layers, masks, sound)):6.1f} ms a frame")
         figures = {
             "motion": best(lambda: model.motion(features, bank, shapes, present)) / 100,
             "refiner, torch": best(lambda: model.refiner(layers, masks, sound)),
@@ -108,7 +116,7 @@ def networks() -> None:
     say(f"  motion and refiner are {list(figures.values())[-1] / ours:.1f} times as fast")
 
 
-def stages(video: Path, speech: Path, folder: Path) -> None:
+def stages(video: Path, speech: Path, folder: Path, checkpoint: Path | None) -> None:
     """CPU milliseconds a frame of each stage by itself."""
     from synclips.dubbing.options import DubOptions
     from synclips.dubbing.prepared_video import prepare
@@ -135,7 +143,7 @@ def stages(video: Path, speech: Path, folder: Path) -> None:
     figures["find faces"] = cpu(lambda: detect_faces(iter(images), FaceMeshDetector(faces=5))) / count
     del images
     began = time.process_time()
-    prepared = prepare(video, options=DubOptions(cache=False, device="cpu"))
+    prepared = prepare(video, options=DubOptions(cache=False, device="cpu", checkpoint=checkpoint))
     face = prepared.face(prepared.choose(prepared.options.face_choice).face)
     once = time.process_time() - began - (figures["decode and convert to RGB"] + figures["find faces"]) * count / 1000
     said = read_audio(speech, 16_000)
@@ -164,10 +172,12 @@ def stages(video: Path, speech: Path, folder: Path) -> None:
     say(f"  {'bank of mouths, once':28} {once:7.1f} s")
 
 
-def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -> list[dict[str, Any]]:
+def processes(
+    video: Path, speech: Path, folder: Path, runs: int, frames: int, checkpoint: Path | None
+) -> list[dict[str, Any]]:
     """Whole processes: the first and the second dub, and the limit. Returns a row of figures for each."""
     output = folder / "out.mp4"
-    dub = dub_command(video, speech, output)
+    dub = dub_command(video, speech, output, checkpoint)
     limit = [sys.executable, __file__.replace("speed.py", "speed_limit.py"), str(video), str(output)]
     found: dict[str, list[tuple[float, float, float]]] = {}
     for run in range(runs):  # with caches of its own, empty before each first dub
@@ -178,7 +188,7 @@ def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -
     first_frame = [
         sys.executable,
         __file__.replace("speed.py", "speed_first_frame.py"),
-        *map(str, (video, speech, output)),
+        *map(str, (video, speech, output, *([] if checkpoint is None else [checkpoint]))),
     ]
     cache = {"XDG_CACHE_HOME": str(folder / f"cache-first-{video.stem}")}
     shown = subprocess.run(first_frame, env=os.environ | cache, check=True, capture_output=True, text=True)
@@ -195,7 +205,7 @@ def processes(video: Path, speech: Path, folder: Path, runs: int, frames: int) -
     return figures
 
 
-def growth(clip: Path, speech: Path, seconds: float, folder: Path, height: int = 360) -> None:
+def growth(clip: Path, speech: Path, seconds: float, folder: Path, checkpoint: Path | None, height: int = 360) -> None:
     """First dubs of a small video and of larger ones."""
     say(f"\ngrowth from {height} lines, {seconds:g} s, one face")
     cases = {
@@ -207,12 +217,13 @@ def growth(clip: Path, speech: Path, seconds: float, folder: Path, height: int =
         cut_speech(speech, seconds * longer, said)
         scaled(clip, height * higher, seconds * longer, video, faces)
         environment = os.environ | {"XDG_CACHE_HOME": str(folder / f"cache-growth{number}")}
-        wall, used, memory = timed(dub_command(video, said, folder / "out.mp4"), environment)
+        wall, used, memory = timed(dub_command(video, said, folder / "out.mp4", checkpoint), environment)
         say(f"  {name:28} {wall:7.1f} s  CPU {used:6.1f} s  {memory:6.0f} MB")
 
 
-def dub_command(video: Path, speech: Path, output: Path) -> list[str]:
+def dub_command(video: Path, speech: Path, output: Path, checkpoint: Path | None) -> list[str]:
     command = [sys.executable, "-m", "synclips", "dub", str(video), "--audio", str(speech), "--output", str(output)]
+    command += [] if checkpoint is None else ["--checkpoint", str(checkpoint)]
     return [*command, "--sync-mode", "cut_off", "--quiet", "--no-provenance", "--overwrite"]
 
 

@@ -1,4 +1,4 @@
-"""Seconds to the first frame of a dub: `python benchmarks/speed_first_frame.py VIDEO SPEECH OUTPUT`.
+"""Seconds to the first frame of a dub: `python benchmarks/speed_first_frame.py VIDEO SPEECH OUTPUT [MODEL]`.
 
 Prints four numbers: from the start of the process, with a video that is new; in the same process, with another line for
 the video as it stays prepared; in the same process, prepared anew, as a server's worker does with a video that it has
@@ -19,12 +19,12 @@ class _SeenError(Exception):
     """The first frame is there."""
 
 
-def main(video: Path, speech: Path, output: Path) -> None:
+def main(video: Path, speech: Path, output: Path, checkpoint: Path | None = None) -> None:
     from synclips.dubbing.options import DubOptions
     from synclips.dubbing.pipeline import dub
     from synclips.dubbing.prepared_video import PreparedVideo, prepare
 
-    options = DubOptions(sync_mode="cut_off", provenance=False)
+    options = DubOptions(checkpoint=checkpoint, sync_mode="cut_off", provenance=False)
 
     def first_frame(source: Path | PreparedVideo, began: float) -> float:
         def seen(stage: str, done: int, total: int) -> None:
@@ -50,4 +50,4 @@ def main(video: Path, speech: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*(Path(name) for name in sys.argv[1:4]))
+    main(*(Path(name) for name in sys.argv[1:5]))

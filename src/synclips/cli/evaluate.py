@@ -83,8 +83,9 @@ def _model_arguments(group: "argparse._ArgumentGroup") -> None:
         type=_named,
         action="append",
         default=[],
-        help="another row of the table: a checkpoint (`shipped`: the shipped one), or a .py file that makes a method "
-        "(docs/evaluation.md says how); may be given several times; the report is on --checkpoint, else on the first",
+        help="another row of the table: a checkpoint (`shipped` or base: the shipped one; fast), or a .py file that "
+        "makes a method (docs/evaluation.md says how); may be given several times; the report is on --checkpoint, else "
+        "on the first",
     )
     group.add_argument("--raw-dir", metavar="DIR", type=Path, default=RAW, help=f"the corpus; default {RAW}")
     group.add_argument(

@@ -99,8 +99,8 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="start",
         metavar="MODEL",
-        help="go on with a trained model instead of training a new one: base (the shipped one) or a .safetensors; "
-        "--config is then adapt by default",
+        help="go on with a trained model instead of training a new one: base (the shipped one), fast or a "
+        ".safetensors; --config is then adapt by default; with --config fast, the model whose refiner is to be thinner",
     )
     _stage_arguments(parser)
     parser.set_defaults(config=None)
@@ -185,12 +185,14 @@ VERBS: Final = (
         "recipe",
         "everything from the corpus to a model",
         "Preprocess the corpus, pretrain the encoders, fine-tune the model; or, with --from, fine-tune a model that is "
-        "trained already, for instance to the people of your own videos. The best model by validation goes to "
-        "checkpoints/ in the output folder. See docs/training.md.",
+        "trained already, for instance to the people of your own videos; or, with --config fast, let a thinner refiner "
+        "learn from a trained model's. The best model by validation goes to checkpoints/ in the output folder. See "
+        "docs/training.md.",
         (
             "recipe",
             "recipe --config tiny",
             "recipe --raw-dir videos/ --from base",
+            "recipe --from-shards --config fast",
             "recipe --from-shards --config my.toml --device cuda",
         ),
         _recipe_arguments,

@@ -17,7 +17,7 @@ from synclips.dubbing.edit_report import EditResult as EditResult
 from synclips.dubbing.edit_sound import EditedSound, edit_sound
 from synclips.dubbing.options import DubOptions
 from synclips.dubbing.prepared_video import errors_name_the_file, open_source
-from synclips.dubbing.run_identity import model_digest, run_identity
+from synclips.dubbing.run_identity import run_identity
 from synclips.files import check_outputs, reserved, temporary_space
 from synclips.media.conversions import Conversions
 from synclips.media.copied_video import CopyPlan, plan_copy, write_copied
@@ -29,6 +29,7 @@ from synclips.media.video_encode import check_format
 from synclips.progress import Progress, silent
 from synclips.provenance.c2pa_manifest import Signing
 from synclips.provenance.tags import Origin, now, result_tags, tags_of
+from synclips.rendering.renderer import model_digest
 from synclips.rendering.timeline import Timeline
 from synclips.rendering.visibility import kept_notes
 from synclips.speech.edits import Change, Edit

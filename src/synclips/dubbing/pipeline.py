@@ -23,7 +23,7 @@ from synclips.dubbing.prepared_video import (
 from synclips.dubbing.report import DubReport as DubReport
 from synclips.dubbing.report import DubResult as DubResult
 from synclips.dubbing.report import report_options
-from synclips.dubbing.run_identity import model_digest, run_identity
+from synclips.dubbing.run_identity import run_identity
 from synclips.dubbing.script_plan import check_script, plan_script
 from synclips.errors import InputError
 from synclips.files import check_outputs, reserved, temporary_space
@@ -39,7 +39,7 @@ from synclips.media.write_behind import WriteBehind
 from synclips.progress import Progress, silent
 from synclips.provenance.c2pa_manifest import Signing
 from synclips.provenance.tags import Origin, now, result_tags, tags_of
-from synclips.rendering.renderer import load_model
+from synclips.rendering.renderer import load_model, model_digest
 from synclips.rendering.visibility import kept_notes
 from synclips.runtime import choose_device, choose_precision
 from synclips.speech.reading import read_line

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from synclips.data.shards import sha256_of
 from synclips.media.audio import Sound
-from synclips.rendering.renderer import model_path
+from synclips.rendering.renderer import model_digest
 from synclips.rendering.timeline import Timeline
 from synclips.version import __version__
 
@@ -21,9 +20,3 @@ def run_identity(video: Path, sound: Sound, timeline: Timeline, options: object,
     for values in (*(block.T for block in sound.blocks()), timeline.source, timeline.times):
         digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
-
-
-def model_digest(checkpoint: Path | None) -> str:
-    """SHA-256 of a model's file (None: the shipped one), in hexadecimal."""
-    with model_path(checkpoint) as path:
-        return sha256_of(path)

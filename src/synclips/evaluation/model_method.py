@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from synclips.data.shards import sha256_of
 from synclips.evaluation.clip import Footage
 from synclips.evaluation.protocol import KEEP_AWAY, Method, Planned
 from synclips.evaluation.results import Task
@@ -19,7 +18,7 @@ from synclips.models.blueprint import BlueprintModel
 from synclips.models.generator import Generator
 from synclips.rendering.lip_sync import LipSync, Plan
 from synclips.rendering.mouth_bank import build_bank, turns
-from synclips.rendering.renderer import build_renderer, load_model, model_path
+from synclips.rendering.renderer import build_renderer, load_model, model_digest, model_path
 
 BLOCK = 15
 """Frames of `reconstruct` made from one bank, which lacks them and their neighbours."""
@@ -33,7 +32,7 @@ def model_method(checkpoint: Path | None, device: torch.device, name: str | None
     """
     model, _ = load_model(checkpoint, device)
     with model_path(checkpoint) as path:
-        return Method(name or path.stem, ModelMaker(model), sha256_of(path)[:16])
+        return Method(name or path.stem, ModelMaker(model), model_digest(checkpoint)[:16])
 
 
 @dataclass(frozen=True)

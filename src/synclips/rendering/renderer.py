@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float32, Float64, Int8, Int64, UInt8
 
 from synclips.config import RecipeConfig, from_dict
+from synclips.data.shards import sha256_of
 from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points
 from synclips.features.speech_features import feature_count
@@ -101,17 +102,19 @@ def load_model(checkpoint: Path | None, device: torch.device) -> tuple[Model, di
         return model, metadata
 
 
-def model_files(checkpoint: Path | None) -> tuple[Path, ...]:
-    """The files that a model is read from: the checkpoint (see `model_path`), and the one that a refiner alone is for.
+def model_digest(checkpoint: Path | None) -> str:
+    """SHA-256 of the files that a model is read from (see `model_path`), in hexadecimal: of the file, where there is
+    one.
 
     Raises:
         CheckpointError: missing, damaged, or not written by SyncLips.
     """
     with model_path(checkpoint) as path:
+        own = sha256_of(path)
         if "hears" not in read_metadata(path):
-            return (path,)
-        with _beside(path) as base:
-            return (path, base)
+            return own
+        with _whole_model(path) as base:
+            return hashlib.sha256((own + sha256_of(base)).encode()).hexdigest()
 
 
 def sound_digest(motion: MotionModel) -> str:
@@ -127,7 +130,7 @@ def sound_digest(motion: MotionModel) -> str:
 
 def _with_refiner(path: Path, recipe: RecipeConfig, hears: str, device: torch.device) -> Generator:
     """The model that the refiner in `path` is for, with that refiner."""
-    with _beside(path) as base:
+    with _whole_model(path) as base:
         model, _ = load_model(base, device)
     if not isinstance(model, Generator) or sound_digest(model.motion) != hears:
         raise CheckpointError(f"{path} holds a refiner for another model than {base}; train it again, or use that one")
@@ -138,7 +141,7 @@ def _with_refiner(path: Path, recipe: RecipeConfig, hears: str, device: torch.de
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def _whole_model(path: Path) -> Iterator[Path]:
     """The whole model that a refiner's file is for."""
     beside = path.with_name(SHIPPED)
     with model_path(beside if beside.is_file() else None) as found:
@@ -166,9 +169,15 @@ def load_painters(checkpoint: Path) -> tuple[InnerMouth, ...]:
 @contextmanager
 def model_path(checkpoint: Path | None) -> Iterator[Path]:
     """The checkpoint's file. None: the shipped model's, for as long as the context lasts; so is one named "base" or
-    "fast", unless there is a file of that name."""
+    "fast", unless there is a file of that name.
+
+    Raises:
+        CheckpointError: there is no such file.
+    """
     name = "base" if checkpoint is None else str(checkpoint)
     if checkpoint is not None and (name not in NAMED or checkpoint.exists()):
+        if not checkpoint.is_file():
+            raise CheckpointError(f"no such checkpoint: {checkpoint}; give a .safetensors file, base or fast")
         yield checkpoint
         return
     with as_file(files("synclips").joinpath("weights", NAMED[name])) as path:

@@ -1,5 +1,6 @@
-"""A thinner refiner learns to do what a trained one does (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural
-network", 2015).
+"""A thinner refiner learns to do what a trained one does.
+
+After Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015.
 
 Both see the same frames; what the trained refiner makes of them is the target: its picture, the layers' weights and
 the residual. That target is an exact function of what is seen, so nothing has to be averaged over and no discriminator
@@ -16,7 +17,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from synclips.config import RecipeConfig
+from synclips.config import RecipeConfig, StageConfig
 from synclips.data.dataset import ClipStore
 from synclips.models.generator import Generator, Painted, Refine, Refiner
 from synclips.models.losses import Losses, gradient_loss, pixel_loss
@@ -43,7 +44,8 @@ class DistillStage(OneNetwork):
     model: Refiner
 
     def __init__(self, store: ClipStore, recipe: RecipeConfig, generator: Generator, device: torch.device) -> None:
-        self.config, self.recipe, self.device = recipe.distill, recipe, device
+        self.config: StageConfig = recipe.distill
+        self.recipe, self.device = recipe, device
         self.generator = generator.to(device).eval().requires_grad_(False)
         exact = device.type == "cpu" and choose_precision(device, recipe.precision) == "fp32"
         self._teach: Refine = refiner_engine(generator.refiner, "auto", fp32_on_cpu=exact) or generator.refiner
@@ -62,7 +64,7 @@ class DistillStage(OneNetwork):
 
     def begin(self) -> None:
         """Fit the thinner refiner to the trained one, layer by layer, before the first step."""
-        count = min(self.config.examples, len(self.frames))
+        count = min(self.recipe.distill.examples, len(self.frames))
         seen = self.frames.frames(np.linspace(0, len(self.frames) - 1, count).astype(int).tolist())
         thin(deepcopy(self.generator.refiner), self.model, Frames(seen.made.layers, seen.masks, seen.sound))
 
@@ -76,7 +78,7 @@ class DistillStage(OneNetwork):
             made = self._paint(seen, self.model)
         losses = distillation_losses(made, taught, seen)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack([getattr(self.config, name) * value for name, value in losses.items()]).sum().backward()
+        torch.stack([getattr(self.recipe.distill, name) * value for name, value in losses.items()]).sum().backward()
         average_gradients([self.model])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
@@ -84,8 +86,8 @@ class DistillStage(OneNetwork):
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """PSNR (dB) in the mouth box of held-out frames: to the trained refiner's pictures ("taught", the score), and of
-        both to the real frames."""
+        """PSNR (dB) in the mouth box of held-out frames: to the trained refiner's pictures ("taught", the score), and
+        of both to the real frames."""
         assert isinstance(model, Refiner)
         figures: dict[str, float] = {}
         for split, seen in self._held_out.items():
@@ -139,8 +141,8 @@ def distillation_losses(made: Painted, taught: Painted, seen: Seen) -> Losses:
 
 
 def thinner_recipe(recipe: RecipeConfig, model: RecipeConfig) -> RecipeConfig:
-    """The settings of `recipe` for a thinner refiner of a model that was made by `model`'s: all that is not its refiner's
-    architecture, and its way of rendering, are that model's."""
+    """The settings of `recipe` for a thinner refiner of a model that was made by `model`'s: all that is not its
+    refiner's architecture, and its way of rendering, are that model's."""
     architecture = replace(
         model.model, refiner=replace(recipe.model.refiner, candidates=model.model.refiner.candidates)
     )

@@ -44,7 +44,7 @@ class Seen:
 class _Stored:
     """A window's frames in 256 levels: layers and target, masks (lips, face, region); and the sound's embeddings."""
 
-    pictures: UInt8[np.ndarray, "t l+1 3 h w"]
+    pictures: UInt8[np.ndarray, "t p 3 h w"]
     masks: UInt8[np.ndarray, "t 4 h w"]
     sound: Float32[np.ndarray, "t d"]
 

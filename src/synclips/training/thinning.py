@@ -6,8 +6,9 @@ trained one computes of the same pictures, from what the layers before it are no
 makes up for the loss of those before it as far as it can. No gradient is needed; training goes on from there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -39,145 +40,132 @@ def thin(teacher: Refiner, student: Refiner, frames: Frames) -> None:
     Of the blocks the first ones are kept. Both are left in evaluation mode.
     """
     teacher.eval(), student.eval()
-    kept = _choose(teacher, student, frames)
-    x = F.pixel_unshuffle(torch.cat([frames.layers.flatten(1, 2), frames.masks * 2 - 1], dim=1), 2)
     seen = _Seen(teacher, frames)
-    x0 = _fit(student.stem, x, seen["stem"][:, kept["stem"]])
-    x1 = _fit(student.down1[0], x0, seen["down1.0"][:, kept["down1.0"]])
-    x1 = _fit(student.down1[1], x1, seen["down1.1"][:, kept["down1.1"]])
-    x2 = _fit(student.down2, x1, seen["down2"][:, kept["inner"]])
-    for number, (block, full) in enumerate(zip(student.blocks, teacher.blocks, strict=False)):
-        x2 = _fit_block(block, full, x2, frames.sound, seen, f"blocks.{number}", kept)
-    y1 = _double(_fit(student.up1, x2, seen["up1"][:, kept["up1"]]))
-    y1 = _fit(student.join1, torch.cat([y1, x1], dim=1), seen["join1"][:, kept["join1"]])
-    y0 = _double(_fit(student.up2, y1, seen["up2"][:, kept["up2"]]))
-    y0 = _fit(student.join2, torch.cat([y0, x0], dim=1), seen["join2"][:, kept["join2"]])
-    weight, bias = _least_squares(student.out, y0, seen["out"])
+    kept = _choose(seen, teacher, student)
+
+    def target(name: str, channels: str = "") -> Tensor:
+        return seen.before[f"{name}.0"][:, kept[channels or name]]
+
+    x = F.pixel_unshuffle(torch.cat([frames.layers.flatten(1, 2), frames.masks * 2 - 1], dim=1), 2)
+    x0 = _fit(student.stem, x, target("stem"))
+    x1 = _fit(student.down1[0], x0, target("down1.0"))
+    x1 = _fit(student.down1[1], x1, target("down1.1"))
+    x2 = _fit(student.down2, x1, target("down2", "inner"))
+    pairs: Iterable[tuple[Any, Any]] = zip(student.blocks, teacher.blocks, strict=False)
+    for number, (block, full) in enumerate(pairs):
+        name = f"blocks.{number}"
+        _take_over(block.film, full.film, kept["inner"])
+        first = _fit(block.first, x2, target(f"{name}.first"))
+        _fit_convolution(block.second, block.norm, first, seen.before[f"{name}.second"][:, kept["inner"]])
+        x2 = torch.cat([block(*part) for part in zip(x2.split(CHUNK), frames.sound.split(CHUNK), strict=True)])
+    y1 = _double(_fit(student.up1, x2, target("up1")))
+    y1 = _fit(student.join1, torch.cat([y1, x1], dim=1), target("join1"))
+    y0 = _double(_fit(student.up2, y1, target("up2")))
+    y0 = _fit(student.join2, torch.cat([y0, x0], dim=1), target("join2"))
+    weight, bias = _least_squares(student.out, y0, seen.before["out"])
     student.out.weight.copy_(weight)
     assert student.out.bias is not None
     student.out.bias.copy_(bias)
 
 
 class _Seen:
-    """What the trained refiner's layers compute of the frames, before any ReLU, by the layers' names; computed once."""
+    """What the trained refiner computes of the frames, by its convolutions' names in `named_modules`.
+
+    before:  what each computes, with normalisation and before any ReLU
+    worth:   of each channel that it reads: the channel's mean square, times the sum of squares of the weights that
+             read it
+    """
 
     def __init__(self, refiner: Refiner, frames: Frames) -> None:
-        self._values: dict[str, list[Tensor]] = {}
         modules = dict(refiner.named_modules())
-        wanted = {
-            name: modules[name] if name == "out" else modules[f"{name}.{'norm' if second else 1}"]
-            for name, second in _layers(refiner)
-        }
-        hooks = [module.register_forward_hook(self._keep(name)) for name, module in wanted.items()]
+        found: dict[str, list[Tensor]] = {}
+        power: dict[str, list[Tensor]] = {}
+        hooks, names = [], _names(refiner)
+        for name, normalised in names.items():
+            hooks.append(modules[normalised].register_forward_hook(_keep(found.setdefault(name, []))))
+            hooks.append(modules[name].register_forward_pre_hook(_keep_power(power.setdefault(name, []))))
         for start in range(0, len(frames.layers), CHUNK):
             part = slice(start, start + CHUNK)
             refiner(frames.layers[part], frames.masks[part], frames.sound[part])
         for hook in hooks:
             hook.remove()
-        self._joined: dict[str, Tensor] = {}
-
-    def __getitem__(self, name: str) -> Float[Tensor, "n c h w"]:
-        if name not in self._joined:
-            self._joined[name] = torch.cat(self._values.pop(name))
-        return self._joined[name]
-
-    def _keep(self, name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
-            del module, inputs
-            self._values.setdefault(name, []).append(output.clone())
-
-        return hook
+        self.before = {name: torch.cat(values) for name, values in found.items()}
+        self.worth = {
+            name: torch.cat(values).mean(dim=0) * _convolution(modules[name]).weight.square().sum(dim=(0, 2, 3))
+            for name, values in power.items()
+        }
 
 
-def _layers(refiner: Refiner) -> list[tuple[str, bool]]:
-    """The layers' names, and whether each is a block's second one, which has its normalisation beside it."""
-    blocks = [(f"blocks.{n}{part}", not part) for n in range(len(refiner.blocks)) for part in (".first", "")]
-    names = ["stem", "down1.0", "down1.1", "down2", "up1", "join1", "up2", "join2", "out"]
-    return [*((name, False) for name in names), *blocks]
+def _names(refiner: Refiner) -> dict[str, str]:
+    """The convolutions' names, and those of the modules after which their results are normalised."""
+    plain = ["stem", "down1.0", "down1.1", "down2", "up1", "join1", "up2", "join2"]
+    plain += [f"blocks.{n}.first" for n in range(len(refiner.blocks))]
+    second = {f"blocks.{n}.second": f"blocks.{n}.norm" for n in range(len(refiner.blocks))}
+    return {f"{name}.0": f"{name}.1" for name in plain} | second | {"out": "out"}
 
 
-def _choose(teacher: Refiner, student: Refiner, frames: Frames) -> dict[str, Kept]:
-    """Which of the trained refiner's channels each layer of the thinner one stands for; "inner": those that all blocks
-    share.
+def _keep(values: list[Tensor]) -> Callable[[nn.Module, object, Tensor], None]:
+    def hook(module: nn.Module, given: object, result: Tensor) -> None:
+        del module, given
+        values.append(result.clone())
 
-    What a channel is worth: its mean square over the frames, times the sum of squares of the weights that read it.
-    """
-    inputs: dict[str, Tensor] = {}
-    readers = ["down1.0", "down1.1", "down2", "up1", "join1", "up2", "join2", "out"]
-    readers += [f"blocks.{n}.{part}" for n in range(len(teacher.blocks)) for part in ("first", "second")]
-    modules = dict(teacher.named_modules())
-    convolutions = {name: _convolution_of(modules[name]) for name in readers}
+    return hook
 
-    def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def hook(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-            del module
-            power = given[0].square().mean(dim=(2, 3)).sum(dim=0)
-            inputs[name] = inputs.get(name, torch.zeros_like(power)) + power
 
-        return hook
+def _keep_power(values: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def hook(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        del module
+        values.append(given[0].square().mean(dim=(2, 3)))
 
-    hooks = [module.register_forward_pre_hook(keep(name)) for name, module in convolutions.items()]
-    for start in range(0, len(frames.layers), CHUNK):
-        part = slice(start, start + CHUNK)
-        teacher(frames.layers[part], frames.masks[part], frames.sound[part])
-    for hook in hooks:
-        hook.remove()
-    worth = {name: inputs[name] * module.weight.square().sum(dim=(0, 2, 3)) for name, module in convolutions.items()}
-    a, b = teacher.stem[0].out_channels, teacher.up1[0].out_channels
-    inner = sum((worth[f"blocks.{n}.first"] for n in range(len(teacher.blocks))), worth["up1"])
-    small_a, small_b, small_c = student.stem[0].out_channels, student.up1[0].out_channels, student.down2[0].out_channels
-    of_block = {f"blocks.{n}.first": worth[f"blocks.{n}.second"] for n in range(len(student.blocks))}
-    ranked = {
-        "stem": (worth["down1.0"] + worth["join2"][a:], small_a),
-        "down1.0": (worth["down1.1"], small_b),
-        "down1.1": (worth["down2"] + worth["join1"][b:], small_b),
-        "inner": (inner, small_c),
-        "up1": (worth["join1"][:b], small_b),
-        "join1": (worth["up2"], small_b),
-        "up2": (worth["join2"][:a], small_a),
-        "join2": (worth["out"], small_a),
-        **{name: (value, small_c) for name, value in of_block.items()},
+    return hook
+
+
+def _choose(seen: _Seen, teacher: Refiner, student: Refiner) -> dict[str, Kept]:
+    """Which of the trained refiner's channels those of the thinner one stand for, by the layers' names; "inner": those
+    that all blocks share. The channels worth most to all that read them are kept."""
+    a, b, _ = _widths(teacher)
+    few_a, few_b, few_c = _widths(student)
+    worth = {name.removesuffix(".0"): value for name, value in seen.worth.items()}
+    inner = torch.stack([worth["up1"], *(worth[f"blocks.{n}.first"] for n in range(len(teacher.blocks)))]).sum(dim=0)
+    ranked: dict[str, tuple[Tensor, int]] = {
+        "stem": (worth["down1.0"] + worth["join2"][a:], few_a),
+        "down1.0": (worth["down1.1"], few_b),
+        "down1.1": (worth["down2"] + worth["join1"][b:], few_b),
+        "inner": (inner, few_c),
+        "up1": (worth["join1"][:b], few_b),
+        "join1": (worth["up2"], few_b),
+        "up2": (worth["join2"][:a], few_a),
+        "join2": (worth["out"], few_a),
     }
+    ranked |= {f"blocks.{n}.first": (worth[f"blocks.{n}.second"], few_c) for n in range(len(student.blocks))}
     return {name: value.topk(count).indices.sort().values for name, (value, count) in ranked.items()}
 
 
-def _fit_block(
-    block: nn.Module, full: nn.Module, x: Tensor, sound: Tensor, seen: _Seen, name: str, kept: dict[str, Kept]
-) -> Tensor:
-    """A modulated block: what the sound does is taken over, the two convolutions are fitted. Returns its output."""
-    inner = kept["inner"]
-    film, taken = block.film, full.film  # type: ignore[union-attr]
-    assert isinstance(film, nn.Linear)
-    assert isinstance(taken, nn.Linear)
-    rows = torch.cat([inner, inner + taken.out_features // 2])
-    film.weight.copy_(taken.weight[rows])
-    film.bias.copy_(taken.bias[rows])
-    first = _fit(block.first, x, seen[f"{name}.first"][:, kept[f"{name}.first"]])
-    second, norm = block.second, block.norm
-    assert isinstance(second, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
-    _fit_convolution(second, norm, first, seen[name][:, inner])
-    return torch.cat([block(x[i : i + CHUNK], sound[i : i + CHUNK]) for i in range(0, len(x), CHUNK)])
+def _widths(refiner: Refiner) -> tuple[int, int, int]:
+    a, b, c = (_convolution(module).out_channels for module in (refiner.stem[0], refiner.up1[0], refiner.down2[0]))
+    return a, b, c
+
+
+def _take_over(film: Any, full: Any, inner: Kept) -> None:
+    """What the sound does to the channels that are kept stays as it is."""
+    rows = torch.cat([inner, inner + full.out_features // 2])
+    film.weight.copy_(full.weight[rows])
+    film.bias.copy_(full.bias[rows])
 
 
 def _fit(module: nn.Module, x: Tensor, target: Tensor) -> Tensor:
     """Fit a convolution with normalisation and ReLU to `target`, what is before the ReLU. Returns its output."""
     assert isinstance(module, nn.Sequential)
-    convolution, norm = module[0], module[1]
-    assert isinstance(convolution, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
-    _fit_convolution(convolution, norm, x, target)
-    return torch.cat([module(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)])
+    _fit_convolution(module[0], module[1], x, target)
+    return torch.cat([module(part) for part in x.split(CHUNK)])
 
 
-def _fit_convolution(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor, target: Tensor) -> None:
+def _fit_convolution(convolution: Any, norm: Any, x: Tensor, target: Tensor) -> None:
     """The normalisation has the statistics of what the convolution computes, so that training finds it as it is."""
     weight, bias = _least_squares(convolution, x, target)
     convolution.weight.copy_(weight)
-    made = torch.cat([convolution(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)])
+    made = torch.cat([convolution(part) for part in x.split(CHUNK)])
     mean, variance = made.mean(dim=(0, 2, 3)), made.var(dim=(0, 2, 3))
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
     norm.running_mean.copy_(mean)
     norm.running_var.copy_(variance)
     norm.weight.copy_((variance + norm.eps).sqrt())
@@ -189,21 +177,19 @@ def _least_squares(convolution: nn.Conv2d, x: Tensor, target: Tensor) -> tuple[T
     size = x.shape[1] * 9 + 1
     square = torch.zeros(size, size, dtype=torch.float64, device=x.device)
     cross = torch.zeros(size, target.shape[1], dtype=torch.float64, device=x.device)
-    for start in range(0, len(x), CHUNK):
-        columns = F.unfold(x[start : start + CHUNK], 3, padding=1, stride=convolution.stride).transpose(1, 2)
+    for part, wanted in zip(x.split(CHUNK), target.split(CHUNK), strict=True):
+        columns = F.unfold(part, 3, padding=1, stride=convolution.stride).transpose(1, 2)
         columns = F.pad(columns.flatten(0, 1), (0, 1), value=1.0)
-        wanted = target[start : start + CHUNK].flatten(2).transpose(1, 2).flatten(0, 1)
         square += (columns.T @ columns).double()
-        cross += (columns.T @ wanted).double()
+        cross += (columns.T @ wanted.flatten(2).transpose(1, 2).flatten(0, 1)).double()
     square += torch.eye(size, dtype=torch.float64, device=x.device) * RIDGE * square.diagonal().mean()
     solved = torch.linalg.solve(square, cross).T.float()
     return solved[:, :-1].reshape(convolution.weight.shape), solved[:, -1]
 
 
-def _convolution_of(module: nn.Module) -> nn.Conv2d:
-    found = module[0] if isinstance(module, nn.Sequential) else module
-    assert isinstance(found, nn.Conv2d)
-    return found
+def _convolution(module: nn.Module) -> nn.Conv2d:
+    assert isinstance(module, nn.Conv2d)
+    return module
 
 
 def _double(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
