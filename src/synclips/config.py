@@ -121,11 +121,11 @@ class StageConfig:
 class DistillConfig(StageConfig):
     """How a thinner refiner learns from a trained one; a step's batch is of frames. No steps: no such refiner.
 
-    windows:   windows that are rendered, from which frames are drawn again and again, each time changed in colour
+    windows:   windows that are rendered, from which frames are drawn again and again, each time changed anew
     examples:  frames that it is first fitted to, layer by layer (see training.thinning)
     crossed:   share of the windows that say another clip's sound: what a dub shows is nobody's real picture
-    pixel, gradient, shares, residual:  weights of the losses: of the picture, of its gradients, of the layers' weights,
-               of the residual; all against the trained refiner's
+    pixel, gradient, shares, choice, residual:  weights of the losses: of the picture, of its gradients, of the layers'
+               weights, of which mouth wins, of the residual; all against the trained refiner's
     """
 
     steps: int = 0
@@ -136,6 +136,7 @@ class DistillConfig(StageConfig):
     pixel: float = 10.0
     gradient: float = 10.0
     shares: float = 1.0
+    choice: float = 0.1
     residual: float = 5.0
 
 

@@ -65,7 +65,7 @@ def test_training_brings_it_nearer_and_so_does_the_first_fit(store: ClipStore, t
 
     def loss() -> float:
         made, taught = stage._painted(fixed, stage.model), stage._painted(fixed, stage._teach)
-        return float(sum(distillation_losses(made, taught, fixed).values()))
+        return float(sum(distillation_losses(made, taught, fixed, 8.0).values()))
 
     before = [p.clone() for p in stage.generator.parameters()]
     untrained = loss()
@@ -84,7 +84,7 @@ def test_equal_refiners_have_no_loss(store: ClipStore, trained: Path) -> None:
     stage = stage_of(store, trained)
     seen = stage.frames.frames([0, 7])
     painted = stage._painted(seen, stage.generator.refiner)
-    assert all(abs(value.item()) < 1e-6 for value in distillation_losses(painted, painted, seen).values())
+    assert all(abs(value.item()) < 1e-6 for value in distillation_losses(painted, painted, seen, 8.0).values())
 
 
 def test_frames_depend_on_seed_and_number_alone(store: ClipStore, trained: Path) -> None:

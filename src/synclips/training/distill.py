@@ -64,8 +64,8 @@ class DistillStage(OneNetwork):
 
     def begin(self) -> None:
         """Fit the thinner refiner to the trained one, layer by layer, before the first step."""
-        count = min(self.recipe.distill.examples, len(self.frames))
-        seen = self.frames.frames(np.linspace(0, len(self.frames) - 1, count).astype(int).tolist())
+        rng = np.random.default_rng([self.recipe.seed, *self.name.encode()])
+        seen = self.frames.draw(rng, self.recipe.distill.examples)
         thin(deepcopy(self.generator.refiner), self.model, Frames(seen.made.layers, seen.masks, seen.sound))
 
     def step(self, step: int) -> dict[str, float]:
@@ -76,7 +76,7 @@ class DistillStage(OneNetwork):
         taught = self._painted(seen, self._teach)
         with autocast(self.device, self.recipe.precision):
             made = self._paint(seen, self.model)
-        losses = distillation_losses(made, taught, seen)
+        losses = distillation_losses(made, taught, seen, self.recipe.render.mouth_power)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack([getattr(self.recipe.distill, name) * value for name, value in losses.items()]).sum().backward()
         average_gradients([self.model])
@@ -87,12 +87,14 @@ class DistillStage(OneNetwork):
     @torch.no_grad()
     def validate(self, model: nn.Module) -> dict[str, float]:
         """PSNR (dB) in the mouth box of held-out frames: to the trained refiner's pictures ("taught", the score), and
-        of both to the real frames."""
+        of both to the real frames; and how far they choose other mouths ("choice", as among the losses)."""
         assert isinstance(model, Refiner)
         figures: dict[str, float] = {}
         for split, seen in self._held_out.items():
             made, taught, real = self._painted(seen, model), self._taught[split], seen.made.target
             figures[f"{split}_taught"] = _psnr(made.picture, taught.picture)
+            losses = distillation_losses(made, taught, seen, self.recipe.render.mouth_power)
+            figures[f"{split}_choice"] = losses["choice"].item()
             figures[f"{split}_psnr"] = _psnr(made.picture, real)
             figures[f"{split}_teacher_psnr"] = _psnr(taught.picture, real)
         return figures | {"score": float(np.mean([v for k, v in figures.items() if k.endswith("_taught")]))}
@@ -125,17 +127,23 @@ class DistillStage(OneNetwork):
         return painted
 
 
-def distillation_losses(made: Painted, taught: Painted, seen: Seen) -> Losses:
+def distillation_losses(made: Painted, taught: Painted, seen: Seen, power: float) -> Losses:
     """`pixel` and `gradient` as of any picture, `shares`: the Kullback-Leibler divergence of the layers' weights,
-    `residual`: its mean absolute difference; all weighted towards the lips."""
-    weight = seen.made.face * (1 + 4 * seen.made.lips[:, :1])
+    `residual`: its mean absolute difference; all weighted towards the lips. `choice`: the divergence of the mouths'
+    parts within the lips, as `compositor.one_mouth` has them with this `power`: by those one mouth wins."""
+    lips = seen.made.lips[:, :1]
+    weight = seen.made.face * (1 + 4 * lips)
     target = taught.picture
     weights, wanted = made.weights.clamp_min(1e-5), taught.weights.clamp_min(1e-5)
     divergence = (wanted * (wanted / weights).log()).sum(dim=1, keepdim=True)
+    parts, wanted_parts = (
+        (power * (value[:, 1:] * lips + 1e-6).mean(dim=(2, 3)).log()).log_softmax(dim=1) for value in (weights, wanted)
+    )
     return {
         "pixel": pixel_loss(made.picture, target, weight),
         "gradient": gradient_loss(made.picture, target, weight),
         "shares": (divergence * weight).sum() / (weight.sum() + 1e-6),
+        "choice": (wanted_parts.exp() * (wanted_parts - parts)).sum(dim=1).mean(),
         "residual": pixel_loss(made.residual, taught.residual, weight),
     }
 

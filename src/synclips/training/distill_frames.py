@@ -1,9 +1,14 @@
-"""Frames for distillation: rendered once from windows of the clips, kept as bytes, changed in colour at every use."""
+"""Frames for distillation: rendered once from windows of the clips, kept as bytes, and changed at every use.
+
+What is wanted of a thinner refiner is known for any input, since the trained one says it. So frames are changed further
+than real ones differ, for the sake of the many faces and cameras that no corpus holds.
+"""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
@@ -18,6 +23,12 @@ GROUP = 4
 """Windows rendered at once; those that say another clip's sound take it from one another."""
 PREDICTED = 0.75
 """Share of the windows whose shape is predicted from the sound, as a dub's is."""
+EXCHANGED, BORROWED = 0.25, 0.1
+"""Shares of the frames whose mouths are exchanged; whose second mouth, and whose sound, are another frame's."""
+BLUR = (-0.8, 0.8)
+"""Limits of the share of a 3 x 3 mean in a frame; below 0 it is sharpened. Half of the frames are changed so."""
+TURN, ZOOM, SHIFT = 12.0, 0.2, 0.1
+"""Most by which half of the frames are moved: degrees, logarithm of size, share of half the picture."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class DistillFrames:
         layers = seen.made.layers.shape[1]
         colours = _colours(self.recipe.augment)
         change = draw_augmentation(colours, layers, rng.spawn(count), self.device, frames=1)
-        return seen.changed(change)
+        return varied(seen.changed(change), rng)
 
     def frames(self, numbers: list[int]) -> Seen:
         """Frames by their numbers, unchanged."""
@@ -110,6 +121,43 @@ class DistillFrames:
         return [_Stored(*(values[i * LENGTH : (i + 1) * LENGTH] for values in stored)) for i in range(GROUP)]
 
 
+def varied(seen: Seen, rng: np.random.Generator) -> Seen:
+    """The frames moved, blurred or sharpened; some with their mouths exchanged, with another frame's second mouth or
+    with another's sound. The real pictures are moved alike."""
+    m, count = seen.made, len(seen.sound)
+    layers, sound = m.layers, seen.sound
+
+    def some(share: float) -> Tensor:
+        return torch.from_numpy(rng.random(count) < share).to(layers.device)
+
+    exchanged = torch.cat([layers[:, :1], layers[:, 1:].flip(1)], dim=1)
+    layers = torch.where(some(EXCHANGED)[:, None, None, None, None], exchanged, layers)
+    borrowed = torch.cat([layers[:, :-1], layers[:, -1:].roll(1, dims=0)], dim=1)
+    layers = torch.where(some(BORROWED)[:, None, None, None, None], borrowed, layers)
+    sound = torch.where(some(BORROWED)[:, None], sound.roll(1, dims=0), sound)
+    blur = torch.from_numpy(rng.uniform(*BLUR, count).astype(np.float32)).to(layers.device)
+    blur = torch.where(some(0.5), blur, 0.0)[:, None, None, None, None]
+    smooth = F.avg_pool2d(layers.flatten(0, 1), 3, 1, 1, count_include_pad=False).unflatten(0, layers.shape[:2])
+    layers = torch.lerp(layers, smooth, blur).clamp(-1, 1)
+    stack = torch.cat([layers.flatten(1, 2), m.lips, m.face, m.region, m.target], dim=1)
+    moved = F.grid_sample(stack, _moves(rng, stack), padding_mode="border", align_corners=False)
+    stack = torch.where(some(0.5)[:, None, None, None], moved, stack)
+    pictures, lips, face, region, target = stack.split([stack.shape[1] - 7, 2, 1, 1, 3], dim=1)
+    return Seen(Prepared(pictures.unflatten(1, layers.shape[1:3]), lips, face, region, target), sound)
+
+
+def _moves(rng: np.random.Generator, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w 2"]:
+    """Random turns, changes of size and shifts, as `grid_sample` has them."""
+    (count, _, height, width), ratio = pictures.shape, pictures.shape[2] / pictures.shape[3]
+    angle = np.radians(rng.uniform(-TURN, TURN, count))
+    zoom = np.exp(rng.uniform(-ZOOM, ZOOM, count))
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    shift = rng.uniform(-SHIFT, SHIFT, (2, count))
+    matrix = np.stack([np.stack([cos, -sin * ratio, shift[0]]), np.stack([sin / ratio, cos, shift[1]])])
+    theta = torch.from_numpy(matrix.transpose(2, 0, 1).astype(np.float32)).to(pictures.device)
+    return F.affine_grid(theta, [count, 1, height, width], align_corners=False)
+
+
 def held_out_frames(batches: WindowBatches, model: Generator, keys: list[str], starts: tuple[int, ...]) -> Seen:
     """Frames of windows that are always the same, their shapes predicted, nothing changed."""
     parts: list[Prepared] = []
@@ -142,5 +190,6 @@ def _lights(config: AugmentConfig) -> AugmentConfig:
 
 
 def _colours(config: AugmentConfig) -> AugmentConfig:
-    """The changes of whole frames, alone."""
-    return replace(config, layer_light=0.0, layer_tint=0.0, base_tint=0.0)
+    """The changes of whole frames, alone, and further than a corpus of few cameras goes."""
+    further = replace(config, gain=2 * config.gain, tint=2 * config.tint, gamma=2 * config.gamma)
+    return replace(further, layer_light=0.0, layer_tint=0.0, base_tint=0.0)
