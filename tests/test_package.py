@@ -49,7 +49,7 @@ def test_the_wheel_is_small_and_carries_models_recipes_and_licences(wheel: Path)
     assert wheel.stat().st_size < LARGEST
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert "synclips/weights/base.safetensors" in names
+    assert {"synclips/weights/base.safetensors", "synclips/weights/fast.safetensors"} <= set(names)
     assert "synclips/recipes/base.toml" in names
     assert "synclips/dubbing/demo_page.html.jinja" in names
     assert "synclips/py.typed" in names

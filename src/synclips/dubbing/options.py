@@ -18,6 +18,7 @@ from synclips.tracking.selection import FaceChoice, parse_choice
 class DubOptions:
     """How to dub.
 
+    checkpoint:   the model: a .safetensors, or the name of a shipped one, Path("base") or Path("fast"); None: base
     engine:       what computes the refiner: auto, ncnn or torch (see `synclips.models.refiner_engine`)
     sync_mode:    None: end with the speech, bounce if the video is the shorter
     face:         speaker, largest, left, right, a number of `synclips faces`, or X,Y@SECONDS
