@@ -21,7 +21,9 @@ from synclips.config import RenderConfig
 from synclips.features.alignment import CROP, CROP_SCALE
 from synclips.features.face_mesh import CORNERS, MOUTH_CENTRE, lower_points, lower_weight, smoothstep, template
 from synclips.features.mesh_raster import extend, rasterise
+from synclips.media.read_ahead import worked_on
 from synclips.rendering.mesh_warp import near_lips
+from synclips.runtime import frame_workers
 
 CHIN: Final = 152
 BELOW_LIPS: Final = 17
@@ -93,7 +95,11 @@ def measure_gain(
     if not pairs or not render.measure_chin:
         return usual_gain(rest, render)
     gains = [usual_gain(rest, render, chin) for chin in TRIED]
-    table = np.array([[_misfit(gain, *pair, crops, meshes, maps) for gain in gains] for pair in pairs])
+
+    def misfits(pair: tuple[int, int]) -> list[float]:
+        return [_misfit(gain, *pair, crops, meshes, maps) for gain in gains]
+
+    table = np.array(list(worked_on(pairs, misfits, frame_workers())))
     error = table.mean(axis=0)
     cost = error / max(float(error.min()), 1e-6) + TRUST * (np.array(TRIED) - render.chin_gain) ** 2
     return usual_gain(rest, render, _least(np.array(TRIED), cost))

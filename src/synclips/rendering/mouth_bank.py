@@ -23,9 +23,10 @@ from synclips.features.alignment import (
 from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.media.frame_index import pictures_in_order
-from synclips.media.picture import Picture
-from synclips.media.read_ahead import read_ahead
+from synclips.media.picture import Box, Picture
+from synclips.media.read_ahead import read_ahead, worked_on
 from synclips.rendering.mesh_gain import MeshGain, measure_gain
+from synclips.runtime import frame_workers
 from synclips.tracking.tracked_video import TrackedVideo
 
 ALIKE = 9
@@ -230,10 +231,25 @@ def face_crops(video: TrackedVideo, frames: list[int]) -> Iterator[UInt8[np.ndar
         yield _face_crop(picture, video.alignment[number])
 
 
+def _crop_and_cut(
+    picture: Picture, matrix: Float64[np.ndarray, "2 3"], box: Box
+) -> tuple[UInt8[np.ndarray, "144 144 3"], UInt8[np.ndarray, "y x 3"]]:
+    """`_face_crop` and a part of the picture."""
+    if not _is_small(matrix):
+        return _face_crop(picture, matrix), picture.part(box).copy()
+    left, top, right, bottom = box
+    image = picture.image
+    return crop_face(image, matrix), image[top:bottom, left:right].copy()
+
+
+def _is_small(matrix: Float64[np.ndarray, "2 3"]) -> bool:
+    return float(np.hypot(matrix[0, 0], matrix[1, 0])) >= REDUCED
+
+
 def _face_crop(picture: Picture, matrix: Float64[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "144 144 3"]:
     """What `crop_face` makes of the whole picture. Of a large one only what it reads is converted; a small one is not
     reduced first, and OpenCV rounds the places that it samples otherwise in a part of it."""
-    if float(np.hypot(matrix[0, 0], matrix[1, 0])) >= REDUCED:
+    if _is_small(matrix):
         return crop_face(picture.image, matrix)
     box = crop_box(matrix, picture.width, picture.height)
     return crop_face(picture.part(box), moved_origin(matrix, box[0], box[1]))
@@ -265,10 +281,15 @@ def _pictures(
     crops: dict[int, np.ndarray] = {}
     cuts: dict[int, np.ndarray] = {}
     waiting = list(zip(chosen.tolist(), around.tolist(), strict=True))
+
+    def cut(task: tuple[int, Picture]) -> tuple[int, np.ndarray, np.ndarray]:
+        number, picture = task
+        return number, *_crop_and_cut(picture, video.alignment[number], tuple(boxes[number].tolist()))
+
     pictures = read_ahead(pictures_in_order(video.path, needed.tolist()))
-    for number, picture in zip(needed.tolist(), pictures, strict=True):
-        crops[number] = _face_crop(picture, video.alignment[number])
-        cuts[number] = picture.part(tuple(boxes[number].tolist())).copy()
+    made = worked_on(zip(needed.tolist(), pictures, strict=True), cut, frame_workers())
+    for number, crop, part in made:
+        crops[number], cuts[number] = crop, part
         while waiting and waiting[0][1][-1] <= number:
             index, window = waiting.pop(0)
             yield index, cuts[index], np.stack([crops[w] for w in window])

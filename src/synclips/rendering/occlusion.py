@@ -8,7 +8,7 @@ texture, their spread its tolerance. What differs coherently, over an area and o
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -120,16 +120,16 @@ def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
     """
     lips, points = _lips(video, bank.frames), crop_points(video, bank.frames)
     crops = (mouth.crops[len(mouth.crops) // 2] for mouth in bank.mouths)
-    textures = np.stack([_texture(crop, at) for crop, at in zip(crops, points, strict=True)])
+    made = worked_on(zip(crops, points, strict=True), lambda seen: _texture(*seen), frame_workers())
+    textures = np.stack(list(made))
     first = Appearance(textures, bank.frames, lips, bank.turn, np.zeros(len(bank), bool))
     if len(bank) < FEWEST:
         return first
     found = first
     for _ in range(2):
-        differences = (
-            found.difference(*each) for each in zip(textures, bank.frames.tolist(), lips, bank.turn, strict=True)
-        )
-        occluded = np.array([_share_of_lips(find_occluded(difference)) > MOST_COVERED for difference in differences])
+        each = zip(textures, bank.frames.tolist(), lips, bank.turn, strict=True)
+        shares = worked_on(each, partial(_covered_lips, found), frame_workers())
+        occluded = np.array(list(shares)) > MOST_COVERED
         if not occluded.any() or occluded.mean() > 0.5:
             break
         found = replace(first, occluded=found.occluded | occluded)
@@ -187,6 +187,10 @@ def find_occluded(difference: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h
     kept &= reaching | covering
     kept[0] = False
     return kept[label]
+
+
+def _covered_lips(known: Appearance, seen: tuple[np.ndarray, int, np.ndarray, np.ndarray]) -> float:
+    return _share_of_lips(find_occluded(known.difference(*seen)))
 
 
 def _widened(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:

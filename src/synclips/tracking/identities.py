@@ -176,6 +176,10 @@ def _pieces(detections: Detections, boxes: Boxes) -> Iterator[_Tracklet]:
 
 def _cheapest(cost: Float64[np.ndarray, "p k"]) -> dict[int, int]:
     """The cheapest matching of columns to rows; infinite costs are left out."""
+    if min(cost.shape) == 1:  # as with one person, for whom importing the optimiser (half a second) is not worth it
+        row, column = np.unravel_index(int(cost.argmin()), cost.shape)
+        return {int(column): int(row)} if np.isfinite(cost[row, column]) else {}
+
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
