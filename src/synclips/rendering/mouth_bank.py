@@ -11,7 +11,6 @@ from synclips.config import RenderConfig
 from synclips.errors import NoFaceError
 from synclips.features.alignment import (
     CROP,
-    REDUCED,
     WARP_VIEW,
     crop_box,
     crop_face,
@@ -228,31 +227,19 @@ def _detail(mouth: Mouth) -> float:
 def face_crops(video: TrackedVideo, frames: list[int]) -> Iterator[UInt8[np.ndarray, "144 144 3"]]:
     """The face crops of some frames, in this order."""
     for number, picture in zip(frames, pictures_in_order(video.path, frames), strict=True):
-        yield _face_crop(picture, video.alignment[number])
+        box = crop_box(video.alignment[number], picture.width, picture.height)
+        yield _crop_and_cut(picture, video.alignment[number], box)[0]
 
 
 def _crop_and_cut(
     picture: Picture, matrix: Float64[np.ndarray, "2 3"], box: Box
 ) -> tuple[UInt8[np.ndarray, "144 144 3"], UInt8[np.ndarray, "y x 3"]]:
-    """`_face_crop` and a part of the picture."""
-    if not _is_small(matrix):
-        return _face_crop(picture, matrix), picture.part(box).copy()
+    """The face crop (see `crop_face`), and a part of the picture. No other part of the frame is converted to RGB."""
+    around = crop_box(matrix, picture.width, picture.height)
     left, top, right, bottom = box
-    image = picture.image
-    return crop_face(image, matrix), image[top:bottom, left:right].copy()
-
-
-def _is_small(matrix: Float64[np.ndarray, "2 3"]) -> bool:
-    return float(np.hypot(matrix[0, 0], matrix[1, 0])) >= REDUCED
-
-
-def _face_crop(picture: Picture, matrix: Float64[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "144 144 3"]:
-    """What `crop_face` makes of the whole picture. Of a large one only what it reads is converted; a small one is not
-    reduced first, and OpenCV rounds the places that it samples otherwise in a part of it."""
-    if _is_small(matrix):
-        return crop_face(picture.image, matrix)
-    box = crop_box(matrix, picture.width, picture.height)
-    return crop_face(picture.part(box), moved_origin(matrix, box[0], box[1]))
+    x, y = min(left, around[0]), min(top, around[1])
+    pixels = picture.part((x, y, max(right, around[2]), max(bottom, around[3])))
+    return crop_face(pixels, moved_origin(matrix, x, y)), pixels[top - y : bottom - y, left - x : right - x].copy()
 
 
 def _runs(total: int, count: int, length: int = 8) -> np.ndarray:

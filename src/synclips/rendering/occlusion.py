@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
+from synclips.features.alignment import transform
 from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_weight, template
 from synclips.features.mesh_raster import RING, Raster, extend, rasterise
+from synclips.mapped_files import parts
 from synclips.media.read_ahead import read_ahead, worked_on
 from synclips.rendering.mouth_bank import MouthBank, face_crops
 from synclips.runtime import frame_workers
@@ -27,6 +29,8 @@ LEFT, TOP, DENSITY = 22.0, 60.0, 0.75
 """Canonical position of its corner, and texels a canonical unit."""
 ALIKE = 15
 """Most similar mouths from which the expected texture is computed: an odd number, so that one is the median."""
+TOGETHER = 64
+"""Frames whose meshes are computed at once."""
 FEWEST = 30
 """Mouths that a bank must have for occluders to be looked for."""
 TOLERANCE = np.array([9.0, 3.5, 3.5], np.float32)
@@ -216,11 +220,10 @@ def _lips(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Float32[np.nd
 
 def crop_points(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Iterator[Float32[np.ndarray, "v 2"]]:
     """The extended mesh of some frames in the pixels of their face crops."""
-    for number in frames:
-        one = np.array([number])
-        image = video.pose[one].to_image(extend(video.canonical(one)))[0, :, :2]
-        matrix = video.alignment[number]
-        yield (image @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    for part in parts(len(frames), TOGETHER, video.track.points[:1].nbytes):
+        some = frames[part]
+        image = video.pose[some].to_image(extend(video.canonical(some)))[..., :2]
+        yield from transform(video.alignment[some], image)
 
 
 @cache
