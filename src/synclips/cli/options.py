@@ -73,7 +73,7 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         metavar="C",
         type=Path,
-        help="model to use: base (the shipped one, default), fast (the same with a thinner refiner, in a third of "
+        help="model to use: base (the shipped one, default), fast (the same with a thinner refiner, in half of "
         "the refiner's time), or a .safetensors file",
     )
 
