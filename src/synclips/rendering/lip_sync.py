@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from synclips.errors import MediaError
 from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
 from synclips.features.face_mesh import INNER_LIPS, RIGID, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.features.smoothing import settle
 from synclips.features.speech_features import sound_features
-from synclips.media.audio import normalise_loudness, read_audio
 from synclips.media.picture import Box
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.generator import Generator
@@ -44,7 +42,8 @@ from synclips.rendering.mesh_warp import (
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
 from synclips.rendering.mouth_check import check_mouths
 from synclips.rendering.occlusion import Appearance, Occluders, crop_points, find_occluders, learn_appearance
-from synclips.rendering.speaking_range import SECONDS, speaking_gain
+from synclips.rendering.own_speech import OwnSpeech, own_lips, own_sound
+from synclips.rendering.speaking_range import SECONDS, following, speaking_gain
 from synclips.rendering.visibility import Kept, fade, kept_reasons, measure_visibility, uncovered
 from synclips.runtime import Precision, autocast, choose_precision, device_of
 from synclips.tracking.tracked_video import TrackedVideo
@@ -82,6 +81,10 @@ class LipSync:
         bank: the person's mouths; if not given, built from the video, in which occluders are then looked for too.
         precision: of the refiner's arithmetic (see `runtime.choose_precision`).
         engine: what computes the refiner (see `models.refiner_engine`).
+
+    `own`: the video's own sound and lips, where no bank is given and the sound can be read. `last`: the motion model's
+    last layer, and `gain`: what multiplies the motion that it makes (see `speaking_range`); both are this person's, and
+    may be replaced before anything is planned.
     """
 
     def __init__(
@@ -110,7 +113,10 @@ class LipSync:
         self._opening = [lower_opening(lower) for lower in self.bank.lower]
         network = model.inner_mouth
         self.painter = None if network is None else InnerMouthPainter(network.eval(), self.bank, self.rest)
-        self.gain = self._speaking_gain() if bank is None else 1.0
+        self.last, self.gain = model.motion.last, 1.0
+        self.own = self._hear_own() if bank is None else None
+        if self.own is not None:
+            self.gain = speaking_gain(following(self.own.made, self.own.lips.lower, self.own.lips.seen))
 
     @torch.no_grad()
     def plan(
@@ -297,20 +303,14 @@ class LipSync:
         return blend_layers(layers, shares, fine, self.settings) + residual
 
     @torch.no_grad()
-    def _speaking_gain(self) -> float:
-        """See `speaking_range`; 1 for a video without sound."""
-        try:
-            heard = normalise_loudness(read_audio(self.video.path, stop=SECONDS))
-        except MediaError:
-            return 1.0
-        times = self.video.times - self.video.times[0]
-        count = int((times < heard.duration).sum())
-        if count < 2:
-            return 1.0
-        features = sound_features(heard, int(float(times[count - 1]) * FPS) + 1, self.speech_layers)
-        planned, _ = self._displacement(features, times[:count], lambda: None)
-        own = self.video.canonical(np.arange(count))[:, lower_points()]
-        return speaking_gain(planned + self.rest, own, self.video.track.visible[:count])
+    def _hear_own(self) -> OwnSpeech | None:
+        """What is made of the video's own sound, without any gain; None for a video without sound."""
+        heard = own_sound(self.video, SECONDS)
+        if heard is None:
+            return None
+        frames = int(heard.duration * FPS)
+        inputs, _ = self._inputs(sound_features(heard, frames, self.speech_layers), lambda: None)
+        return OwnSpeech(inputs, self._moved(self._components(inputs)) + self.rest, own_lips(self.video, frames))
 
     def _displacement(
         self, features: Float32[np.ndarray, "steps f"], times: Float64[np.ndarray, " n"], on_frame: Callable[[], None]
@@ -336,18 +336,27 @@ class LipSync:
 
     def _motion(self, features: np.ndarray, on_frame: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
         """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
-        motion = self.model.motion
+        inputs, tokens = self._inputs(features, on_frame)
+        return self._components(inputs), tokens
+
+    def _components(self, inputs: np.ndarray) -> np.ndarray:
+        made: np.ndarray = self.last(torch.from_numpy(inputs).to(self.device)).float().cpu().numpy()
+        return made
+
+    def _inputs(self, features: np.ndarray, on_frame: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
+        """The last layer's inputs (n, d) and sound embeddings (n, d) at 25 frames a second."""
         embeddings, shapes = self._attended
         present = torch.ones(1, len(shapes), dtype=torch.bool, device=self.device)
         frames = len(features) // STEPS_PER_FRAME
-        components, tokens = [], []
+        made: tuple[list[np.ndarray], list[np.ndarray]] = [], []
         chunk, overlap = self.settings.chunk, self.settings.overlap
         for start in range(0, frames, chunk):
             on_frame()
             low, high = max(0, start - overlap), min(frames, start + chunk + overlap)
             part = torch.from_numpy(features[low * STEPS_PER_FRAME : high * STEPS_PER_FRAME])[None].to(self.device)
-            made, token = motion(part, embeddings[None], shapes[None].float(), present)
+            bank = embeddings[None], shapes[None].float(), present
             kept = slice(start - low, min(start + chunk, frames) - low)
-            components.append(made[0, kept].float().cpu().numpy())
-            tokens.append(token[0, kept].float().cpu().numpy())
-        return np.concatenate(components), np.concatenate(tokens)
+            for parts, one in zip(made, self.model.motion.last_inputs(part, *bank), strict=True):
+                parts.append(one[0, kept].float().cpu().numpy())
+        inputs, tokens = (np.concatenate(parts) for parts in made)
+        return inputs, tokens
