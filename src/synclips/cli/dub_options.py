@@ -97,8 +97,8 @@ def dub_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-fit",
         dest="fit_lips",
         action="store_false",
-        help="leave the lips as the model moves them; otherwise they are fitted to the person, even without --fit, where "
-        "the video shows them speak for half a minute or more",
+        help="leave the lips as the model moves them; otherwise, without --fit, they are fitted to the person where "
+        "the video shows them speak for half a minute",
     )
     add_checkpoint(parser)
     add_device(parser)

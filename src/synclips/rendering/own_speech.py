@@ -1,6 +1,7 @@
 """A video's own sound as a motion model hears it, beside the lips in its picture: what says how this person speaks."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -10,6 +11,9 @@ from synclips.features.face_mesh import lower_points
 from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.timebase import FPS
 from synclips.tracking.tracked_video import TrackedVideo
+
+PIECE: Final = 500
+"""Frames whose whole meshes are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def own_lips(video: TrackedVideo, frames: int) -> OwnLips:
     needs_both = (share[:, 0, 0] > 0) & (share[:, 0, 0] < 1)
     seen = np.where(needs_both, visible[before] & visible[after], visible[nearest])
     used = np.unique([before, after])
-    lower = video.canonical(used)[:, lower_points()]
+    parts = np.split(used, range(PIECE, len(used), PIECE))
+    lower = np.concatenate([video.canonical(part)[:, lower_points()] for part in parts])
     low, high = lower[np.searchsorted(used, before)], lower[np.searchsorted(used, after)]
     return OwnLips((low * (1 - share) + high * share).astype(np.float32), seen, shot[nearest])
