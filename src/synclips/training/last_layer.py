@@ -93,11 +93,14 @@ def held_out(
 
 
 def best_strength(
-    model: MotionModel, clips: Mapping[str, SeenClip], folds: Sequence[Collection[str]]
+    model: MotionModel,
+    clips: Mapping[str, SeenClip],
+    folds: Sequence[Collection[str]],
+    strengths: Sequence[float] = STRENGTHS,
 ) -> tuple[float, dict[str, Float32[np.ndarray, "n k"]]]:
-    """The one of `STRENGTHS` whose components of held-out clips score best in the mean, and those components."""
+    """The one of `strengths` whose components of held-out clips score best in the mean, and those components."""
     found, best = -np.inf, (0.0, dict[str, np.ndarray]())
-    for strength in STRENGTHS:
+    for strength in strengths:
         made = held_out(clips, folds, strength)
         score = np.mean([clip_figures(model, made[key], clip.true)["score"] for key, clip in clips.items()])
         if score > found:

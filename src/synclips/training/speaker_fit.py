@@ -30,6 +30,10 @@ from synclips.training.last_layer import (
     stretches,
 )
 
+STRENGTHS: Final = (3e3, 1e4, 3e4, 1e5)
+"""Tried (see `last_layer`). What is dubbed has other words and often another voice than the seconds that are fitted to;
+with less strength lips follow these as well or better, and such a line worse (EXPERIMENTS.md, 2026-11-28, "The fit at
+every dub")."""
 SHORTEST: Final = 25
 """Frames of a stretch at least."""
 FOLLOWS: Final = 0.3
@@ -72,7 +76,7 @@ def fit_speaker(lip_sync: LipSync) -> SpeakerFit | None:
     if seconds < LEAST:
         return None
     model = lip_sync.model.motion
-    strength, made = best_strength(model, clips, stretches(list(clips)))
+    strength, made = best_strength(model, clips, stretches(list(clips)), STRENGTHS)
     gain = _gain_after(lip_sync, made, clips)
     before = [clip_figures(model, clip.made, clip.true, lip_sync.gain) for clip in clips.values()]
     after = [clip_figures(model, made[key], clip.true, gain) for key, clip in clips.items()]
