@@ -17,7 +17,6 @@ from synclips.media.photo_video import still_to_video
 from synclips.media.video import VideoWriter, probe, read_frames
 from synclips.rendering.mouth_bank import build_bank
 from synclips.rendering.mouth_check import check_mouths, shows_lips, stands_on_its_head
-from synclips.rendering.occlusion import crop_points
 from synclips.rendering.visibility import Kept, kept_notes, kept_reasons, measure_visibility, sparse
 from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.face_models import BoxNetwork
@@ -107,7 +106,7 @@ def test_a_mask_is_told_from_a_mouth(tmp_path: Path, mask: str | None) -> None:
     image = portrait_with(CLOTH[mask] if mask else None)
     video = tracked(tmp_path / "a.mkv", list(still_to_video(image, 0.4)))
     bank = build_bank(video, RenderConfig())
-    check = check_mouths(video, bank, list(crop_points(video, bank.frames)))
+    check = check_mouths(video, bank)
     assert (check.covered == (mask is not None)).all()
     assert not check.upside_down.any()
 
@@ -116,7 +115,7 @@ def test_a_mask_that_is_taken_off_covers_only_its_own_frames(tmp_path: Path) -> 
     frames = [frame for kind in (CLOTH["blue"], None) for frame in still_to_video(portrait_with(kind), 0.8)]
     video = tracked(tmp_path / "a.mkv", frames)
     bank = build_bank(video, RenderConfig())
-    covered = check_mouths(video, bank, list(crop_points(video, bank.frames))).covered
+    covered = check_mouths(video, bank).covered
     assert covered[:16].all()
     assert not covered[24:].any()
 

@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float32
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from synclips.features.mel import mel_spectrum
 from synclips.features.mfcc import N_FEATURES, audio_features, mfcc
@@ -116,9 +115,13 @@ def _piece(
 def silence(power: Float[np.ndarray, "steps mels"]) -> Float32[np.ndarray, " steps"]:
     """How far each step of a sound at the usual loudness lies in a silence, in [0, 1]; `power`: of its mel bands."""
     level = 10 * np.log10(np.maximum(power.sum(axis=1), FLOOR))
-    near = maximum_filter1d(level, NEAR, mode="nearest")
-    share = uniform_filter1d(np.clip((QUIET - near) / (QUIET - SILENT), 0, 1), FADE, mode="nearest")
-    return np.asarray(share, np.float32)
+    near = _around(level, NEAR).max(axis=1)
+    return _around(np.clip((QUIET - near) / (QUIET - SILENT), 0, 1), FADE).mean(axis=1).astype(np.float32)
+
+
+def _around(values: Float[np.ndarray, " steps"], count: int) -> Float[np.ndarray, "steps count"]:
+    """Each value with those around it, `count` (odd) in all; beyond the ends the last ones go on."""
+    return np.lib.stride_tricks.sliding_window_view(np.pad(values, count // 2, mode="edge"), count)
 
 
 @cache

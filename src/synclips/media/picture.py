@@ -101,13 +101,18 @@ class Picture:
         frame = self.converters.cropped(self.frame, (0, 0, self.width, self.height))
         frame.make_writable()
         changed = _changed(before, after)
+        x, y, wide, high = cv2.boundingRect(changed.astype(np.uint8))
+        near = (left + x - AROUND, top + y - AROUND, left + x + wide + AROUND, top + y + high + AROUND)
+        (left, top, right, bottom), whole = grown(near, self.width, self.height), box
+        rows, columns = slice(top - whole[1], bottom - whole[1]), slice(left - whole[0], right - whole[0])
+        changed, after = changed[rows, columns], np.ascontiguousarray(after[rows, columns])
         new = self.converters.back(after, self.colours)
         for number, (own, made) in enumerate(zip(planes(frame), planes(new), strict=True)):
             size = 2 if number else 1
             mask = changed if size == 1 else changed.reshape(len(changed) // 2, 2, -1, 2).any(axis=(1, 3))
             place = own[top // size : bottom // size, left // size : right // size]
             np.copyto(place, made, where=mask)
-        return replace(self, frame=frame, shown=self.frame, patch=(box, after))
+        return replace(self, frame=frame, shown=self.frame, patch=((left, top, right, bottom), after))
 
 
 Shown = UInt8[np.ndarray, "h w 3"] | Picture

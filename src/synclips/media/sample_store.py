@@ -1,13 +1,14 @@
 """Samples of unknown number, collected piece by piece: short ones in memory, long ones in a temporary file."""
 
 import contextlib
-import os
 import tempfile
 from types import TracebackType
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float32
+
+from synclips.mapped_files import map_array
 
 BLOCK: Final = 1 << 18
 """Samples of each channel that are handled at a time."""
@@ -55,5 +56,4 @@ class SampleStore:
             self._file.seek(0)
             return np.frombuffer(bytearray(self._file.read()), np.float32).reshape(shape).T
         self._file.flush()
-        with os.fdopen(os.dup(self._file.fileno()), "r+b") as file:
-            return np.memmap(file, np.float32, "r+", shape=shape).T
+        return map_array(self._file, np.float32, shape, "r+").T

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+import cv2
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
@@ -77,8 +78,8 @@ def coarse_picture(
     rows, columns = (4 * count for count in size)
     y = (top + (np.arange(rows) + 0.5) * (bottom - top) / rows).astype(int).clip(0, height - 1)
     x = (left + (np.arange(columns) + 0.5) * (right - left) / columns).astype(int).clip(0, width - 1)
-    sampled = image[y[:, None], x].reshape(size[0], 4, size[1], 4, 3)
-    return sampled.mean(axis=(1, 3), dtype=np.float32)
+    sampled = image[y[:, None], x].astype(np.float32)
+    return np.asarray(cv2.resize(sampled, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _stands_out(change: float, around: list[float]) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float32
 
+from synclips.mapped_files import parts
 from synclips.media.channels import MONO, Channels, mix_matrix
 from synclips.media.sample_store import BLOCK, SampleStore
 from synclips.media.waveform import Waveform
@@ -51,8 +52,8 @@ class Sound:
 
     def blocks(self, size: int = BLOCK) -> Iterator[Float32[np.ndarray, "channels k"]]:
         """The samples, `size` at a time (the last block may be shorter)."""
-        for start in range(0, self.samples.shape[1], size):
-            yield self.samples[:, start : start + size]
+        for part in parts(self.samples.shape[1], size, 4 * len(self.samples)):
+            yield self.samples[:, part]
 
     def mono(self, sample_rate: int | None = None) -> Waveform:
         """The normalised mix of all channels (see `mix_matrix`), at `sample_rate` (None: its own)."""

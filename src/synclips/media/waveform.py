@@ -10,6 +10,7 @@ import soxr
 from jaxtyping import Float32, Float64
 
 from synclips.files import atomic_path, media_path
+from synclips.mapped_files import parts
 from synclips.media.k_weighting import KWeighting
 
 LOUDNESS = -23.0
@@ -74,8 +75,8 @@ def _tenths(waveform: Waveform) -> Float64[np.ndarray, " n"]:
     weighting = KWeighting(rate)
     edges = (np.arange(round((waveform.duration - 0.4) / 0.1) + 5) * 0.1 * rate).astype(int)
     energies = []
-    for first in range(0, len(edges) - 1, 600):
-        some = edges[first : first + 601]
+    for part in parts(len(edges) - 1, 600, round(0.1 * rate) * 4):
+        some = edges[part.start : part.start + 601]
         samples = weighting.next(np.asarray(waveform.samples[some[0] : some[-1]], np.float64))
         places = np.minimum(some[:-1] - some[0], len(samples))
         energies.append(np.add.reduceat(np.append(samples**2, 0.0), places))

@@ -10,6 +10,7 @@ from jaxtyping import Float32, UInt8
 
 from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.speech_features import speech_states
+from synclips.mapped_files import leave_memory
 from synclips.media.audio import Waveform, loudness_gain
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME, frames_in
 from synclips.rendering.frame_part import FrameJob
@@ -72,6 +73,7 @@ class BlockPlan:
     def _go_to(self, step: int) -> None:
         start = step // BLOCK * BLOCK
         self._plan = None
+        leave_memory()
         release_memory()
         if self._next is not None and self._next.start == start:
             self._plan = self._next.result()

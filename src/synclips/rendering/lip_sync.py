@@ -1,9 +1,11 @@
 """The renderer of `base`: sound features and a tracked video in, lip-synced frames out, one at a time."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
@@ -40,13 +42,16 @@ from synclips.rendering.mesh_warp import (
     without_folds,
 )
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
-from synclips.rendering.mouth_check import check_mouths
-from synclips.rendering.occlusion import Appearance, Occluders, crop_points, find_occluders, learn_appearance
+from synclips.rendering.mouth_check import MouthCheck, check_mouths
+from synclips.rendering.occlusion import Appearance, Occluders, find_occluders, learn_appearance
 from synclips.rendering.own_speech import OwnSpeech, own_lips, own_sound
 from synclips.rendering.speaking_range import SECONDS, following, speaking_gain
 from synclips.rendering.visibility import Kept, fade, kept_reasons, measure_visibility, uncovered
-from synclips.runtime import Precision, autocast, choose_precision, device_of
+from synclips.runtime import Precision, autocast, choose_precision, device_of, frame_workers
 from synclips.tracking.tracked_video import TrackedVideo
+
+BORDER = 8
+"""Pixels around the refiner's view in which mouths are warped too, since they are blurred before they are blended."""
 
 
 @dataclass(frozen=True)
@@ -97,24 +102,29 @@ class LipSync:
     ) -> None:
         self.model, self.video = model.eval(), video
         self.device, self.precision = device_of(model), precision
-        fp32_on_cpu = self.device.type == "cpu" and choose_precision(self.device, precision) == "fp32"
-        self._refiner = refiner_engine(model.refiner, engine, fp32_on_cpu=fp32_on_cpu)
         self.settings, self.speech_layers = model.recipe.render, model.recipe.model.audio.speech_layers
         self.bank = bank if bank is not None else build_bank(video, self.settings)
         meshes = video.canonical(self.bank.frames)
         self.rest = person_rest(meshes)[lower_points()]
         self.visibility = measure_visibility(video, video.cuts)
         self.kept = kept_reasons(video)
-        self.appearance = learn_appearance(video, self.bank) if bank is None else None
-        if self.appearance is not None:
-            self._check_mouths(self.appearance)
         self._turn = turns(video.pose.rotation)
         self._inner = np.searchsorted(lower_points(), INNER_LIPS)
         self._opening = [lower_opening(lower) for lower in self.bank.lower]
         network = model.inner_mouth
         self.painter = None if network is None else InnerMouthPainter(network.eval(), self.bank, self.rest)
+        self.appearance: Appearance | None = None
         self.last, self.gain = model.motion.last, 1.0
-        self.own = self._hear_own() if bank is None else None
+        self.own: OwnSpeech | None = None
+        fp32_on_cpu = self.device.type == "cpu" and choose_precision(self.device, precision) == "fp32"
+        with ThreadPoolExecutor(frame_workers(), "prepare") as pool:  # none of these needs another's result
+            refiner = pool.submit(refiner_engine, model.refiner, engine, fp32_on_cpu=fp32_on_cpu)
+            if bank is None:
+                appearance = pool.submit(learn_appearance, video, self.bank)
+                check = pool.submit(check_mouths, video, self.bank)
+                heard = pool.submit(self._hear_own)
+                self.appearance, self.own = self._checked(appearance.result(), check.result()), heard.result()
+            self._refiner = refiner.result()
         if self.own is not None:
             self.gain = speaking_gain(following(self.own.made, self.own.lips.lower, self.own.lips.seen))
 
@@ -234,20 +244,26 @@ class LipSync:
                 self._opening[skin],
             )
         painted = float(plan.painted[step])
-        base_layer = warp_image(warp, picture, part(picture, points, opening, painted))
-        lips, inside = warp.to_native(warp.lips[0]), warp.to_native(warp.lips[1])
+        made = warp_image(warp, picture, part(picture, points, opening, painted)).astype(np.float32)
+        near = warp.around(LOWER_VIEW, BORDER)  # beyond it the base layer stands alone
+        left, top, right, bottom = np.array(near.box) - [*warp.box[:2], *warp.box[:2]]
+        lower_view = slice(top, bottom), slice(left, right)
+        lips, inside = near.to_native(near.lips[0]), near.to_native(near.lips[1])
+        base_layer = made[lower_view].astype(np.uint8)
         layers, wanted_opening = [base_layer], lower_opening(plan.lower[step])
         for number in plan.mouths[step].tolist():
             mouth = self.bank.mouths[number]
             points = part(mouth.picture, mouth.points, self._opening[number], painted)
-            layer = match_colour(warp_image(warp, mouth.picture, points), base_layer, lips, self.settings)
+            layer = match_colour(warp_image(near, mouth.picture, points), base_layer, lips, self.settings)
             layers.append(darken_inner_mouth(layer, inside, self._opening[number], wanted_opening, self.settings))
         if self.painter is not None and painted > 0:
             seen = frame.pixels, (here - [frame.left, frame.top]).astype(np.float32)
-            layers = self.painter.fill(layers, warp, seen, (wanted[0], there), plan.lower[step], painted, self.settings)
-        made = self._refine(warp, layers, plan.sound[step])
+            layers = self.painter.fill(layers, near, seen, (wanted[0], there), plan.lower[step], painted, self.settings)
+        made[lower_view] = self._refine(near, layers, lips, plan.sound[step])
         mask = warp.to_native(warp.face)
-        made = match_grain(made, own_picture, (mask > 0.9) & (lips < 0.1), (source, step), self.settings)
+        still = mask > 0.9
+        still[lower_view] &= lips < 0.1
+        made = match_grain(made, own_picture, still, (source, step), self.settings)
         mask *= weight
         if source in plan.occluders.masks and skin is None:
             points = into_view(pose.to_image(extend(found))[0, :, :2], alignment)
@@ -255,15 +271,14 @@ class LipSync:
             mask *= 1 - warp.to_native(front)
         return paste_back(frame.pixels, made, mask, frame.within(warp.box))
 
-    def _check_mouths(self, appearance: Appearance) -> None:
+    def _checked(self, appearance: Appearance, check: MouthCheck) -> Appearance:
         """Keep the original where a mask hides the mouth, or the mesh lies on a face upside down."""
-        check = check_mouths(self.video, self.bank, list(crop_points(self.video, self.bank.frames)))
         self.kept[check.covered & (self.kept == Kept.NOT)] = Kept.COVERED
         lost = np.isin(self.kept, [Kept.NOT, Kept.NO_FACE, Kept.UNRELIABLE])  # few such frames are taken for a face
         self.kept[check.upside_down & lost] = Kept.UPSIDE_DOWN
         spoiled = check.covered | check.upside_down
         self.visibility = fade(np.where(spoiled, np.float32(0), self.visibility), self.video.cuts)
-        self.appearance = replace(appearance, occluded=appearance.occluded | spoiled[self.bank.frames])
+        return replace(appearance, occluded=appearance.occluded | spoiled[self.bank.frames])
 
     def _own(self, source: int) -> Float32[np.ndarray, "468 3"]:
         """The frame's own canonical mesh, steadied over its neighbours; an outlier is replaced by their median."""
@@ -276,7 +291,9 @@ class LipSync:
             window[middle] = np.median(window, axis=0)
         return settle(window, middle)
 
-    def _refine(self, warp: Warp, layers: list[np.ndarray], sound: np.ndarray) -> Float32[np.ndarray, "y x 3"]:
+    def _refine(
+        self, warp: Warp, layers: list[np.ndarray], lips: Float32[np.ndarray, "y x"], sound: np.ndarray
+    ) -> Float32[np.ndarray, "y x 3"]:
         rows = slice(LOWER_VIEW.top - WARP_VIEW.top, LOWER_VIEW.bottom - WARP_VIEW.top)
         columns = slice(LOWER_VIEW.left - WARP_VIEW.left, LOWER_VIEW.right - WARP_VIEW.left)
         small = np.stack([warp.to_lower_view(layer) for layer in layers])
@@ -291,14 +308,12 @@ class LipSync:
         ]
         with autocast(self.device, self.precision):
             painted = self.model(pictures, *masks, torch.from_numpy(sound)[None].to(self.device), self._refiner)
-        # beyond the refiner's view the base layer stands alone
-        full = np.zeros((WARP_VIEW.height, WARP_VIEW.width, len(layers) + 3), np.float32)
-        full[..., 0] = 1
-        full[rows, columns] = torch.cat([painted.weights, painted.residual * 127.5], dim=1)[0].permute(1, 2, 0).cpu()
-        native = warp.to_native(full)
-        shares, residual = native[..., : len(layers)], native[..., len(layers) :]
-        shares = shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-6)
-        shares = one_mouth(shares, warp.to_native(warp.lips[0]), self.settings.mouth_power)
+        # at the view's border the base layer's weight is 1 and the residual 0
+        shares, residual = (
+            warp.to_native(np.ascontiguousarray(values[0].permute(1, 2, 0).cpu()), LOWER_VIEW, cv2.BORDER_REPLICATE)
+            for values in (painted.weights, painted.residual * 127.5)
+        )
+        shares = one_mouth(shares, lips, self.settings.mouth_power)
         fine = self.settings.detail / (warp.scale * max(warp.scale, self.settings.detail_scale))
         return blend_layers(layers, shares, fine, self.settings) + residual
 

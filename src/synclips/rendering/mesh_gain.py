@@ -15,13 +15,16 @@ from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from synclips.config import RenderConfig
 from synclips.features.alignment import CROP, CROP_SCALE
 from synclips.features.face_mesh import CORNERS, MOUTH_CENTRE, lower_points, lower_weight, smoothstep, template
 from synclips.features.mesh_raster import extend, rasterise
+from synclips.media.picture import Box
+from synclips.media.read_ahead import worked_on
 from synclips.rendering.mesh_warp import near_lips
+from synclips.runtime import frame_workers
 
 CHIN: Final = 152
 BELOW_LIPS: Final = 17
@@ -93,7 +96,11 @@ def measure_gain(
     if not pairs or not render.measure_chin:
         return usual_gain(rest, render)
     gains = [usual_gain(rest, render, chin) for chin in TRIED]
-    table = np.array([[_misfit(gain, *pair, crops, meshes, maps) for gain in gains] for pair in pairs])
+
+    def misfits(pair: tuple[int, int]) -> list[float]:
+        return [_misfit(gain, *pair, crops, meshes, maps) for gain in gains]
+
+    table = np.array(list(worked_on(pairs, misfits, frame_workers())))
     error = table.mean(axis=0)
     cost = error / max(float(error.min()), 1e-6) + TRUST * (np.array(TRIED) - render.chin_gain) ** 2
     return usual_gain(rest, render, _least(np.array(TRIED), cost))
@@ -124,22 +131,23 @@ def _misfit(
     maps: Float64[np.ndarray, "n 3 4"],
 ) -> float:
     """Root mean square difference (grey levels) between frame i's chin and frame j's, warped there by scaled meshes."""
-    there, here = (_to_crop(extend(gain.mesh(meshes[[k]]))[0], maps[k]) for k in (i, j))
-    at = rasterise(there, CROP, CROP).interpolate(here)
-    made = cv2.remap(crops[j], at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    where = _chin_area(_to_crop(meshes[i], maps[i]))
-    if not where.any():
+    left, top, right, bottom = _chin_area(_to_crop(meshes[i], maps[i]))
+    if right <= left or bottom <= top:
         return 0.0
-    difference = (made.astype(np.float32) - crops[i])[where]
+    there, here = (_to_crop(extend(gain.mesh(meshes[[k]]))[0], maps[k]) for k in (i, j))
+    at = rasterise(there - np.array([left, top], np.float32), bottom - top, right - left).interpolate(here)
+    made = cv2.remap(crops[j], at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    difference = (made.astype(np.float32) - crops[i][top:bottom, left:right]).reshape(-1, 3)
     return float(np.sqrt(((difference - np.median(difference, axis=0)) ** 2).mean()))
 
 
-def _chin_area(points: Float32[np.ndarray, "468 2"]) -> Bool[np.ndarray, "144 144"]:
-    """From below the lower lip to below the chin, as wide as the mouth."""
-    rows, columns = np.mgrid[:CROP, :CROP]
+def _chin_area(points: Float32[np.ndarray, "468 2"]) -> Box:
+    """From below the lower lip to below the chin, as wide as the mouth: the crop's pixels between these edges."""
     (left, _), (right, _) = sorted(points[list(CORNERS)].tolist())
     top, bottom = points[BELOW_LIPS, 1] + 3 * CROP_SCALE, points[CHIN, 1] + 10 * CROP_SCALE
-    return np.asarray((columns > left) & (columns < right) & (rows > top) & (rows < bottom))
+    low = np.clip(np.floor([left, top]).astype(int) + 1, 0, CROP)
+    high = np.clip(np.ceil([right, bottom]).astype(int), 0, CROP)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
 def _to_crop(points: Float32[np.ndarray, "v 3"], matrix: Float64[np.ndarray, "3 4"]) -> Float32[np.ndarray, "v 2"]:

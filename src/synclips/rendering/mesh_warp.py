@@ -4,7 +4,7 @@ One raster of the wanted mesh over a view of the face crop is shared by all laye
 video's own resolution. Masks say where the generated face replaces the frame and where mouths may show.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -77,11 +77,26 @@ class Warp(Layout):
         """Pixels of the crop for one of the frame."""
         return float(np.hypot(*self.inward[:, 0]))
 
-    def to_native(self, values: Float32[np.ndarray, "h w *c"], view: View = WARP_VIEW) -> Float32[np.ndarray, "y x *c"]:
-        """A view's values at the box's pixels; outside the view they are 0."""
+    def around(self, view: View, border: int) -> "Warp":
+        """The same warp for the part of the box that holds a view and `border` pixels around it."""
+        corners = np.array([[x, y] for x in (view.left, view.right) for y in (view.top, view.bottom)], np.float64)
+        places = (corners - self.inward[:, 2]) @ np.linalg.inv(self.inward[:, :2]).T
+        size = np.subtract(self.box[2:], self.box[:2])
+        low = np.clip(np.floor(places.min(axis=0)).astype(int) - border, 0, size - 1)
+        high = np.clip(np.ceil(places.max(axis=0)).astype(int) + 1 + border, low + 1, size)
+        left, top = self.box[:2]
+        inward = self.inward.copy()
+        inward[:, 2] += inward[:, :2] @ low
+        box = int(left + low[0]), int(top + low[1]), int(left + high[0]), int(top + high[1])
+        return replace(self, box=box, inward=inward)
+
+    def to_native(
+        self, values: Float32[np.ndarray, "h w *c"], view: View = WARP_VIEW, border: int = cv2.BORDER_CONSTANT
+    ) -> Float32[np.ndarray, "y x *c"]:
+        """A view's values at the box's pixels; outside the view they are 0, or as `border` (OpenCV's) says."""
         left, top, right, bottom = self.box
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(values, self._into(view), (right - left, bottom - top), flags=flags)
+        return cv2.warpAffine(values, self._into(view), (right - left, bottom - top), flags=flags, borderMode=border)
 
     def to_lower_view(self, picture: UInt8[np.ndarray, "y x 3"]) -> UInt8[np.ndarray, "96 112 3"]:
         """The box's pixels in LOWER_VIEW, averaged over areas where it is coarser."""

@@ -11,7 +11,6 @@ from synclips.config import RenderConfig
 from synclips.errors import NoFaceError
 from synclips.features.alignment import (
     CROP,
-    REDUCED,
     WARP_VIEW,
     crop_box,
     crop_face,
@@ -23,9 +22,10 @@ from synclips.features.alignment import (
 from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.media.frame_index import pictures_in_order
-from synclips.media.picture import Picture
-from synclips.media.read_ahead import read_ahead
+from synclips.media.picture import Box, Picture
+from synclips.media.read_ahead import read_ahead, worked_on
 from synclips.rendering.mesh_gain import MeshGain, measure_gain
+from synclips.runtime import frame_workers
 from synclips.tracking.tracked_video import TrackedVideo
 
 ALIKE = 9
@@ -227,16 +227,19 @@ def _detail(mouth: Mouth) -> float:
 def face_crops(video: TrackedVideo, frames: list[int]) -> Iterator[UInt8[np.ndarray, "144 144 3"]]:
     """The face crops of some frames, in this order."""
     for number, picture in zip(frames, pictures_in_order(video.path, frames), strict=True):
-        yield _face_crop(picture, video.alignment[number])
+        box = crop_box(video.alignment[number], picture.width, picture.height)
+        yield _crop_and_cut(picture, video.alignment[number], box)[0]
 
 
-def _face_crop(picture: Picture, matrix: Float64[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "144 144 3"]:
-    """What `crop_face` makes of the whole picture. Of a large one only what it reads is converted; a small one is not
-    reduced first, and OpenCV rounds the places that it samples otherwise in a part of it."""
-    if float(np.hypot(matrix[0, 0], matrix[1, 0])) >= REDUCED:
-        return crop_face(picture.image, matrix)
-    box = crop_box(matrix, picture.width, picture.height)
-    return crop_face(picture.part(box), moved_origin(matrix, box[0], box[1]))
+def _crop_and_cut(
+    picture: Picture, matrix: Float64[np.ndarray, "2 3"], box: Box
+) -> tuple[UInt8[np.ndarray, "144 144 3"], UInt8[np.ndarray, "y x 3"]]:
+    """The face crop (see `crop_face`), and a part of the picture. No other part of the frame is converted to RGB."""
+    around = crop_box(matrix, picture.width, picture.height)
+    left, top, right, bottom = box
+    x, y = min(left, around[0]), min(top, around[1])
+    pixels = picture.part((x, y, max(right, around[2]), max(bottom, around[3])))
+    return crop_face(pixels, moved_origin(matrix, x, y)), pixels[top - y : bottom - y, left - x : right - x].copy()
 
 
 def _runs(total: int, count: int, length: int = 8) -> np.ndarray:
@@ -265,10 +268,15 @@ def _pictures(
     crops: dict[int, np.ndarray] = {}
     cuts: dict[int, np.ndarray] = {}
     waiting = list(zip(chosen.tolist(), around.tolist(), strict=True))
+
+    def cut(task: tuple[int, Picture]) -> tuple[int, np.ndarray, np.ndarray]:
+        number, picture = task
+        return number, *_crop_and_cut(picture, video.alignment[number], tuple(boxes[number].tolist()))
+
     pictures = read_ahead(pictures_in_order(video.path, needed.tolist()))
-    for number, picture in zip(needed.tolist(), pictures, strict=True):
-        crops[number] = _face_crop(picture, video.alignment[number])
-        cuts[number] = picture.part(tuple(boxes[number].tolist())).copy()
+    made = worked_on(zip(needed.tolist(), pictures, strict=True), cut, frame_workers())
+    for number, crop, part in made:
+        crops[number], cuts[number] = crop, part
         while waiting and waiting[0][1][-1] <= number:
             index, window = waiting.pop(0)
             yield index, cuts[index], np.stack([crops[w] for w in window])

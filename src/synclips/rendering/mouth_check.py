@@ -3,7 +3,6 @@
 The mesh network fits a mesh to a masked face, and now and then to an upside-down one, as if nothing were the matter.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +13,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from synclips.features.face_mesh import INNER_LIPS, OUTER_LIPS
 from synclips.media.video import frames_in_order
 from synclips.rendering.mouth_bank import MouthBank
+from synclips.rendering.occlusion import crop_points
 from synclips.tracking.face_models import BoxNetwork, Region
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -50,16 +50,17 @@ class MouthCheck:
     upside_down: Bool[np.ndarray, " n"]
 
 
-def check_mouths(video: TrackedVideo, bank: MouthBank, points: Sequence[Float32[np.ndarray, "v 2"]]) -> MouthCheck:
-    """Look at some mouths of a bank; `points`: the (extended) mesh of each in its crop's pixels."""
+def check_mouths(video: TrackedVideo, bank: MouthBank) -> MouthCheck:
+    """Look at some mouths of a bank."""
     tried = np.unique(np.linspace(0, len(bank) - 1, TRIED).round().astype(np.int64))
     crops = [bank.mouths[number].crops[len(bank.mouths[number].crops) // 2] for number in tried]
     detector = BoxNetwork()
     doubtful = np.array([_best_score(crop, _whole(crop), detector) < SURE for crop in crops])
-    covered = np.array(
-        [doubt and not shows_lips(crop, points[i]) for doubt, crop, i in zip(doubtful, crops, tried, strict=True)]
-    )
     frames = bank.frames[tried]
+    points = crop_points(video, frames)
+    covered = np.array(
+        [doubt and not shows_lips(crop, at) for doubt, crop, at in zip(doubtful, crops, points, strict=True)]
+    )
     upside_down = np.zeros(len(tried), bool)
     if doubtful.any():
         places = np.flatnonzero(doubtful)

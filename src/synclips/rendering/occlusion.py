@@ -8,14 +8,16 @@ texture, their spread its tolerance. What differs coherently, over an area and o
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
+from synclips.features.alignment import transform
 from synclips.features.face_mesh import LIPS, OUTER_LIPS, lower_weight, template
 from synclips.features.mesh_raster import RING, Raster, extend, rasterise
+from synclips.mapped_files import parts
 from synclips.media.read_ahead import read_ahead, worked_on
 from synclips.rendering.mouth_bank import MouthBank, face_crops
 from synclips.runtime import frame_workers
@@ -27,6 +29,8 @@ LEFT, TOP, DENSITY = 22.0, 60.0, 0.75
 """Canonical position of its corner, and texels a canonical unit."""
 ALIKE = 15
 """Most similar mouths from which the expected texture is computed: an odd number, so that one is the median."""
+TOGETHER = 64
+"""Frames whose meshes are computed at once."""
 FEWEST = 30
 """Mouths that a bank must have for occluders to be looked for."""
 TOLERANCE = np.array([9.0, 3.5, 3.5], np.float32)
@@ -120,16 +124,16 @@ def learn_appearance(video: TrackedVideo, bank: MouthBank) -> Appearance:
     """
     lips, points = _lips(video, bank.frames), crop_points(video, bank.frames)
     crops = (mouth.crops[len(mouth.crops) // 2] for mouth in bank.mouths)
-    textures = np.stack([_texture(crop, at) for crop, at in zip(crops, points, strict=True)])
+    made = worked_on(zip(crops, points, strict=True), lambda seen: _texture(*seen), frame_workers())
+    textures = np.stack(list(made))
     first = Appearance(textures, bank.frames, lips, bank.turn, np.zeros(len(bank), bool))
     if len(bank) < FEWEST:
         return first
     found = first
     for _ in range(2):
-        differences = (
-            found.difference(*each) for each in zip(textures, bank.frames.tolist(), lips, bank.turn, strict=True)
-        )
-        occluded = np.array([_share_of_lips(find_occluded(difference)) > MOST_COVERED for difference in differences])
+        each = zip(textures, bank.frames.tolist(), lips, bank.turn, strict=True)
+        shares = worked_on(each, partial(_covered_lips, found), frame_workers())
+        occluded = np.array(list(shares)) > MOST_COVERED
         if not occluded.any() or occluded.mean() > 0.5:
             break
         found = replace(first, occluded=found.occluded | occluded)
@@ -189,6 +193,10 @@ def find_occluded(difference: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h
     return kept[label]
 
 
+def _covered_lips(known: Appearance, seen: tuple[np.ndarray, int, np.ndarray, np.ndarray]) -> float:
+    return _share_of_lips(find_occluded(known.difference(*seen)))
+
+
 def _widened(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     return cv2.dilate(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
 
@@ -212,11 +220,10 @@ def _lips(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Float32[np.nd
 
 def crop_points(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Iterator[Float32[np.ndarray, "v 2"]]:
     """The extended mesh of some frames in the pixels of their face crops."""
-    for number in frames:
-        one = np.array([number])
-        image = video.pose[one].to_image(extend(video.canonical(one)))[0, :, :2]
-        matrix = video.alignment[number]
-        yield (image @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    for part in parts(len(frames), TOGETHER, video.track.points[:1].nbytes):
+        some = frames[part]
+        image = video.pose[some].to_image(extend(video.canonical(some)))[..., :2]
+        yield from transform(video.alignment[some], image)
 
 
 @cache

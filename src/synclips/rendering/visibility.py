@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int8, Int64
 
 from synclips.features.face_mesh import LIPS, RIGID, smoothstep, template, triangles
+from synclips.mapped_files import parts
 from synclips.rendering.mesh_warp import double_areas, near_lips
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -144,8 +145,8 @@ def _demands(video: TrackedVideo) -> Float32[np.ndarray, "5 n"]:
     sample = usable[np.unique(np.linspace(0, len(usable) - 1, CHUNK).astype(int))]
     usual = np.median(video.canonical(sample), axis=0)
     met = np.ones((len(_REASONS), len(video)), np.float32)
-    for start in range(0, len(usable), CHUNK):
-        index = usable[start : start + CHUNK]
+    for part in parts(len(usable), CHUNK, video.track.points[:1].nbytes):
+        index = usable[part]
         met[:, index] = _met(video, index, usual)
     return met
 

@@ -13,6 +13,7 @@ from typing import IO, Final
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from synclips.mapped_files import map_array, parts
 from synclips.media.shots import ShotFinder
 from synclips.media.video import TimedFrame
 from synclips.progress import Progress, silent
@@ -122,13 +123,13 @@ def detect_faces(
 
 def write_records(file: IO[bytes], detections: Detections) -> None:
     """Append the records to a file, a few at a time."""
-    for start in range(0, len(detections.records), PART):
-        file.write(detections.records[start : start + PART].tobytes())
+    for part in parts(len(detections.records), PART, RECORD.itemsize):
+        file.write(detections.records[part].tobytes())
 
 
 def map_records(file: IO[bytes], count: int) -> np.ndarray:
     """The first `count` records of a file, mapped and read-only."""
-    return np.memmap(file, RECORD, "r", shape=(count,)) if count else np.empty(0, RECORD)
+    return map_array(file, RECORD, (count,), "r") if count else np.empty(0, RECORD)
 
 
 def _faces(frame: TimedFrame, detector: LandmarkDetector) -> list[Float32[np.ndarray, "468 3"]]:

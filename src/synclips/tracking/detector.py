@@ -9,10 +9,13 @@ from synclips.features.face_mesh import template_error
 from synclips.tracking.face_models import BoxNetwork, FaceBox, MeshNetwork, Region, mesh_region
 from synclips.tracking.face_search import FINE, FINEST, around, find_in_tiles, merge, tiles, whole
 
-DETECTOR_VERSION: Final = "face-mesh 1"
+DETECTOR_VERSION: Final = "face-mesh 2"
 """Of what FaceMeshDetector finds: raise it when its points change, so that kept ones are not taken for it."""
 SAME: Final = 0.5
 """IoU of two regions from which they are of one face."""
+BESIDE_ONE: Final = 5
+"""Frames between two searches of the whole picture while a face is followed and none is lost: another one is found
+that much later at most. It divides `SEARCH`."""
 SEARCH: Final = 50
 """Frames between two searches for small faces while one is followed."""
 SEARCH_WITHOUT: Final = 5
@@ -51,9 +54,10 @@ class FaceMeshDetector:
     """Follows up to `faces` faces by MediaPipe's two networks (synclips.tracking.face_models).
 
     A face that was in the last frame is looked for where its mesh was; it is lost when the mesh network no longer
-    believes in it (`confidence`). While fewer than `faces` are followed, every frame is searched as a whole and where
-    faces were lost; tiles for small faces (synclips.tracking.face_search) are searched in the first frame of a shot,
-    then every `SEARCH`th frame, or every `SEARCH_WITHOUT`th while there is no face.
+    believes in it (`confidence`). While fewer than `faces` are followed, the picture is searched as a whole and where
+    faces were lost: every frame while none is followed or one was lost of late or just now, else every `BESIDE_ONE`th.
+    Tiles for small faces (synclips.tracking.face_search) are searched in the first frame of a shot, then every
+    `SEARCH`th frame, or every `SEARCH_WITHOUT`th while there is no face.
 
     Two detectors share nothing, and after `forget` a detector is as new. `threads`: for one network's arithmetic;
     more than one gain nothing (EXPERIMENTS.md).
@@ -77,9 +81,14 @@ class FaceMeshDetector:
 
     def detect_all(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "k 468 3"]:
         """Points in pixels of each face, the largest first; two meshes on one face count once."""
-        new = self._find(image) if len(self._followed) < self._faces else []
-        meshes, presence = self._meshes.fit(image, self._followed + self._settle(image, new))
+        searched = self._searching()
+        new = self._settle(image, self._find(image)) if searched else []
+        meshes, presence = self._meshes.fit(image, self._followed + new)
         present = presence >= self._confidence
+        if not searched and not present.all():  # it may have moved too fast to be followed
+            others = self._meshes.fit(image, self._settle(image, self._find(image)))
+            meshes, presence = np.concatenate([meshes, others[0]]), np.concatenate([presence, others[1]])
+            present = presence >= self._confidence
         faces = without_doubles(meshes[present])
         gone = [region for region, seen in zip(self._followed, present, strict=False) if not seen]
         self._followed = [mesh_region(face) for face in faces]
@@ -94,6 +103,12 @@ class FaceMeshDetector:
     def close(self) -> None:
         """Free the networks."""
         del self._boxes, self._meshes
+
+    def _searching(self) -> bool:
+        """Whether this frame may show a face that is not followed yet."""
+        if len(self._followed) >= self._faces:
+            return False
+        return not self._followed or bool(self._lost) or self._frame % BESIDE_ONE == 0
 
     def _find(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Region]:
         """Regions of faces that are not followed yet."""

@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from synclips.mapped_files import leave_memory, parts
 from synclips.tracking.appearance import MeanLook, difference
-from synclips.tracking.detections import PART, Detections
+from synclips.tracking.detections import PART, RECORD, Detections
 from synclips.tracking.track import LONGEST_GAP
 
 REACH: Final = 0.6
@@ -32,6 +33,8 @@ ALIKE: Final = 0.75
 by 0.2 to 0.8, from others by 0.8 to 3."""
 RETURN: Final = 50
 """Frames within which the distance of a face that reappears where it was lost is halved."""
+RELEASED: Final = 4096
+"""Frames after which the memory of what was read of them is handed back."""
 FEWEST: Final = 5
 """Frames of a person at least; fewer are taken for a false detection, unless there is nothing else."""
 
@@ -73,8 +76,7 @@ class Boxes:
 def boxes_of(detections: Detections) -> Boxes:
     """The boxes of all detections, read a few at a time."""
     centre, size = np.empty((len(detections.frame), 2)), np.empty(len(detections.frame))
-    for start in range(0, len(size), PART):
-        rows = slice(start, start + PART)
+    for rows in parts(len(size), PART, RECORD.itemsize):
         points = detections.points[rows, :, :2]
         low, high = points.min(axis=1), points.max(axis=1)
         centre[rows], size[rows] = (low + high) / 2, (high - low).max(axis=1)
@@ -158,6 +160,8 @@ def _pieces(detections: Detections, boxes: Boxes) -> Iterator[_Tracklet]:
             for row in rows
         ]
         shot = shots[faces[0].row]
+        if frame % RELEASED == 0:
+            leave_memory()
         over = [piece.shot != shot or frame - piece.last.frame > LONGEST_GAP for piece in active]
         yield from compress(active, over)
         active = [piece for piece, ended in zip(active, over, strict=True) if not ended]
@@ -172,6 +176,10 @@ def _pieces(detections: Detections, boxes: Boxes) -> Iterator[_Tracklet]:
 
 def _cheapest(cost: Float64[np.ndarray, "p k"]) -> dict[int, int]:
     """The cheapest matching of columns to rows; infinite costs are left out."""
+    if min(cost.shape) == 1:  # as with one person, for whom importing the optimiser (half a second) is not worth it
+        row, column = np.unravel_index(int(cost.argmin()), cost.shape)
+        return {int(column): int(row)} if np.isfinite(cost[row, column]) else {}
+
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))

@@ -12,11 +12,12 @@ from jaxtyping import Float32, Float64, Int64
 from synclips.errors import MediaError, NoFaceError
 from synclips.features.alignment import fit_alignment
 from synclips.features.face_mesh import Pose, fit_pose
+from synclips.mapped_files import map_array, parts
 from synclips.media.video import TimedFrame, VideoInfo, frames_in_order
 from synclips.progress import Progress, silent
-from synclips.tracking.detections import Detections, detect_faces
+from synclips.tracking.detections import PART, RECORD, Detections, detect_faces
 from synclips.tracking.detector import LandmarkDetector
-from synclips.tracking.face_models import BoxNetwork
+from synclips.tracking.face_models import N_POINTS, BoxNetwork
 from synclips.tracking.face_search import whole
 from synclips.tracking.track import FaceTrack, bridge_gaps
 
@@ -35,8 +36,8 @@ def fit_track(
 ) -> tuple[Pose, Float64[np.ndarray, "n 2 3"]]:
     """`fit_pose` and `fit_alignment` of all frames; `cuts`: frames that begin a new shot."""
     poses, alignments = [], []
-    for start in range(0, len(points), PIECE):
-        stop = min(start + PIECE, len(points))
+    for piece in parts(len(points), PIECE, points[:1].nbytes):
+        start, stop = piece.start, piece.stop
         low, high = max(0, start - OVERLAP), min(len(points), stop + OVERLAP)
         here = None if cuts is None else cuts[(cuts > low) & (cuts < high)] - low
         kept = slice(start - low, stop - low)
@@ -113,9 +114,10 @@ def follow(info: VideoInfo, detections: Detections, rows: Int64[np.ndarray, " r"
     seen = np.zeros(count, bool)
     seen[detections.frame[rows]] = True
     with tempfile.TemporaryFile(prefix="synclips-") as spool:  # what is mapped outlives the file object
-        points = np.memmap(spool, np.float32, "w+", shape=(count, 468, 3))
-    for row in rows:
-        points[detections.frame[row]] = detections.points[row]
+        points = map_array(spool, np.float32, (count, N_POINTS, 3), "w+")
+    for part in parts(len(rows), PART, RECORD.itemsize + points[0].nbytes):
+        for row in rows[part]:
+            points[detections.frame[row]] = detections.points[row]
     visible = bridge_gaps(points, seen, detections.cuts)
     track = FaceTrack(points, visible, info.width, info.height)
     breaks = np.union1d(detections.cuts, np.flatnonzero(np.diff(visible)) + 1)  # after a long gap a head is elsewhere

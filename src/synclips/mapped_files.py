@@ -1,0 +1,60 @@
+"""Large arrays in temporary files, mapped into memory.
+
+What has been read or written of a mapped file stays in the process's memory while the machine has room, and counts as
+its own: an hour of sound and of faces is 1.5 GB. `leave_memory` hands it back to the kernel; the data stay in the file
+and are read again when they are needed. So code that walks over a whole array walks in `parts`.
+"""
+
+import mmap
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import IO, Any, Final, Literal
+from weakref import WeakSet
+
+import numpy as np
+
+_ADVICE: Final = getattr(mmap, "MADV_DONTNEED", None) if sys.platform == "linux" else None
+"""Of a shared mapping it drops no data there; elsewhere nothing is handed back."""
+_EVERY: Final = 32 << 20
+"""Bytes that a walk over an array may leave in memory."""
+_mapped: WeakSet[mmap.mmap] = WeakSet()
+_adding = threading.Lock()
+
+
+def map_array(file: IO[bytes], dtype: Any, shape: tuple[int, ...], mode: Literal["r", "r+", "w+"]) -> np.ndarray:
+    """An array that lies in a file: "r" is read-only, "w+" sets the file's size first. The file object may be closed
+    afterwards, and the file may have no name: its space on the disk is freed with the array."""
+    with os.fdopen(os.dup(file.fileno()), "rb" if mode == "r" else "r+b") as own:
+        array = np.memmap(own, dtype, mode, shape=shape)
+    memory = array._mmap  # type: ignore[attr-defined]
+    if isinstance(memory, mmap.mmap):
+        with _adding:
+            _mapped.add(memory)
+    return array
+
+
+def leave_memory() -> None:
+    """Hand back the memory of all mapped files; what they hold is read from them again when it is needed."""
+    if _ADVICE is None:
+        return
+    with _adding:
+        all_of_them = list(_mapped)
+    for memory in all_of_them:
+        if not memory.closed:
+            memory.madvise(_ADVICE)
+
+
+def parts(count: int, size: int, row_bytes: int) -> Iterator[slice]:
+    """Slices of `size` rows that cover `count` rows of `row_bytes` each, for a walk over mapped arrays: memory is
+    handed back on the way and at the end."""
+    walked = 0
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+        walked += size * row_bytes
+        if walked >= _EVERY:
+            leave_memory()
+            walked = 0
+    if count * row_bytes >= _EVERY:
+        leave_memory()
