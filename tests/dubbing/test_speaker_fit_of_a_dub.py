@@ -35,7 +35,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> PreparedVideo:
 def unprepared(kind: type) -> Any:
     """A renderer of that kind, of which only the kind counts."""
     renderer = object.__new__(kind)
-    vars(renderer).update(visibility=np.ones(10, np.float32), kept=np.zeros(10, np.int8), speech_layers=0)
+    vars(renderer).update(visibility=np.ones(10, np.float32), kept=np.zeros(10, np.int8), speech_layers=0, motion=None)
     return renderer
 
 

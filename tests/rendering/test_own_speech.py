@@ -53,18 +53,19 @@ def test_the_last_layer_makes_the_lips_of_its_inputs_as_long_as_there_is_sound_a
     video: TrackedVideo, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
-    lip_sync = LipSync(build_model(SMALL_RECIPE), video, precision="fp32")
-    assert lip_sync.own is None  # a video without sound
-    assert lip_sync.gain == 1
+    person = LipSync(build_model(SMALL_RECIPE), video, precision="fp32").motion
+    assert person.own is None  # a video without sound
+    assert person.gain == 1
     noise = np.random.default_rng(0).normal(0, 0.1, 3 * 16_000).astype(np.float32)
     write_wav(tmp_path / "sound.wav", Waveform(noise, 16_000))
-    lip_sync.video = replace(video, info=replace(video.info, path=tmp_path / "sound.wav"))
-    own = lip_sync._hear_own()
+    heard = replace(video, info=replace(video.info, path=tmp_path / "sound.wav"))
+    person.listen(heard, SMALL_RECIPE.model.audio.speech_layers)
+    own = person.own
     assert own is not None
     assert len(own) == len(own.lips) == 26
-    sound = own_sound(lip_sync.video, 0.4)
+    sound = own_sound(heard, 0.4)
     assert sound is not None
     assert sound.duration == 0.4
     with torch.no_grad():
-        made = lip_sync.model.motion.displacement(lip_sync.last(torch.from_numpy(own.inputs))).numpy()
-    np.testing.assert_allclose(made + lip_sync.rest, own.made, atol=1e-5)
+        made = person.model.displacement(person.last(torch.from_numpy(own.inputs))).numpy()
+    np.testing.assert_allclose(made + person.rest, own.made, atol=1e-5)

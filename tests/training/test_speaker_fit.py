@@ -16,6 +16,7 @@ from synclips.metrics.lip_shape import correlation, largest_lip_error, opening_o
 from synclips.models.generator import Generator
 from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.own_speech import OwnLips, OwnSpeech
+from synclips.rendering.person_motion import PersonMotion
 from synclips.rendering.renderer import build_model
 from synclips.rendering.speaking_range import AIM
 from synclips.training.speaker_fit import SpeakerFit, _stretches, fit_speaker
@@ -41,29 +42,28 @@ def generator() -> Generator:
 
 
 @pytest.fixture(scope="module")
-def prepared(generator: Generator, tmp_path_factory: pytest.TempPathFactory) -> LipSync:
-    return LipSync(generator, drawn_video(tmp_path_factory.mktemp("head") / "head.mkv", 12), precision="fp32")
+def prepared(generator: Generator, tmp_path_factory: pytest.TempPathFactory) -> PersonMotion:
+    return LipSync(generator, drawn_video(tmp_path_factory.mktemp("head") / "head.mkv", 12), precision="fp32").motion
 
 
 @pytest.fixture
-def lip_sync(prepared: LipSync) -> LipSync:
+def speaker(prepared: PersonMotion) -> PersonMotion:
     """Prepared, and each test's own."""
     return copy(prepared)
 
 
 @torch.no_grad()
-def shown(lip_sync: LipSync, inputs: np.ndarray, change: np.ndarray = NONE) -> np.ndarray:
+def shown(speaker: PersonMotion, inputs: np.ndarray, change: np.ndarray = NONE) -> np.ndarray:
     """Lower faces as the shared last layer, changed so much, makes them."""
-    motion = lip_sync.model.motion
+    motion = speaker.model
     made = motion.last(torch.from_numpy(inputs)) + torch.from_numpy(np.asarray(inputs @ change, np.float32))
-    return motion.displacement(made).numpy() + lip_sync.rest
+    return motion.displacement(made).numpy() + speaker.rest
 
 
 @torch.no_grad()
-def moved(lip_sync: LipSync, inputs: np.ndarray) -> np.ndarray:
+def moved(speaker: PersonMotion, inputs: np.ndarray) -> np.ndarray:
     """Lower faces as they are shown."""
-    displacement = lip_sync.model.motion.displacement(lip_sync.last(torch.from_numpy(inputs))).numpy()
-    return lip_sync.gain * displacement + lip_sync.rest
+    return speaker.gain * speaker.model.displacement(speaker.last(torch.from_numpy(inputs))).numpy() + speaker.rest
 
 
 def inputs_of(seed: int, frames: int = FRAMES) -> np.ndarray:
@@ -76,35 +76,35 @@ def change_of(seed: int = 5, size: float = 0.2) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, size, NONE.shape)
 
 
-def person(lip_sync: LipSync, change: np.ndarray, frames: int = FRAMES) -> OwnSpeech:
+def person(speaker: PersonMotion, change: np.ndarray, frames: int = FRAMES) -> OwnSpeech:
     """Somebody who moves their lips as the layer would with `change`, `LAG` frames before the sound comes."""
     inputs = inputs_of(1, frames)
     noise = np.random.default_rng(2).normal(0, 0.05, (frames, len(lower_points()), 3))
-    lower = np.roll(shown(lip_sync, inputs, change), -LAG, axis=0) + noise
+    lower = np.roll(shown(speaker, inputs, change), -LAG, axis=0) + noise
     lips = OwnLips(lower.astype(np.float32), np.ones(frames, bool), np.zeros(frames, np.int64))
-    return OwnSpeech(inputs, shown(lip_sync, inputs), lips)
+    return OwnSpeech(inputs, shown(speaker, inputs), lips)
 
 
-def test_the_layer_becomes_this_persons_and_the_shared_model_stays(lip_sync: LipSync) -> None:
-    lip_sync.own = person(lip_sync, change_of())
-    before = {name: value.clone() for name, value in lip_sync.model.state_dict().items()}
-    fit = fit_speaker(lip_sync)
+def test_the_layer_becomes_this_persons_and_the_shared_model_stays(speaker: PersonMotion) -> None:
+    speaker.own = person(speaker, change_of())
+    before = {name: value.clone() for name, value in speaker.model.state_dict().items()}
+    fit = fit_speaker(speaker)
     assert fit is not None
     assert str(fit).startswith("lips fitted to this person from 40 s of the video: ")
     assert fit.after["lve"] < 0.5 * fit.before["lve"]
     assert fit.after["r"] > fit.before["r"] + 0.05
-    assert all(torch.equal(before[name], value) for name, value in lip_sync.model.state_dict().items())
+    assert all(torch.equal(before[name], value) for name, value in speaker.model.state_dict().items())
     fresh = inputs_of(9, 200)
-    truth = shown(lip_sync, fresh, change_of())
-    fitted = moved(lip_sync, fresh)
-    assert largest_lip_error(fitted, truth) < 0.3 * largest_lip_error(shown(lip_sync, fresh), truth)
-    assert lip_sync.gain == 1.0  # nothing but the layer is needed
+    truth = shown(speaker, fresh, change_of())
+    fitted = moved(speaker, fresh)
+    assert largest_lip_error(fitted, truth) < 0.3 * largest_lip_error(shown(speaker, fresh), truth)
+    assert speaker.gain == 1.0  # nothing but the layer is needed
 
 
-def test_the_same_again_gives_the_same_layer(lip_sync: LipSync, prepared: LipSync) -> None:
+def test_the_same_again_gives_the_same_layer(speaker: PersonMotion, prepared: PersonMotion) -> None:
     other = copy(prepared)
     layers = []
-    for one in (lip_sync, other):
+    for one in (speaker, other):
         one.own = person(one, change_of())
         fit_speaker(one)
         layers.append(one.last.weight)
@@ -112,46 +112,46 @@ def test_the_same_again_gives_the_same_layer(lip_sync: LipSync, prepared: LipSyn
     assert layers[0] is not layers[1]
 
 
-def test_what_does_not_belong_together_is_left_out(lip_sync: LipSync) -> None:
+def test_what_does_not_belong_together_is_left_out(speaker: PersonMotion) -> None:
     """Ten seconds of a laugh, and two in which no face is seen, change little of what is found."""
-    own = person(lip_sync, change_of(), 1400)
-    laugh = shown(lip_sync, inputs_of(7, 250))
+    own = person(speaker, change_of(), 1400)
+    laugh = shown(speaker, inputs_of(7, 250))
     lower, seen = own.lips.lower.copy(), own.lips.seen.copy()
     lower[300:550], lower[800:850], seen[800:850] = laugh, 0, False
-    lip_sync.own = replace(own, lips=replace(own.lips, lower=lower, seen=seen))
-    fit = fit_speaker(lip_sync)
+    speaker.own = replace(own, lips=replace(own.lips, lower=lower, seen=seen))
+    fit = fit_speaker(speaker)
     assert fit is not None
     assert 40 < fit.seconds < 50
     fresh = inputs_of(9, 200)
-    truth = shown(lip_sync, fresh, change_of())
-    fitted = moved(lip_sync, fresh)
-    assert largest_lip_error(fitted, truth) < 0.4 * largest_lip_error(shown(lip_sync, fresh), truth)
+    truth = shown(speaker, fresh, change_of())
+    fitted = moved(speaker, fresh)
+    assert largest_lip_error(fitted, truth) < 0.4 * largest_lip_error(shown(speaker, fresh), truth)
 
 
 @pytest.mark.parametrize("case", ["silent", "short", "music", "as the model has it"])
-def test_nothing_is_changed_where_nothing_can_be_learnt(lip_sync: LipSync, case: str) -> None:
-    own = person(lip_sync, change_of(), 740 if case == "short" else FRAMES)
+def test_nothing_is_changed_where_nothing_can_be_learnt(speaker: PersonMotion, case: str) -> None:
+    own = person(speaker, change_of(), 740 if case == "short" else FRAMES)
     if case == "music":
-        own = replace(own, lips=replace(own.lips, lower=shown(lip_sync, inputs_of(7))))
+        own = replace(own, lips=replace(own.lips, lower=shown(speaker, inputs_of(7))))
     if case == "as the model has it":
-        own = person(lip_sync, NONE)
-    lip_sync.own, lip_sync.gain = None if case == "silent" else own, 1.25 if case == "music" else 1.0
-    gain = lip_sync.gain
-    assert fit_speaker(lip_sync) is None
-    assert lip_sync.last is lip_sync.model.motion.last
-    assert lip_sync.gain == gain
+        own = person(speaker, NONE)
+    speaker.own, speaker.gain = None if case == "silent" else own, 1.25 if case == "music" else 1.0
+    gain = speaker.gain
+    assert fit_speaker(speaker) is None
+    assert speaker.last is speaker.model.last
+    assert speaker.gain == gain
 
 
-def test_a_range_that_the_regression_loses_is_given_back(lip_sync: LipSync) -> None:
+def test_a_range_that_the_regression_loses_is_given_back(speaker: PersonMotion) -> None:
     """Lips that partly move without any sound: a regression moves them less than the person does."""
-    own = person(lip_sync, change_of())
-    free = 0.7 * (shown(lip_sync, inputs_of(7)) - lip_sync.rest)
-    lip_sync.own = replace(own, lips=replace(own.lips, lower=own.lips.lower + free))
-    fit = fit_speaker(lip_sync)
+    own = person(speaker, change_of())
+    free = 0.7 * (shown(speaker, inputs_of(7)) - speaker.rest)
+    speaker.own = replace(own, lips=replace(own.lips, lower=own.lips.lower + free))
+    fit = fit_speaker(speaker)
     assert fit is not None
     made, true = (
-        opening_of(shape - lip_sync.rest)
-        for shape in (moved(lip_sync, lip_sync.own.inputs)[LAG:], lip_sync.own.lips.lower[:-LAG])
+        opening_of(shape - speaker.rest)
+        for shape in (moved(speaker, speaker.own.inputs)[LAG:], speaker.own.lips.lower[:-LAG])
     )
     assert correlation(made, true) < 0.9
     assert fit.gain > 1

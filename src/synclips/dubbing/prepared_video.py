@@ -154,7 +154,7 @@ class PreparedVideo:
                 notes = (fit.said,)
             renderer = build_renderer(network, tracked, self.options.engine)
             if self.options.fit is None and self.options.fit_lips and isinstance(renderer, LipSync):
-                lips = fit_speaker(renderer)
+                lips = fit_speaker(renderer.motion)
                 notes = (str(lips),) if lips else ()
             self._faces[identity.number] = DubbedFace(tracked, renderer, notes)
         return self._faces[identity.number]

@@ -16,8 +16,8 @@ from jaxtyping import Float32, Int64
 from synclips.data.grid import CLIP_FRAMES
 from synclips.media.timebase import FPS
 from synclips.metrics.lip_shape import correlation, opening_of
-from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.own_speech import OwnLips
+from synclips.rendering.person_motion import PersonMotion
 from synclips.rendering.speaking_range import Following, following, speaking_gain
 from synclips.training.last_layer import (
     LEAST,
@@ -65,41 +65,41 @@ class SpeakerFit:
 
 
 @torch.no_grad()
-def fit_speaker(lip_sync: LipSync) -> SpeakerFit | None:
-    """Fit the last layer that `lip_sync` uses to its person; the model that it shares with others stays as it is.
+def fit_speaker(person: PersonMotion) -> SpeakerFit | None:
+    """Fit the last layer of `person` to them; the model that they share with others stays as it is.
 
     None: nothing was changed, since the video has too little sound that the lips follow, or the fit gains no more than
     its standard error over stretches that it was not made from.
     """
-    clips = _clips(lip_sync)
+    clips = _clips(person)
     seconds = sum(len(clip.made) for clip in clips.values()) / FPS
     if seconds < LEAST:
         return None
-    model = lip_sync.model.motion
+    model = person.model
     strength, made = best_strength(model, clips, stretches(list(clips)), STRENGTHS)
-    gain = _gain_after(lip_sync, made, clips)
-    before = [clip_figures(model, clip.made, clip.true, lip_sync.gain) for clip in clips.values()]
+    gain = _gain_after(person, made, clips)
+    before = [clip_figures(model, clip.made, clip.true, person.gain) for clip in clips.values()]
     after = [clip_figures(model, made[key], clip.true, gain) for key, clip in clips.items()]
     if not is_gain(after, before):
         return None
     layer = deepcopy(model.last)
     ridge(list(clips.values()), strength).add_to(layer)
-    lip_sync.last, lip_sync.gain = layer, gain
+    person.last, person.gain = layer, gain
     return SpeakerFit(seconds, mean_figures(before), mean_figures(after), gain)
 
 
-def _clips(lip_sync: LipSync) -> dict[str, SeenClip]:
+def _clips(person: PersonMotion) -> dict[str, SeenClip]:
     """Stretches in which the lips follow the sound, by their place."""
-    own = lip_sync.own
+    own = person.own
     found = None if own is None else following(own.made, own.lips.lower, own.lips.seen)
     if own is None or found is None:
         return {}
     clips = {}
     for frames in _stretches(own.lips, found.lag):
         heard = frames + found.lag
-        made, true = own.made[heard] - lip_sync.rest, own.lips.lower[frames] - lip_sync.rest
+        made, true = own.made[heard] - person.rest, own.lips.lower[frames] - person.rest
         if correlation(opening_of(made), opening_of(true)) >= FOLLOWS:
-            shapes = _components(lip_sync, made), _components(lip_sync, true)
+            shapes = _components(person, made), _components(person, true)
             clips[f"{frames[0]:05d}"] = SeenClip(own.inputs[heard], *shapes)
     return clips
 
@@ -113,19 +113,19 @@ def _stretches(lips: OwnLips, lag: int) -> Iterator[Int64[np.ndarray, " n"]]:
             yield from np.array_split(run, -(-len(run) // CLIP_FRAMES))
 
 
-def _components(lip_sync: LipSync, shape: Float32[np.ndarray, "n m 3"]) -> Float32[np.ndarray, "n k"]:
-    found: np.ndarray = lip_sync.model.motion.components(torch.from_numpy(shape).to(lip_sync.device)).cpu().numpy()
+def _components(person: PersonMotion, shape: Float32[np.ndarray, "n m 3"]) -> Float32[np.ndarray, "n k"]:
+    found: np.ndarray = person.model.components(torch.from_numpy(shape).to(person.device)).cpu().numpy()
     return found
 
 
 def _gain_after(
-    lip_sync: LipSync, made: Mapping[str, Float32[np.ndarray, "n k"]], clips: Mapping[str, SeenClip]
+    person: PersonMotion, made: Mapping[str, Float32[np.ndarray, "n k"]], clips: Mapping[str, SeenClip]
 ) -> float:
     """As `speaking_gain`, by the opening of the held-out clips: a ridge moves less where the sound tells little."""
-    motion = lip_sync.model.motion
+    motion = person.model
     parts = [made[key] for key in clips], [clip.true for clip in clips.values()]
     planned, true = (
-        opening_of(motion.displacement(torch.from_numpy(np.concatenate(part)).to(lip_sync.device)).cpu().numpy())
+        opening_of(motion.displacement(torch.from_numpy(np.concatenate(part)).to(person.device)).cpu().numpy())
         for part in parts
     )
     amplitude = float(true.std()) / max(float(planned.std()), 1e-6)
