@@ -4,7 +4,7 @@ It is what `motion_head` does for a corpus, with what a dub has at hand anyway: 
 sound and lips do not belong together (music, another speaker, a laugh) they are left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final
@@ -65,7 +65,7 @@ class SpeakerFit:
 
 
 @torch.no_grad()
-def fit_speaker(person: PersonMotion) -> SpeakerFit | None:
+def fit_speaker(person: PersonMotion, strengths: Sequence[float] = STRENGTHS) -> SpeakerFit | None:
     """Fit the last layer of `person` to them; the model that they share with others stays as it is.
 
     None: nothing was changed, since the video has too little sound that the lips follow, or the fit gains no more than
@@ -76,7 +76,7 @@ def fit_speaker(person: PersonMotion) -> SpeakerFit | None:
     if seconds < LEAST:
         return None
     model = person.model
-    strength, made = best_strength(model, clips, stretches(list(clips)), STRENGTHS)
+    strength, made = best_strength(model, clips, stretches(list(clips)), strengths)
     gain = _gain_after(person, made, clips)
     before = [clip_figures(model, clip.made, clip.true, person.gain) for clip in clips.values()]
     after = [clip_figures(model, made[key], clip.true, gain) for key, clip in clips.items()]
