@@ -35,7 +35,8 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> PreparedVideo:
 def unprepared(kind: type) -> Any:
     """A renderer of that kind, of which only the kind counts."""
     renderer = object.__new__(kind)
-    vars(renderer).update(visibility=np.ones(10, np.float32), kept=np.zeros(10, np.int8), speech_layers=0, motion=None)
+    vars(renderer).update(visibility=np.ones(10, np.float32), kept=np.zeros(10, np.int8), speech_layers=0)
+    renderer.motion = SimpleNamespace(own="much")
     return renderer
 
 

@@ -153,9 +153,10 @@ class PreparedVideo:
                 network, fit = fitted(network, tracked, self.options.fit, folder, on_progress=on_progress)
                 notes = (fit.said,)
             renderer = build_renderer(network, tracked, self.options.engine)
-            if self.options.fit is None and self.options.fit_lips and isinstance(renderer, LipSync):
-                lips = fit_speaker(renderer.motion)
-                notes = (str(lips),) if lips else ()
+            if isinstance(renderer, LipSync):
+                lips = fit_speaker(renderer.motion) if self.options.fit is None and self.options.fit_lips else None
+                notes = (str(lips),) if lips else notes
+                renderer.motion.own = None  # some megabytes that nothing needs any more
             self._faces[identity.number] = DubbedFace(tracked, renderer, notes)
         return self._faces[identity.number]
 

@@ -37,8 +37,8 @@ every dub")."""
 SHORTEST: Final = 25
 """Frames of a stretch at least."""
 FOLLOWS: Final = 0.3
-"""Correlation of the opening, predicted and seen, below which a stretch is left out. In three people's clips all but
-none lie above it; where sound and picture are of different people, none does."""
+"""Correlation of the opening, predicted and seen, below which a stretch is left out: of 54 stretches whose sound and
+picture were of different people two lay above it, of 66 right ones all."""
 
 
 @dataclass(frozen=True)
