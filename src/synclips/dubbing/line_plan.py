@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int8, Int64
 
+from synclips.dubbing.active_speaker import Chosen
+from synclips.dubbing.meanwhile import meanwhile
 from synclips.dubbing.options import DubOptions
-from synclips.dubbing.prepared_video import BANK_SECONDS, PreparedVideo, SourceVideo
+from synclips.dubbing.prepared_video import BANK_SECONDS, DubbedFace, PreparedVideo, SourceVideo
 from synclips.dubbing.report import FaceReport, SpeechReport, report_line
 from synclips.media.audio import Sound, Waveform, loudness, read_sound
 from synclips.media.frame_index import build_index
@@ -21,6 +24,9 @@ from synclips.rendering.frame_part import FrameJob
 from synclips.rendering.timeline import Timeline, plan_timeline
 from synclips.speech.synthesis import speak
 
+SHORT_TEXT: Final = 400
+"""Letters of a text that takes less time to say than `BANK_SECONDS`, so that the part of the video that is searched for
+the face does not depend on it."""
 LEAD, TAIL = 0.2, 0.5
 """Seconds of silence before and after a spoken line: the mouth starts and ends at rest."""
 _EPSILON: Final = 1e-3
@@ -55,7 +61,7 @@ class DubPlan:
 
 def plan_line(
     source: SourceVideo,
-    looked_at: Callable[[float | None], PreparedVideo],
+    looked_at: Callable[[float | None, Progress], PreparedVideo],
     text: str | None,
     audio: Path | None,
     options: DubOptions,
@@ -65,13 +71,27 @@ def plan_line(
 
     `looked_at` gives the video, searched for faces up to a number of seconds (None: to its end).
 
+    The face is looked for while a short text is being spoken.
+
     Raises:
         SyncLipsError: as `dub`.
     """
-    sound, said, speech = _sound(source, text, audio, options, on_progress)
-    video = looked_at(_reach(sound.duration, options))
-    chosen = video.choose(options.face_choice, on_progress)
-    face = video.face(chosen.face, on_progress)
+
+    def look(seconds: float | None, on_progress: Progress) -> tuple[Chosen, DubbedFace]:
+        video = looked_at(seconds, on_progress)
+        chosen = video.choose(options.face_choice, on_progress)
+        return chosen, video.face(chosen.face, on_progress)
+
+    found = None
+    if text is not None and len(text) <= SHORT_TEXT:
+        least = _reach(0.0, options)
+        with meanwhile(partial(look, least)) as looked:
+            sound, said, speech = _sound(source, text, audio, options, on_progress)
+            if _reach(sound.duration, options) == least:
+                found = looked(on_progress)
+    else:
+        sound, said, speech = _sound(source, text, audio, options, on_progress)
+    chosen, face = found or look(_reach(sound.duration, options), on_progress)
     times = face.tracked.times
     end = _shown_until(source.info, times, sound.duration, options)
     timeline = plan_timeline(times, end, sound.duration, options.sync_mode, keep_length=options.keep_length)

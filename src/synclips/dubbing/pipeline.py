@@ -107,7 +107,7 @@ def dub(
         device = choose_device(options.device)
         model = prepared.model if prepared else LoadedModel(*load_model(options.checkpoint, device))
 
-        def looked_at(seconds: float | None) -> PreparedVideo:
+        def looked_at(seconds: float | None, on_progress: Progress) -> PreparedVideo:
             return prepared or prepare_source(source, model, options, seconds, on_progress)
 
         if lines is not None:

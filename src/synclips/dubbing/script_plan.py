@@ -48,7 +48,7 @@ def check_script(path: Path, options: DubOptions) -> Script:
 
 def plan_script(
     source: SourceVideo,
-    looked_at: Callable[[float | None], PreparedVideo],
+    looked_at: Callable[[float | None, Progress], PreparedVideo],
     script: Script,
     options: DubOptions,
     on_progress: Progress,
@@ -68,7 +68,7 @@ def plan_script(
     end = last + TAIL if index is None else index.end
     script = _within(script, end, options)
     reach = max(max(line.end for line in script.lines) + 2, BANK_SECONDS)
-    video = looked_at(None if _by_number(script, options) else reach)
+    video = looked_at(None if _by_number(script, options) else reach, on_progress)
     faces, script, notes = _cast(video, script, options, on_progress)
     cast = {face.number: face for face in faces.values()}
     voices = _voices(video, list(cast.values()), options, notes, on_progress)

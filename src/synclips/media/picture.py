@@ -102,9 +102,12 @@ class Picture:
         frame.make_writable()
         changed = _changed(before, after)
         x, y, wide, high = cv2.boundingRect(changed.astype(np.uint8))
+        if not wide:
+            return self
         near = (left + x - AROUND, top + y - AROUND, left + x + wide + AROUND, top + y + high + AROUND)
-        (left, top, right, bottom), whole = grown(near, self.width, self.height), box
-        rows, columns = slice(top - whole[1], bottom - whole[1]), slice(left - whole[0], right - whole[0])
+        near = grown(near, self.width, self.height)
+        left, top, right, bottom = max(left, near[0]), max(top, near[1]), min(right, near[2]), min(bottom, near[3])
+        rows, columns = slice(top - box[1], bottom - box[1]), slice(left - box[0], right - box[0])
         changed, after = changed[rows, columns], np.ascontiguousarray(after[rows, columns])
         new = self.converters.back(after, self.colours)
         for number, (own, made) in enumerate(zip(planes(frame), planes(new), strict=True)):

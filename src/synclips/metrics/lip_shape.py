@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float32
-from scipy.ndimage import median_filter
 
 from synclips.features.face_mesh import EYE_CORNERS, INNER_BOTTOM, INNER_TOP, LIPS, lower_points, template
 from synclips.media.audio import Waveform
@@ -60,6 +59,8 @@ def correlation(a: Float32[np.ndarray, " n"], b: Float32[np.ndarray, " n"]) -> f
 
 def silent_frames(waveform: Waveform, frames: int) -> Bool[np.ndarray, " n"]:
     """The frames in whose neighbourhood the sound is silent; beyond its end it is taken as silent."""
+    from scipy.ndimage import median_filter  # takes a third of a second to import
+
     each = waveform.sample_rate / FPS
     edges = np.round(np.arange(frames + 1) * each).astype(int)
     power = np.array([_mean_square(waveform.samples[a:b]) for a, b in pairwise(edges)])
