@@ -33,7 +33,8 @@ from synclips.rendering.renderer import load_model
 from synclips.rendering.speaking_range import following
 from synclips.tracking.detection_cache import default_cache, detect_video
 from synclips.tracking.tracked_video import TrackedVideo, follow_largest
-from synclips.training.speaker_fit import STRENGTHS, fit_speaker
+from synclips.training.last_layer import STRENGTHS
+from synclips.training.speaker_fit import fit_speaker
 
 STRETCH = 75
 

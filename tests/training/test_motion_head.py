@@ -45,6 +45,7 @@ def motion(store: ClipStore) -> MotionModel:
 @pytest.fixture(autouse=True)
 def short_clips_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synclips.training.motion_head.LEAST", 6.0)
+    monkeypatch.setattr("synclips.training.motion_head.STRENGTHS", (30.0, 300.0, 1e5))
 
 
 def test_the_regression_finds_what_the_layer_misses_and_holds_back_as_told() -> None:

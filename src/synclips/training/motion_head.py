@@ -30,6 +30,7 @@ from synclips.training.distributed import wait_for_all, world
 from synclips.training.last_layer import (
     FOLDS,
     LEAST,
+    STRENGTHS,
     SeenClip,
     best_strength,
     clip_figures,
@@ -105,7 +106,7 @@ def fit_head(
     if seconds < LEAST or len(keys) < 2:
         return model, HeadFit(None, {}, {}, f"{seconds:.0f} s of training video, {LEAST:g} are needed")
     clips = _read(store, model, recipe, keys)
-    best, made = best_strength(model, clips, _folds(keys))
+    best, made = best_strength(model, clips, _folds(keys), STRENGTHS)
     before = [clip_figures(model, clip.made, clip.true) for clip in clips.values()]
     after = [clip_figures(model, made[key], clip.true) for key, clip in clips.items()]
     if not is_gain(after, before):

@@ -21,6 +21,7 @@ from synclips.rendering.person_motion import PersonMotion
 from synclips.rendering.speaking_range import Following, following, speaking_gain
 from synclips.training.last_layer import (
     LEAST,
+    STRENGTHS,
     SeenClip,
     best_strength,
     clip_figures,
@@ -30,10 +31,6 @@ from synclips.training.last_layer import (
     stretches,
 )
 
-STRENGTHS: Final = (3e3, 1e4, 3e4, 1e5)
-"""Tried (see `last_layer`). What is dubbed has other words and often another voice than the seconds that are fitted to;
-with less strength lips follow these as well or better, and such a line worse (EXPERIMENTS.md, 2026-11-28, "The fit at
-every dub")."""
 SHORTEST: Final = 25
 """Frames of a stretch at least."""
 FOLLOWS: Final = 0.3
