@@ -6,6 +6,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Literal
 
+import cv2
 import torch
 
 from synclips.errors import ConfigError
@@ -67,7 +68,9 @@ def share_cores() -> None:
 
     The networks are small: more threads gain little on an idle machine, and on a busy one each parallel region waits
     until every thread has had a core (measured on two cores beside one busy process: 9 s a frame instead of 0.05).
+    OpenCV takes one: frames are worked on by a thread a core already.
     """
+    cv2.setNumThreads(1)
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, available_cores() // 2))
 

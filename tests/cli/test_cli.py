@@ -85,7 +85,7 @@ def test_dub_passes_on_every_option(dubbed: list[dict[str, Any]]) -> None:
 
     argv = "dub in.mp4 --text Hello. --output out.mkv --overwrite --sync-mode cut-off --keep-length --checkpoint c.st "
     argv += "--device cpu --voice espeak --voice-reference me.wav --no-voice-conversion --strength 0.5 --speed 1.5 "
-    argv += "--background none --converter openvoice --quality 20 --codec hevc --keep-streams --audio-track 2 "
+    argv += "--background none --converter openvoice --quality 20 --codec hevc --keep-streams --audio-track 2 --no-fit "
     argv += "--pronounce Hello=həˈloʊ --pronounce Goodbye=ɡʊdˈbaɪ"
     assert main(argv.split()) == 0
     [call] = dubbed
@@ -108,6 +108,7 @@ def test_dub_passes_on_every_option(dubbed: list[dict[str, Any]]) -> None:
         codec="hevc",
         keep_streams=True,
         audio_track=2,
+        fit_lips=False,
         pronounce=("Hello=həˈloʊ", "Goodbye=ɡʊdˈbaɪ"),
     )
 

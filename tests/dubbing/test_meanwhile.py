@@ -26,7 +26,7 @@ def test_the_result_comes_with_the_progress_of_the_work() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("no face"), TimeoutError("no answer")])
 def test_what_the_work_raises_is_raised_where_it_is_waited_for(error: Exception) -> None:
-    def work(on_progress: Progress) -> None:
+    def work(_: Progress) -> None:
         raise error
 
     with pytest.raises(type(error), match=str(error)), meanwhile(work) as wait:
@@ -43,9 +43,12 @@ def test_the_work_is_given_up_when_its_result_is_not_wanted() -> None:
             time.sleep(0.01)
             done.append(number)
 
-    with pytest.raises(ValueError, match="cannot be said"), meanwhile(work):
+    def say() -> None:
         begun.wait()
         raise ValueError("cannot be said")
+
+    with pytest.raises(ValueError, match="cannot be said"), meanwhile(work):
+        say()
     assert len(done) < 100
 
 
@@ -55,7 +58,7 @@ def test_what_is_told_of_the_progress_may_raise() -> None:
             on_progress("look", number, 1000)
             time.sleep(0.01)
 
-    def stop(stage: str, done: int, total: int) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), meanwhile(work) as wait:

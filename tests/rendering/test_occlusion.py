@@ -100,6 +100,8 @@ def test_theme_15_nothing_is_seen_before_an_uncovered_mouth(tmp_path: Path) -> N
     plan = lip_sync.plan(sound(), video.times, np.arange(FRAMES))
     assert not plan.occluders.masks
     assert plan.visibility.min() == 1
+    nowhere = lip_sync.look_for_occluders(np.zeros(0, np.int64))  # a part of a video that does not show this face
+    assert not nowhere.masks
 
 
 def test_nothing_is_seen_before_real_mouths(grid_clips: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synclips.features.face_mesh import INNER_BOTTOM, lower_points, template
-from synclips.rendering.speaking_range import AIM, LARGEST, speaking_gain
+from synclips.rendering.speaking_range import AIM, LARGEST, following, speaking_gain
 
 SEEN = np.ones(120, bool)
 SPEECH = np.abs(np.sin(np.arange(120) * 0.7)) * np.abs(np.sin(np.arange(120) * 0.11 + 1))
@@ -20,15 +20,19 @@ def faces(opening: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("ratio", [0.6, 1.0, 1.4, 4.0])
 def test_the_gain_is_the_ratio_of_the_ranges_within_its_limits(ratio: float, lag: int) -> None:
     own = faces(6 * ratio * np.roll(SPEECH, -lag) + 1)
-    assert speaking_gain(faces(6 * SPEECH + 1), own, SEEN) == pytest.approx(np.clip(AIM * ratio, 1, LARGEST), abs=0.05)
+    found = following(faces(6 * SPEECH + 1), own, SEEN)
+    assert found is not None
+    assert found.lag == lag
+    assert speaking_gain(found) == pytest.approx(np.clip(AIM * ratio, 1, LARGEST), abs=0.05)
 
 
 def test_lips_that_do_not_follow_the_sound_say_nothing() -> None:
     laugh = faces(10 * np.abs(np.random.default_rng(0).normal(size=120)))
-    assert speaking_gain(faces(4 * SPEECH), laugh, SEEN) == 1
-    assert speaking_gain(faces(0 * SPEECH), faces(8 * SPEECH), SEEN) == 1
+    assert following(faces(4 * SPEECH), laugh, SEEN) is None
+    assert following(faces(0 * SPEECH), faces(8 * SPEECH), SEEN) is None
+    assert speaking_gain(None) == 1
 
 
 def test_few_frames_say_nothing() -> None:
     seen = np.arange(120) < 30
-    assert speaking_gain(faces(4 * SPEECH), faces(8 * SPEECH), seen) == 1
+    assert following(faces(4 * SPEECH), faces(8 * SPEECH), seen) is None

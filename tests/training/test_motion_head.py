@@ -17,8 +17,9 @@ from synclips.models.checkpoint import load_into
 from synclips.models.generator import Generator
 from synclips.models.motion import MotionModel
 from synclips.rendering.renderer import build_model
+from synclips.training.last_layer import SeenClip, ridge
 from synclips.training.motion_data import MotionData, even_bank, fit_population
-from synclips.training.motion_head import AsRendered, _fit, _folds, _Seen, fit_head, run_head
+from synclips.training.motion_head import AsRendered, _folds, fit_head, run_head
 
 RECIPE = replace(SMALL_RECIPE, sampling=SamplingConfig(motion_bank=4))
 
@@ -44,6 +45,7 @@ def motion(store: ClipStore) -> MotionModel:
 @pytest.fixture(autouse=True)
 def short_clips_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synclips.training.motion_head.LEAST", 6.0)
+    monkeypatch.setattr("synclips.training.motion_head.STRENGTHS", (30.0, 300.0, 1e5))
 
 
 def test_the_regression_finds_what_the_layer_misses_and_holds_back_as_told() -> None:
@@ -51,11 +53,11 @@ def test_the_regression_finds_what_the_layer_misses_and_holds_back_as_told() -> 
     change, inputs = rng.standard_normal((6, 3)), rng.standard_normal((2000, 6)).astype(np.float32)
     made = rng.standard_normal((2000, 3)).astype(np.float32)
     true = (made + inputs @ change).astype(np.float32)
-    clips = [_Seen(inputs[k::2], made[k::2], true[k::2], 1.0) for k in range(2)]
-    assert np.allclose(_fit(clips, 1e-3).weights, change, atol=1e-4)
-    halved = _fit(clips, 2000.0).weights  # as much as all the frames
+    clips = [SeenClip(inputs[k::2], made[k::2], true[k::2], 1.0) for k in range(2)]
+    assert np.allclose(ridge(clips, 1e-3).weights, change, atol=1e-4)
+    halved = ridge(clips, 2000.0).weights  # as much as all the frames
     assert np.allclose(np.linalg.norm(halved) / np.linalg.norm(change), 0.5, atol=0.03)
-    assert np.abs(_fit(clips, 1e12).weights).max() < 1e-6
+    assert np.abs(ridge(clips, 1e12).weights).max() < 1e-6
 
 
 def test_the_last_layer_makes_the_components_of_its_inputs(store: ClipStore, motion: MotionModel) -> None:
@@ -64,7 +66,7 @@ def test_the_last_layer_makes_the_components_of_its_inputs(store: ClipStore, mot
     features = torch.from_numpy(data.plain(key).features)[None]
     with torch.no_grad():
         assert torch.allclose(
-            motion.head[-1](motion.last_inputs(features, *bank)), motion(features, *bank)[0], atol=1e-5
+            motion.head[-1](motion.last_inputs(features, *bank)[0]), motion(features, *bank)[0], atol=1e-5
         )
 
 

@@ -20,7 +20,7 @@ from synclips.models.syncnet import SyncNet
 from synclips.rendering.renderer import build_model
 from synclips.tracking.detector import FaceMeshDetector
 from synclips.tracking.tracked_video import TrackedVideo, track_video
-from synclips.training import motion_head, personal_stages, personalize
+from synclips.training import last_layer, motion_head, personal_stages, personalize
 from synclips.training.personal_clips import PersonalClips, cut_clips
 from synclips.training.personalize import Personalization, fit_person, fitted
 
@@ -117,7 +117,7 @@ def test_the_last_layer_is_fitted_first_where_the_video_is_long_enough(
     left, before = personalize._with_fitted_head(model, clips)
     assert torch.equal(left.motion.head[-1].bias, model.motion.head[-1].bias)
     monkeypatch.setattr(motion_head, "LEAST", 1.0)
-    monkeypatch.setattr(motion_head, "BIAS", 1.0)
+    monkeypatch.setattr(last_layer, "BIAS", 1.0)
     changed, again = personalize._with_fitted_head(model, clips)
     assert again == before
     stage = personal_stages.PersonalMotionStage(clips, changed)

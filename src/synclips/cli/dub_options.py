@@ -93,6 +93,13 @@ def dub_arguments(parser: argparse.ArgumentParser) -> None:
         type=real_number(1, 3600),
         help="first fit the model to the person, by the video's own sound and lips, for so long; 60 is a good start",
     )
+    picture.add_argument(
+        "--no-fit",
+        dest="fit_lips",
+        action="store_false",
+        help="leave the lips as the model moves them; otherwise, without --fit, they are fitted to the person where "
+        "the video shows them speak for half a minute",
+    )
     add_checkpoint(parser)
     add_device(parser)
     picture.add_argument(

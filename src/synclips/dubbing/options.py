@@ -25,6 +25,8 @@ class DubOptions:
     cache:        what was found in a video is kept for the next line
     converter:    how the voice is converted: world, built in, or openvoice, whose weights are downloaded
     fit:          seconds for which the model is fitted to the person first; None: it is not
+    fit_lips:     where `fit` is None, the motion model's last layer is fitted to the person if the video says enough of
+                  how their lips move (see `synclips.training.speaker_fit`)
     audio_track:  which sound track is heard, from 1: of the recording where there is one, else of the video; None: the
                   one flagged default, or the first that can be decoded
     at_most:      seconds of the result, for a preview; only as much of the video is looked at
@@ -58,6 +60,7 @@ class DubOptions:
     face: str = "speaker"
     cache: bool = True
     fit: float | None = None
+    fit_lips: bool = True
     audio_track: int | None = None
     at_most: float | None = None
     provenance: bool = True

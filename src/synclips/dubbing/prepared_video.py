@@ -17,6 +17,7 @@ from synclips.media.sound_tracks import find_track, silent_reason
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.media.video import VideoInfo, is_image, probe
 from synclips.progress import Progress, silent
+from synclips.rendering.lip_sync import LipSync
 from synclips.rendering.renderer import Model, Renderer, build_renderer, load_model
 from synclips.runtime import choose_device
 from synclips.tracking.detection_cache import default_cache, detect_video
@@ -25,12 +26,13 @@ from synclips.tracking.identities import Identity
 from synclips.tracking.selection import FaceChoice
 from synclips.tracking.tracked_video import TrackedVideo, follow
 from synclips.training.personalize import fitted
+from synclips.training.speaker_fit import fit_speaker
 
 REFERENCE_SECONDS: Final = 180.0
 """How much of a long recording the voice is taken from."""
 BANK_SECONDS: Final = 40.0
 """How much of a long video is searched for mouths, beyond the part that is dubbed."""
-PREPARED_BY: Final = ("checkpoint", "device", "engine", "cache", "fit")
+PREPARED_BY: Final = ("checkpoint", "device", "engine", "cache", "fit", "fit_lips")
 """Options that a prepared video has been prepared with; they cannot be changed from line to line."""
 
 
@@ -141,7 +143,7 @@ class PreparedVideo:
         return self._chosen[choice]
 
     def face(self, identity: Identity, on_progress: Progress = silent) -> DubbedFace:
-        """The face, ready to be dubbed; the model fitted to it first where `options.fit` asks for that."""
+        """The face, ready to be dubbed; the model fitted to it as `options` ask for that."""
         if identity.number not in self._faces:
             tracked = follow(self.source.info, self.detections, identity.rows)
             network, notes = self.model.network, tuple[str, ...]()
@@ -151,6 +153,10 @@ class PreparedVideo:
                 network, fit = fitted(network, tracked, self.options.fit, folder, on_progress=on_progress)
                 notes = (fit.said,)
             renderer = build_renderer(network, tracked, self.options.engine)
+            if isinstance(renderer, LipSync):
+                lips = fit_speaker(renderer.motion) if self.options.fit is None and self.options.fit_lips else None
+                notes = (str(lips),) if lips else notes
+                renderer.motion.own = None  # some megabytes that nothing needs any more
             self._faces[identity.number] = DubbedFace(tracked, renderer, notes)
         return self._faces[identity.number]
 

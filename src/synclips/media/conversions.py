@@ -50,7 +50,7 @@ def has_alpha(frame: av.VideoFrame) -> bool:
     alpha = [component for component in frame.format.components if component.is_alpha]
     if not alpha:
         return False
-    image = frame.reformat(format="yuva444p" if not frame.format.is_rgb else "rgba")
+    image = frame.reformat(format="yuva444p" if not frame.format.is_rgb else "rgba", threads=1)
     if frame.format.is_rgb:
         return bool(image.to_ndarray()[..., 3].min() < 255)
     plane = image.planes[3]

@@ -31,6 +31,8 @@ FLAGS: Final = (
     | Interpolation.BITEXACT
 )
 """How swscale converts, both ways: without these it rounds coarsely and halves the colour resolution."""
+THREADS: Final = 1
+"""Of swscale: for a part of a frame, waking a pool's threads takes several times as long as the conversion itself."""
 
 _MATRICES: Final = {
     1: Colorspace.ITU709,
@@ -190,6 +192,7 @@ class RgbConverter:
             src_color_range=range_of(frame.color_range, frame.format.name),
             dst_color_range=ColorRange.JPEG,
             interpolation=FLAGS,
+            threads=THREADS,
         )
         if plain:
             return made.to_ndarray()
@@ -208,6 +211,7 @@ class RgbConverter:
             src_color_range=colours.color_range,
             dst_color_range=ColorRange.JPEG,
             interpolation=FLAGS,
+            threads=THREADS,
         )
         return _merged(made)
 
@@ -221,6 +225,7 @@ class RgbConverter:
             src_color_range=ColorRange.JPEG,
             dst_color_range=colours.color_range,
             interpolation=FLAGS,
+            threads=THREADS,
         )
 
 

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from synclips.errors import ConfigError, OutputError
 from synclips.media.picture import Colours, Picture, Shown, copied
 from synclips.media.tone_map import is_hdr
-from synclips.media.video_colour import FLAGS, FULL, LIMITED, UNSPECIFIED, matrix_of, range_of
+from synclips.media.video_colour import FLAGS, FULL, LIMITED, THREADS, UNSPECIFIED, matrix_of, range_of
 from synclips.media.video_read import VideoInfo
 
 Codec = Literal["h264", "hevc", "vp9", "ffv1"]
@@ -180,7 +180,7 @@ class PictureEncoder:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(padded(image, *self._size)), format="rgb24")
         full = self._tags.color_range == FULL
         if self._format == "bgr0":
-            return self._reformatter.reformat(frame, format="bgr0")
+            return self._reformatter.reformat(frame, format="bgr0", threads=THREADS)
         return self._reformatter.reformat(
             frame,
             format=self._format,
@@ -189,6 +189,7 @@ class PictureEncoder:
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             interpolation=FLAGS,
+            threads=THREADS,
         )
 
 

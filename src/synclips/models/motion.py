@@ -65,10 +65,15 @@ class MotionModel(nn.Module):
             present = present & (torch.rand(len(present), 1, device=present.device) < self.bank_share)
             x = self._attend(x, mouths, present)
             return self.head(x), x
-        alone, informed = self._embeddings(features, bank, shapes, present)
-        return torch.lerp(self.head(alone), self.head(informed), self.bank_share), torch.lerp(
-            alone, informed, self.bank_share
-        )
+        inputs, embeddings = self.last_inputs(features, bank, shapes, present)
+        return self.last(inputs), embeddings
+
+    @property
+    def last(self) -> nn.Linear:
+        """The head's last layer, which makes components."""
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        return last
 
     def last_inputs(
         self,
@@ -76,21 +81,13 @@ class MotionModel(nn.Module):
         bank: Float[Tensor, "b n v"],
         shapes: Float[Tensor, "b n k"],
         present: Bool[Tensor, "b n"],
-    ) -> Float[Tensor, "b t d"]:
-        """What the head's last layer makes components of, outside training: `forward`'s are `head[-1]` of these."""
-        alone, informed = (self.head[:-1](x) for x in self._embeddings(features, bank, shapes, present))
-        return torch.lerp(alone, informed, self.bank_share)
-
-    def _embeddings(
-        self,
-        features: Float[Tensor, "b steps f"],
-        bank: Float[Tensor, "b n v"],
-        shapes: Float[Tensor, "b n k"],
-        present: Bool[Tensor, "b n"],
     ) -> tuple[Float[Tensor, "b t d"], Float[Tensor, "b t d"]]:
-        """Without the bank, and with it."""
+        """Outside training: what the last layer makes components of (`forward`'s are `last` of these), and the
+        embeddings."""
         x, mouths = self.audio_encoder(features), self._mouths(bank, shapes)
-        return self._attend(x, mouths, torch.zeros_like(present)), self._attend(x, mouths, present)
+        alone, informed = self._attend(x, mouths, torch.zeros_like(present)), self._attend(x, mouths, present)
+        inputs = torch.lerp(self.head[:-1](alone), self.head[:-1](informed), self.bank_share)
+        return inputs, torch.lerp(alone, informed, self.bank_share)
 
     def _mouths(self, bank: Float[Tensor, "b n v"], shapes: Float[Tensor, "b n k"]) -> Float[Tensor, "b n d"]:
         mouths: Tensor = self.bank_projection(torch.cat([bank, shapes], dim=-1))

@@ -3,22 +3,17 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from synclips.errors import MediaError
-from synclips.features.alignment import LOWER_VIEW, MOUTH_VIEW, WARP_VIEW
+from synclips.features.alignment import LOWER_VIEW, WARP_VIEW
 from synclips.features.face_mesh import INNER_LIPS, RIGID, lower_opening, lower_points, person_rest
 from synclips.features.mesh_raster import extend
 from synclips.features.smoothing import settle
-from synclips.features.speech_features import sound_features
-from synclips.media.audio import normalise_loudness, read_audio
 from synclips.media.picture import Box
-from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.generator import Generator
 from synclips.models.refiner_engine import Engine, refiner_engine
 from synclips.rendering.compositor import (
@@ -46,7 +41,7 @@ from synclips.rendering.mesh_warp import (
 from synclips.rendering.mouth_bank import MouthBank, build_bank, choose_mouths, turns
 from synclips.rendering.mouth_check import MouthCheck, check_mouths
 from synclips.rendering.occlusion import Appearance, Occluders, find_occluders, learn_appearance
-from synclips.rendering.speaking_range import SECONDS, speaking_gain
+from synclips.rendering.person_motion import PersonMotion
 from synclips.rendering.visibility import Kept, fade, kept_reasons, measure_visibility, uncovered
 from synclips.runtime import Precision, autocast, choose_precision, device_of, frame_workers
 from synclips.tracking.tracked_video import TrackedVideo
@@ -87,6 +82,8 @@ class LipSync:
         bank: the person's mouths; if not given, built from the video, in which occluders are then looked for too.
         precision: of the refiner's arithmetic (see `runtime.choose_precision`).
         engine: what computes the refiner (see `models.refiner_engine`).
+
+    `motion`: what makes lower faces of sound; it may be changed before anything is planned.
     """
 
     def __init__(
@@ -111,15 +108,16 @@ class LipSync:
         network = model.inner_mouth
         self.painter = None if network is None else InnerMouthPainter(network.eval(), self.bank, self.rest)
         self.appearance: Appearance | None = None
-        self.gain = 1.0
+        self.motion = PersonMotion(model.motion, self.bank, self.rest, self.settings)
         fp32_on_cpu = self.device.type == "cpu" and choose_precision(self.device, precision) == "fp32"
         with ThreadPoolExecutor(frame_workers(), "prepare") as pool:  # none of these needs another's result
             refiner = pool.submit(refiner_engine, model.refiner, engine, fp32_on_cpu=fp32_on_cpu)
             if bank is None:
                 appearance = pool.submit(learn_appearance, video, self.bank)
                 check = pool.submit(check_mouths, video, self.bank)
-                gain = pool.submit(self._speaking_gain)
-                self.appearance, self.gain = self._checked(appearance.result(), check.result()), gain.result()
+                listened = pool.submit(self.motion.listen, video, self.speech_layers)
+                self.appearance = self._checked(appearance.result(), check.result())
+                listened.result()
             self._refiner = refiner.result()
 
     @torch.no_grad()
@@ -134,21 +132,15 @@ class LipSync:
 
         `on_frame` is called now and then, and may raise to end it.
         """
-        displacement, sound = self._displacement(features, times, on_frame)
-        return self.plan_shapes(self.gain * displacement + self.rest, sound, source, on_frame)
+        lower, sound = self.motion.shapes_at(features, times, on_frame)
+        return self.plan_shapes(lower, sound, source, on_frame)
 
     @torch.no_grad()
     def shapes(
         self, features: Float32[np.ndarray, "steps f"]
     ) -> tuple[Float32[np.ndarray, "n m 3"], Float32[np.ndarray, "n d"]]:
         """The lower face of every frame at 25 a second, canonical, and the embedding of its sound."""
-        components, sound = self._motion(features, lambda: None)
-        return self.gain * self._moved(components) + self.rest, sound
-
-    def _moved(self, components: np.ndarray) -> Float32[np.ndarray, "n m 3"]:
-        made = self.model.motion.displacement(torch.from_numpy(components.astype(np.float32)).to(self.device))
-        moved: Float32[np.ndarray, "n m 3"] = made.cpu().numpy()
-        return moved
+        return self.motion.shapes(features)
 
     def look_for_occluders(
         self, frames: Int64[np.ndarray, " k"], on_frame: Callable[[], None] = lambda: None
@@ -310,59 +302,3 @@ class LipSync:
         shares = one_mouth(shares, lips, self.settings.mouth_power)
         fine = self.settings.detail / (warp.scale * max(warp.scale, self.settings.detail_scale))
         return blend_layers(layers, shares, fine, self.settings) + residual
-
-    @torch.no_grad()
-    def _speaking_gain(self) -> float:
-        """See `speaking_range`; 1 for a video without sound."""
-        try:
-            heard = normalise_loudness(read_audio(self.video.path, stop=SECONDS))
-        except MediaError:
-            return 1.0
-        times = self.video.times - self.video.times[0]
-        count = int((times < heard.duration).sum())
-        if count < 2:
-            return 1.0
-        features = sound_features(heard, int(float(times[count - 1]) * FPS) + 1, self.speech_layers)
-        planned, _ = self._displacement(features, times[:count], lambda: None)
-        own = self.video.canonical(np.arange(count))[:, lower_points()]
-        return speaking_gain(planned + self.rest, own, self.video.track.visible[:count])
-
-    def _displacement(
-        self, features: Float32[np.ndarray, "steps f"], times: Float64[np.ndarray, " n"], on_frame: Callable[[], None]
-    ) -> tuple[Float32[np.ndarray, "n m 3"], Float32[np.ndarray, "n d"]]:
-        """The lower face's predicted displacement from rest at `times`, and the sound's embeddings."""
-        components, tokens = self._motion(features, on_frame)
-        at = np.clip(times * FPS, 0, len(components) - 1)
-        low = np.minimum(at.astype(int), max(0, len(components) - 2))
-        high, share = np.minimum(low + 1, len(components) - 1), (at - low)[:, None]
-        components = components[low] * (1 - share) + components[high] * share
-        return self._moved(components), tokens[np.round(at).astype(int)]
-
-    @cached_property
-    def _attended(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Embeddings (n, v) and components (n, k) of the bank's mouths that the motion model attends to."""
-        motion = self.model.motion
-        places = np.unique(np.linspace(0, len(self.bank) - 1, self.settings.attended).astype(int))
-        crops = np.stack([self.bank.mouths[i].crops[:, MOUTH_VIEW.rows, MOUTH_VIEW.columns] for i in places])
-        mouths = torch.from_numpy(crops).to(self.device).float() / 127.5 - 1
-        embeddings = torch.cat([motion.embed_mouths(part) for part in mouths.split(32)])
-        offsets = torch.from_numpy(self.bank.lower[places] - self.rest).to(self.device)
-        return embeddings, motion.components(offsets)
-
-    def _motion(self, features: np.ndarray, on_frame: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
-        """Components (n, k) and sound embeddings (n, d) at 25 frames a second."""
-        motion = self.model.motion
-        embeddings, shapes = self._attended
-        present = torch.ones(1, len(shapes), dtype=torch.bool, device=self.device)
-        frames = len(features) // STEPS_PER_FRAME
-        components, tokens = [], []
-        chunk, overlap = self.settings.chunk, self.settings.overlap
-        for start in range(0, frames, chunk):
-            on_frame()
-            low, high = max(0, start - overlap), min(frames, start + chunk + overlap)
-            part = torch.from_numpy(features[low * STEPS_PER_FRAME : high * STEPS_PER_FRAME])[None].to(self.device)
-            made, token = motion(part, embeddings[None], shapes[None].float(), present)
-            kept = slice(start - low, min(start + chunk, frames) - low)
-            components.append(made[0, kept].float().cpu().numpy())
-            tokens.append(token[0, kept].float().cpu().numpy())
-        return np.concatenate(components), np.concatenate(tokens)

@@ -215,7 +215,7 @@ def _texture(crop: UInt8[np.ndarray, "144 144 3"], points: Float32[np.ndarray, "
 
 
 def _lips(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, "k p"]:
-    return video.canonical(frames)[:, LIPS, :2].reshape(len(frames), -1)
+    return video.canonical(frames)[:, LIPS, :2].reshape(len(frames), 2 * len(LIPS))
 
 
 def crop_points(video: TrackedVideo, frames: Int64[np.ndarray, " k"]) -> Iterator[Float32[np.ndarray, "v 2"]]:

@@ -1,10 +1,6 @@
-"""The last layer of a trained motion model, fitted to the people of a small corpus in closed form.
+"""The last layer of a trained motion model, fitted to the people of a small corpus in closed form: see `last_layer`.
 
-All below the last layer stays. What is left is linear: the layer's inputs X (a row a frame) and the true components Y
-give the change D of its weights that minimises |Y - X (W + D)|^2 + strength |D|^2, a ridge regression (Hoerl and
-Kennard, "Ridge regression: biased estimation for nonorthogonal problems", Technometrics 12, 1970) towards the weights W
-that it has. A strength without bound leaves them. Which strength to take is found by cross-validation over the training
-clips. Half a minute of a person suffices where gradient steps on all weights over-fit (EXPERIMENTS.md, 2026-11-28, "A
+Half a minute of a person suffices where gradient steps on all weights over-fit (EXPERIMENTS.md, 2026-11-28, "A
 fine-tune that helps").
 """
 
@@ -17,8 +13,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
-from torch import nn
+from jaxtyping import Float32
 
 from synclips.config import RecipeConfig
 from synclips.data.dataset import Clips, ClipStore, by_speaker
@@ -28,23 +23,25 @@ from synclips.errors import CheckpointError
 from synclips.features.face_mesh import lower_points, person_rest
 from synclips.files import atomic_path
 from synclips.media.timebase import FPS
-from synclips.metrics.articulation import MOVEMENTS, agreement
-from synclips.metrics.lip_shape import largest_lip_error
 from synclips.models.checkpoint import read_metadata, save_model
 from synclips.models.motion import MotionModel
 from synclips.runtime import device_of
 from synclips.training.distributed import wait_for_all, world
+from synclips.training.last_layer import (
+    FOLDS,
+    LEAST,
+    STRENGTHS,
+    SeenClip,
+    best_strength,
+    clip_figures,
+    is_gain,
+    mean_figures,
+    ridge,
+    stretches,
+)
 from synclips.training.motion_data import MotionData, even_bank
 
 NAME: Final = "adapt_head"
-STRENGTHS: Final = (30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5)
-"""Tried, in frames: inputs are scaled to a mean variance of 1, so the sum of squares of n frames is about n."""
-LEAST: Final = 30.0
-"""Seconds of training clips without which nothing is fitted: with 18 s of a person lips followed the sound better, but
-pictures lost half a decibel (EXPERIMENTS.md, 2026-11-28, "A fine-tune that helps")."""
-FOLDS: Final = 5
-BIAS: Final = 100.0
-"""Frames of no error that the mean error is taken with, so that a mean over few frames is not believed."""
 
 
 @dataclass(frozen=True)
@@ -95,28 +92,6 @@ class AsRendered:
         return person_rest(self._store[speaker].meshes())[lower_points()]
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A clip: the last layer's inputs, what it makes of them, the true components, and what a frame counts."""
-
-    inputs: Float32[np.ndarray, "n d"]
-    made: Float32[np.ndarray, "n k"]
-    true: Float32[np.ndarray, "n k"]
-    weight: float
-
-
-@dataclass(frozen=True)
-class _Change:
-    """What is added to the last layer's weights (d, k) and bias (k)."""
-
-    weights: Float[np.ndarray, "d k"]
-    bias: Float[np.ndarray, " k"]
-
-    def of(self, clip: _Seen) -> Float32[np.ndarray, "n k"]:
-        """The clip's components as the changed layer makes them."""
-        return (clip.made + clip.inputs @ self.weights + self.bias).astype(np.float32)
-
-
 def fit_head(
     store: Clips, model: MotionModel, recipe: RecipeConfig, keys: Sequence[str]
 ) -> tuple[MotionModel, HeadFit]:
@@ -131,25 +106,13 @@ def fit_head(
     if seconds < LEAST or len(keys) < 2:
         return model, HeadFit(None, {}, {}, f"{seconds:.0f} s of training video, {LEAST:g} are needed")
     clips = _read(store, model, recipe, keys)
-    folds = _folds(keys)
-    before = [_figures(model, clip.made, clip.true) for clip in clips.values()]
-    tried = {}
-    for strength in STRENGTHS:
-        made: dict[str, dict[str, float]] = {}
-        for fold in folds:
-            change = _fit([clip for key, clip in clips.items() if key not in fold], strength)
-            made |= {key: _figures(model, change.of(clips[key]), clips[key].true) for key in fold}
-        tried[strength] = [made[key] for key in clips]
-    best = max(tried, key=lambda strength: _mean(tried[strength])["score"])
-    gains = np.array([a["score"] - b["score"] for a, b in zip(tried[best], before, strict=True)])
-    if gains.mean() <= gains.std(ddof=1) / len(gains) ** 0.5:
-        return model, HeadFit(None, _mean(before), _mean(tried[best]), "no gain that is larger than its error")
-    change = _fit(list(clips.values()), best)
-    last = _last(model)
-    with torch.no_grad():
-        last.weight.add_(torch.from_numpy(change.weights.T).to(last.weight))
-        last.bias.add_(torch.from_numpy(change.bias).to(last.bias))
-    return model, HeadFit(best, _mean(before), _mean(tried[best]))
+    best, made = best_strength(model, clips, _folds(keys), STRENGTHS)
+    before = [clip_figures(model, clip.made, clip.true) for clip in clips.values()]
+    after = [clip_figures(model, made[key], clip.true) for key, clip in clips.items()]
+    if not is_gain(after, before):
+        return model, HeadFit(None, mean_figures(before), mean_figures(after), "no gain that is larger than its error")
+    ridge(list(clips.values()), best).add_to(model.last)
+    return model, HeadFit(best, mean_figures(before), mean_figures(after))
 
 
 def run_head(store: ClipStore, model: MotionModel, recipe: RecipeConfig, folder: Path) -> Path:
@@ -179,11 +142,10 @@ def read_fit(path: Path) -> HeadFit:
 
 
 @torch.no_grad()
-def _read(store: Clips, model: MotionModel, recipe: RecipeConfig, keys: Sequence[str]) -> dict[str, _Seen]:
+def _read(store: Clips, model: MotionModel, recipe: RecipeConfig, keys: Sequence[str]) -> dict[str, SeenClip]:
     """Each clip through the model, with a bank from another clip of the speaker."""
     device, data, people = device_of(model), MotionData(store, model, recipe), by_speaker(keys)
-    last = _last(model)
-    weights, biases = last.weight.detach().cpu().numpy(), last.bias.detach().cpu().numpy()
+    weights, biases = (part.detach().cpu().numpy() for part in (model.last.weight, model.last.bias))
     share = {speaker: len(own) ** -0.5 for speaker, own in people.items()}
     mean = float(np.mean([share[speaker_of(key)] for key in keys]))
     clips = {}
@@ -191,58 +153,18 @@ def _read(store: Clips, model: MotionModel, recipe: RecipeConfig, keys: Sequence
         other = next((k for k in people[speaker_of(key)] if k != key), key)
         bank = even_bank(data, other, recipe.sampling.motion_bank, device)
         plain = data.plain(key)
-        inputs = model.last_inputs(torch.from_numpy(plain.features)[None].to(device), *bank)[0].cpu().numpy()
-        clips[key] = _Seen(inputs, inputs @ weights.T + biases, plain.components, share[speaker_of(key)] / mean)
+        inputs = model.last_inputs(torch.from_numpy(plain.features)[None].to(device), *bank)[0][0].cpu().numpy()
+        clips[key] = SeenClip(inputs, inputs @ weights.T + biases, plain.components, share[speaker_of(key)] / mean)
     return clips
-
-
-def _fit(clips: Sequence[_Seen], strength: float) -> _Change:
-    """The weighted ridge regression of what the layer misses; its bias is free but for `BIAS`."""
-    counted = np.concatenate([np.full(len(clip.made), clip.weight) for clip in clips])
-    inputs = np.concatenate([clip.inputs for clip in clips]).astype(np.float64)
-    missed = np.concatenate([clip.true - clip.made for clip in clips]).astype(np.float64)
-    total = counted.sum()
-    middle, offset = counted @ inputs / total, counted @ missed / total
-    inputs, missed = inputs - middle, missed - offset
-    scale = float(np.sqrt((counted @ inputs**2 / total).mean())) + 1e-9
-    scaled = inputs / scale
-    square = (scaled * counted[:, None]).T @ scaled + strength * np.eye(scaled.shape[1])
-    weights = np.linalg.solve(square, (scaled * counted[:, None]).T @ missed) / scale
-    offset = offset * total / (total + BIAS)
-    return _Change(weights, offset - middle @ weights)
 
 
 def _folds(keys: Sequence[str]) -> list[set[str]]:
     """Parts of the clips that are predicted by the others: people, where there are `FOLDS` or more, else stretches
     of the clips, since neighbours are alike."""
     people = by_speaker(keys)
+    if len(people) < FOLDS:
+        return stretches([key for own in people.values() for key in own])
     folds: list[set[str]] = [set() for _ in range(FOLDS)]
-    if len(people) >= FOLDS:
-        for number, own in enumerate(people.values()):
-            folds[number % FOLDS] |= set(own)
-        return folds
-    ordered = [key for own in people.values() for key in own]
-    for number, key in enumerate(ordered):
-        folds[number * FOLDS // len(ordered)].add(key)
-    return [fold for fold in folds if fold]
-
-
-def _figures(
-    model: MotionModel, made: Float32[np.ndarray, "n k"], true: Float32[np.ndarray, "n k"]
-) -> dict[str, float]:
-    device = model.mean.device
-    shape, wanted = (model.displacement(torch.from_numpy(c).to(device)).cpu().numpy() for c in (made, true))
-    error = largest_lip_error(shape, wanted)
-    found = agreement(shape, wanted)
-    course = float(np.mean([found[name].correlation for name in MOVEMENTS]))
-    return {"lve": error, "r": course, "score": course - error / 10}
-
-
-def _mean(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([clip[name] for clip in figures])) for name in figures[0]}
-
-
-def _last(model: MotionModel) -> nn.Linear:
-    last = model.head[-1]
-    assert isinstance(last, nn.Linear)
-    return last
+    for number, own in enumerate(people.values()):
+        folds[number % FOLDS] |= set(own)
+    return folds
