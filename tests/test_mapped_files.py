@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synclips.mapped_files import leave_memory, map_array, parts
+from synclips.mapped_files import leave_memory, map_array, parts, read_rows
 
 
 def test_written_values_come_back_after_they_left_memory() -> None:
@@ -39,3 +39,16 @@ def _resident() -> int:
     """Bytes of mapped files in this process's memory."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("RssFile:")[1].split()[0]) * 1024
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_few_rows_of_a_long_array_do_not_bring_in_the_rest(mapped: bool) -> None:
+    with tempfile.TemporaryFile() as file:
+        array = map_array(file, np.float32, (100_000, 256), "w+")  # 100 MB
+    array[:] = np.arange(len(array), dtype=np.float32)[:, None]
+    leave_memory()
+    before, index = _resident(), np.linspace(0, len(array) - 1, 500).astype(int)
+    found = read_rows(array if mapped else np.array(array[:]), index)
+    np.testing.assert_array_equal(found[:, 0], index.astype(np.float32))
+    if mapped and sys.platform == "linux":
+        assert _resident() - before < 40 << 20

@@ -19,6 +19,8 @@ _ADVICE: Final = getattr(mmap, "MADV_DONTNEED", None) if sys.platform == "linux"
 """Of a shared mapping it drops no data there; elsewhere nothing is handed back."""
 _EVERY: Final = 32 << 20
 """Bytes that a walk over an array may leave in memory."""
+_BLOCK: Final = 2 << 20
+"""Bytes that the kernel maps at once, at most."""
 _mapped: WeakSet[mmap.mmap] = WeakSet()
 _adding = threading.Lock()
 
@@ -44,6 +46,15 @@ def leave_memory() -> None:
     for memory in all_of_them:
         if not memory.closed:
             memory.madvise(_ADVICE)
+
+
+def read_rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Some rows of an array, copied. Reading one of a mapped array brings up to `_BLOCK` bytes around it into memory, so
+    a few rows all over a long array would else bring in all of it."""
+    found = np.empty((len(index), *array.shape[1:]), array.dtype)
+    for part in parts(len(index), _EVERY // _BLOCK, _BLOCK if isinstance(array, np.memmap) else 0):
+        found[part] = array[index[part]]
+    return found
 
 
 def parts(count: int, size: int, row_bytes: int) -> Iterator[slice]:

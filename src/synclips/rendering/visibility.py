@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int8, Int64
 
 from synclips.features.face_mesh import LIPS, RIGID, smoothstep, template, triangles
-from synclips.mapped_files import parts
+from synclips.mapped_files import parts, read_rows
 from synclips.rendering.mesh_warp import double_areas, near_lips
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -154,7 +154,7 @@ def _demands(video: TrackedVideo) -> Float32[np.ndarray, "5 n"]:
 def _met(
     video: TrackedVideo, index: Int64[np.ndarray, " m"], usual: Float32[np.ndarray, "468 3"]
 ) -> Float32[np.ndarray, "5 m"]:
-    pose, points, meshes = video.pose[index], np.asarray(video.track.points[index]), video.canonical(index)
+    pose, points, meshes = video.pose[index], read_rows(video.track.points, index), video.canonical(index)
     within = (points[:, LIPS, :2] >= 0) & (points[:, LIPS, :2] < [video.info.width, video.info.height])
     strange = np.sqrt(((meshes[:, RIGID, :2] - usual[RIGID, :2]) ** 2).sum(axis=2).mean(axis=1))
     misplaced = np.linalg.norm((meshes[:, LIPS, :2] - usual[LIPS, :2]).mean(axis=1), axis=1)

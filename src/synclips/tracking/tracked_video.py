@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64, Int64
 from synclips.errors import MediaError, NoFaceError
 from synclips.features.alignment import fit_alignment
 from synclips.features.face_mesh import Pose, fit_pose
-from synclips.mapped_files import map_array, parts
+from synclips.mapped_files import map_array, parts, read_rows
 from synclips.media.video import TimedFrame, VideoInfo, frames_in_order
 from synclips.progress import Progress, silent
 from synclips.tracking.detections import PART, RECORD, Detections, detect_faces
@@ -73,7 +73,7 @@ class TrackedVideo:
 
     def canonical(self, index: np.ndarray) -> Float32[np.ndarray, "n 468 3"]:
         """The mesh of some frames in the canonical frame."""
-        return self.pose[index].to_canonical(np.asarray(self.track.points[index]))
+        return self.pose[index].to_canonical(read_rows(self.track.points, index))
 
 
 def track_video(
