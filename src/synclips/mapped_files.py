@@ -49,8 +49,8 @@ def leave_memory() -> None:
 
 
 def read_rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Some rows of an array, copied. Reading one of a mapped array brings up to `_BLOCK` bytes around it into memory, so
-    a few rows all over a long array would else bring in all of it."""
+    """Some rows of an array, copied. Reading one of a mapped array brings up to `_BLOCK` bytes around it into memory:
+    a few rows all over a long array would bring in all of it."""
     found = np.empty((len(index), *array.shape[1:]), array.dtype)
     for part in parts(len(index), _EVERY // _BLOCK, _BLOCK if isinstance(array, np.memmap) else 0):
         found[part] = array[index[part]]

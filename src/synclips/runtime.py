@@ -11,7 +11,9 @@ import torch
 
 from synclips.errors import ConfigError
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
+_ARENAS: Final = 2
+"""Heaps of glibc, each of which keeps what was freed in it: one a thread, as it would make, are some 50 MB each."""
 
 Precision = Literal["auto", "bf16", "fp32"]
 _BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
@@ -29,6 +31,7 @@ def tune_allocator() -> None:
     """
     _call_glibc("mallopt", _M_MMAP_MAX, 0)
     _call_glibc("mallopt", _M_TRIM_THRESHOLD, 2**31 - 1)
+    _call_glibc("mallopt", _M_ARENA_MAX, _ARENAS)
 
 
 def release_memory() -> None:
