@@ -17,6 +17,8 @@ LOUDNESS = -23.0
 """Programme loudness in LUFS that clips are normalised to (EBU R 128)."""
 PEAK = 10 ** (-1 / 20)
 """Largest sample magnitude that `normalise_loudness` leaves (-1 dBFS)."""
+_BLOCK = 1 << 20
+"""Samples that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def loudness_gain(waveform: Waveform, target: float = LOUDNESS) -> float:
     present = loudness(waveform)
     if not np.isfinite(present):
         return 1.0
-    peak = max(abs(float(waveform.samples.max())), abs(float(waveform.samples.min())))
+    peak = 0.0
+    for part in parts(len(waveform.samples), _BLOCK, 4):
+        peak = max(peak, float(np.abs(waveform.samples[part]).max()))
     return min(10 ** ((target - present) / 20), PEAK / peak)
 
 

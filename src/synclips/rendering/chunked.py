@@ -10,7 +10,7 @@ from jaxtyping import Float32, UInt8
 
 from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.speech_features import speech_states
-from synclips.mapped_files import leave_memory
+from synclips.mapped_files import leave_memory, parts
 from synclips.media.audio import Waveform, loudness_gain
 from synclips.media.timebase import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME, frames_in
 from synclips.rendering.frame_part import FrameJob
@@ -169,6 +169,6 @@ def _coefficients(sound: Waveform, gain: float, low: int, high: int) -> Float32[
 def _mean_coefficients(sound: Waveform, gain: float) -> Float32[np.ndarray, " 13"]:
     """The mean over the sound: silence that a longer video adds to it does not count."""
     frames = max(1, frames_in(len(sound.samples)))
-    blocks = [(start, min(start + BLOCK, frames)) for start in range(0, frames, BLOCK)]
-    total = sum(_coefficients(sound, gain, *block).sum(axis=0, dtype=np.float64) for block in blocks)
+    blocks = parts(frames, BLOCK, 4 * SAMPLES_PER_FRAME)
+    total = sum(_coefficients(sound, gain, b.start, b.stop).sum(axis=0, dtype=np.float64) for b in blocks)
     return np.asarray(total / (frames * STEPS_PER_FRAME), np.float32)
