@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from synclips.config import RenderConfig
-from synclips.features.alignment import fit_alignment
+from synclips.features.alignment import MOUTH_VIEW, fit_alignment
 from synclips.features.face_mesh import INNER_LIPS, Pose, lower_points, template
 from synclips.features.mesh_raster import extend
 from synclips.rendering.compositor import match_colour, paste_back
@@ -90,6 +90,23 @@ def test_a_moved_chin_is_fetched_from_where_it_was() -> None:
     x, y = np.round(wanted[152] - [left, top]).astype(int)
     assert at[y, x, 1] == pytest.approx(points[152, 1], abs=1.5)
     assert warp.face[:8].max() < 0.05
+
+
+def test_a_part_of_a_warp_is_as_in_the_whole() -> None:
+    image, mesh, points, _ = head()
+    warp = prepare_warp(points, fit_alignment(mesh)[0], 320, 300, RenderConfig())
+    assert warp is not None
+    near = warp.around(MOUTH_VIEW, 4)
+    left, top, right, bottom = np.array(near.box) - [*warp.box[:2], *warp.box[:2]]
+    whole = warp_image(warp, image, points)
+    assert 0 < left < right < whole.shape[1]
+    assert 0 < top < bottom < whole.shape[0]
+    difference = np.abs(warp_image(near, image, points).astype(int) - whole[top:bottom, left:right])
+    assert difference.max() <= 1
+    np.testing.assert_allclose(near.to_native(near.face), warp.to_native(warp.face)[top:bottom, left:right], atol=0.02)
+    shown = near.to_native(np.ones((MOUTH_VIEW.height, MOUTH_VIEW.width), np.float32), MOUTH_VIEW) > 0.99
+    assert shown[6:-6, 6:-6].all()
+    assert not shown[0].any()
 
 
 def test_a_face_outside_the_frame_is_left_alone() -> None:

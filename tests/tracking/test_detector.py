@@ -60,6 +60,29 @@ def test_a_face_that_leaves_is_lost_and_found_again(face: SyntheticFace) -> None
     assert seen == [True] * 3 + [False] * 3 + [True] * 2
 
 
+def test_a_second_face_is_found_soon_though_not_every_frame_is_searched(
+    face: SyntheticFace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = placed(face.draw(0, 0, HeadPose()), 640, 300, 0, 0)
+    both = alone.copy()
+    both[40:250, 420:620] = SyntheticFace(Look(zoom=0.9, mirrored=True)).draw(0, 0, HeadPose())[40:250, 80:280]
+    detector, searched = FaceMeshDetector(faces=5), []
+    real = detector._find
+    monkeypatch.setattr(detector, "_find", lambda image: searched.append(1) or real(image))
+    found = [len(detector.detect_all(image)) for image in [alone] * 7 + [both] * 6]
+    assert found[:7] == [1] * 7
+    assert found[7 + detector_module.BESIDE_ONE - 1 :] == [2, 2]
+    assert len(searched) == 3  # frames 0, 5 and 10
+
+
+def test_a_face_that_jumps_is_found_in_the_same_frame(face: SyntheticFace) -> None:
+    picture = face.draw(0, 0, HeadPose())[40:260, 70:290]
+    images = [placed(picture, 900, 300, x, 40) for x in (20, 20, 640, 640, 20)]
+    found = followed(FaceMeshDetector(faces=5), images)
+    assert [len(faces) for faces in found] == [1] * 5
+    assert [bool(faces[0, :, 0].mean() > 450) for faces in found] == [False, False, True, True, False]
+
+
 def test_two_detectors_do_not_influence_each_other(face: SyntheticFace) -> None:
     left = [face.draw(0.2, 0, HeadPose(-20.0 + step)) for step in range(8)]
     right = [face.draw(0.8, 0, HeadPose(20.0 - step, roll=step)) for step in range(8)]
