@@ -15,8 +15,6 @@ from weakref import WeakSet
 
 import numpy as np
 
-_ADVICE: Final = getattr(mmap, "MADV_DONTNEED", None) if sys.platform == "linux" else None
-"""Of a shared mapping it drops no data there; elsewhere nothing is handed back."""
 _EVERY: Final = 32 << 20
 """Bytes that a walk over an array may leave in memory."""
 _BLOCK: Final = 2 << 20
@@ -38,14 +36,14 @@ def map_array(file: IO[bytes], dtype: Any, shape: tuple[int, ...], mode: Literal
 
 
 def leave_memory() -> None:
-    """Hand back the memory of all mapped files; what they hold is read from them again when it is needed."""
-    if _ADVICE is None:
+    """Hand back the memory of all mapped files; what they hold is read again when it is needed. On Linux only."""
+    if sys.platform != "linux":
         return
     with _adding:
         all_of_them = list(_mapped)
     for memory in all_of_them:
         if not memory.closed:
-            memory.madvise(_ADVICE)
+            memory.madvise(mmap.MADV_DONTNEED)  # of a shared mapping it drops no data
 
 
 def read_rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
