@@ -128,9 +128,7 @@ def adapt(
         CheckpointError: `start` is no generator of `base`, or `outputs` holds another recipe's run.
     """
     place, store = choose_device(device), ClipStore(shards)
-    generator, _ = load_model(start, torch.device("cpu"))
-    if not isinstance(generator, Generator):
-        raise CheckpointError(f"{start} is not of the preset base; only such models can be trained further")
+    generator = _generator(start, "can be trained further")
     recipe = adapted_recipe(recipe, generator.recipe)
     generator.recipe = recipe
     with shipped_or(None, SYNCNET) as judge:
@@ -171,9 +169,7 @@ def distill(
         CheckpointError: `teacher` is no generator of `base`, or `outputs` holds another recipe's run.
     """
     place, store = choose_device(device), ClipStore(shards)
-    generator, _ = load_model(teacher, torch.device("cpu"))
-    if not isinstance(generator, Generator):
-        raise CheckpointError(f"{teacher} is not of the preset base; only such models have a refiner")
+    generator = _generator(teacher, "have a refiner")
     recipe = thinner_recipe(recipe, generator.recipe)
     with from_seed(recipe):
         stage = DistillStage(store, recipe, generator, place)
@@ -243,6 +239,18 @@ def _keep(best: Path, target: Path) -> Path:
             shutil.copyfile(best, temporary)
     wait_for_all()
     return target
+
+
+def _generator(path: Path | None, able: str) -> Generator:
+    """The model in a checkpoint (None: the shipped one), on the CPU; `able`: what only models of `base` do or have.
+
+    Raises:
+        CheckpointError: it is of another preset, or not there.
+    """
+    generator, _ = load_model(path, torch.device("cpu"))
+    if not isinstance(generator, Generator):
+        raise CheckpointError(f"{path} is not of the preset base; only such models {able}")
+    return generator
 
 
 def _folder(outputs: Path, recipe: RecipeConfig, stage: Stage) -> Path:

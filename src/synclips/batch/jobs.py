@@ -19,10 +19,18 @@ from synclips.version import __version__
 SPOKEN: Final = ("text", "audio", "script")
 """What is spoken: one of these in each row."""
 FOR_ALL: Final = frozenset(
-    (
-        *("checkpoint", "device", "cache", "fit", "fit_lips", "at_most"),
-        *("provenance", "certificate", "private_key", "pronounce"),
-    )
+    {
+        "checkpoint",
+        "device",
+        "cache",
+        "fit",
+        "fit_lips",
+        "at_most",
+        "provenance",
+        "certificate",
+        "private_key",
+        "pronounce",
+    }
 )
 """Options that are the whole batch's."""
 OPTIONS: Final = tuple(option.name for option in fields(DubOptions) if option.name not in FOR_ALL)

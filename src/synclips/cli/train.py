@@ -111,10 +111,11 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
 def _recipe(args: argparse.Namespace, terminal: Terminal) -> None:
     from synclips import recipe as recipes
     from synclips.config import load_recipe
+    from synclips.rendering.renderer import NAMED
 
     recipe = load_recipe(args.config or ("adapt" if args.start else "base"))
     start = None if args.start in (None, "base") else Path(args.start)
-    if start is not None and str(start) != "fast" and not start.is_file():
+    if start is not None and str(start) not in NAMED and not start.is_file():
         raise CheckpointError(f"no such model: {start}; give --from base, or a .safetensors file")
     with _together(args, terminal) as (device, terminal):
         if not args.from_shards:

@@ -1,6 +1,7 @@
 """The plan of a dubbed video, made before any frame is rendered: one line said by one face."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -82,16 +83,12 @@ def plan_line(
         chosen = video.choose(options.face_choice, on_progress)
         return chosen, video.face(chosen.face, on_progress)
 
-    found = None
-    if text is not None and len(text) <= SHORT_TEXT:
-        least = _reach(0.0, options)
-        with meanwhile(partial(look, least)) as looked:
-            sound, said, speech = _sound(source, text, audio, options, on_progress)
-            if _reach(sound.duration, options) == least:
-                found = looked(on_progress)
-    else:
+    least, short = _reach(0.0, options), text is not None and len(text) <= SHORT_TEXT
+    with meanwhile(partial(look, least)) if short else nullcontext() as looked:
         sound, said, speech = _sound(source, text, audio, options, on_progress)
-    chosen, face = found or look(_reach(sound.duration, options), on_progress)
+        reach = _reach(sound.duration, options)
+        found = looked(on_progress) if looked is not None and reach == least else None
+    chosen, face = found or look(reach, on_progress)
     times = face.tracked.times
     end = _shown_until(source.info, times, sound.duration, options)
     timeline = plan_timeline(times, end, sound.duration, options.sync_mode, keep_length=options.keep_length)

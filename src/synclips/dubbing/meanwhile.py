@@ -1,11 +1,10 @@
 """Work that goes on in a thread while something else is done, and is waited for later, with its progress."""
 
-import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
+from synclips.background import Background
 from synclips.progress import Progress
 
 Result = TypeVar("Result")
@@ -13,38 +12,35 @@ _TOLD: Final = 0.2
 """Seconds between two looks at how the work goes on."""
 
 
-class _GivenUpError(Exception):
-    """Nobody wants the result any more."""
-
-
 @contextmanager
 def meanwhile(work: Callable[[Progress], Result]) -> Generator[Callable[[Progress], Result], None, None]:
     """Begin `work` in a thread. What is yielded waits for its result and tells how it goes on; it raises what `work`
     raises. If the context is left before, the work is given up the next time that it tells how it goes on."""
-    unwanted, told = threading.Event(), [("", 0, 0)]
+    told = [("", 0, 0)]
 
-    def note(stage: str, done: int, total: int) -> None:
-        if unwanted.is_set():
-            raise _GivenUpError
-        told[0] = stage, done, total
+    def noted(check: Callable[[], None]) -> Result:
+        def note(stage: str, done: int, total: int) -> None:
+            check()
+            told[0] = stage, done, total
 
-    with ThreadPoolExecutor(1, "meanwhile") as pool:
-        result = pool.submit(work, note)
+        return work(note)
 
-        def wait(on_progress: Progress) -> Result:
-            last = told[0]
-            while True:
-                try:
-                    return result.result(_TOLD)
-                except TimeoutError:
-                    if result.done():  # the work's own
-                        raise
-                finally:
-                    if told[0] != last:
-                        last = told[0]
-                        on_progress(*last)
+    begun = Background(noted, "meanwhile")
 
-        try:
-            yield wait
-        finally:
-            unwanted.set()
+    def wait(on_progress: Progress) -> Result:
+        last = told[0]
+        while True:
+            try:
+                return begun.result(_TOLD)
+            except TimeoutError:
+                if begun.done:  # the work's own
+                    raise
+            finally:
+                if told[0] != last:
+                    last = told[0]
+                    on_progress(*last)
+
+    try:
+        yield wait
+    finally:
+        begun.stop()

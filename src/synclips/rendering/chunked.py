@@ -1,6 +1,5 @@
 """Plans a renderer's frames a block at a time, so that memory does not grow with the video's length."""
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from synclips.background import Background
 from synclips.features.mfcc import audio_features, mfcc
 from synclips.features.speech_features import speech_states
 from synclips.mapped_files import leave_memory, parts
@@ -44,7 +44,7 @@ class BlockPlan:
         last = float(timeline.times[-1]) if len(timeline) else 0.0
         self._heard = max(frames_in(len(sound.samples)), int(last * FPS) + 2) + CONTEXT  # silence at the end
         self._plan: Any = None
-        self._next: _Planning | None = None
+        self._next: Background[Any] | None = None
         self.visibility = np.ones(len(timeline), np.float32)
         self.kept = np.zeros(len(timeline), np.int8)
         self._first = self._start = self._stop = 0
@@ -75,7 +75,7 @@ class BlockPlan:
         self._plan = None
         leave_memory()
         release_memory()
-        if self._next is not None and self._next.start == start:
+        if self._next is not None and self._stop == start:
             self._plan = self._next.result()
             self._next = None
         else:
@@ -88,7 +88,7 @@ class BlockPlan:
         self.visibility[block] = visibility
         self.kept[block] = np.where(visibility == 0, self._renderer.kept[self._timeline.source[block]], Kept.NOT)
         if self._ahead and self._stop < len(self._timeline):
-            self._next = _Planning(self._stop, self._planned)
+            self._next = Background(partial(self._planned, self._stop), "plan")
 
     def _planned(self, start: int, on_frame: Callable[[], None]) -> Any:
         """The renderer's plan of the block that begins with output frame `start`, and of some frames around it."""
@@ -111,44 +111,6 @@ class BlockPlan:
             return heard
         states = speech_states(self._sound, low, high, layers, total=self._heard, gain=self._gain)
         return np.concatenate([heard, states], axis=1)
-
-
-class _Planning:
-    """A block that is planned in a thread of its own."""
-
-    def __init__(self, start: int, planned: Callable[[int, Callable[[], None]], Any]) -> None:
-        self.start = start
-        self._stopped = threading.Event()
-        self._made: Any = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, args=(planned,), name="plan", daemon=True)
-        self._thread.start()
-
-    def result(self) -> Any:
-        """The plan, once it is there."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._made
-
-    def stop(self) -> None:
-        """Give up, and wait until the thread has ended."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _work(self, planned: Callable[[int, Callable[[], None]], Any]) -> None:
-        try:
-            self._made = planned(self.start, self._check)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the plan is asked for
-            self._error = error
-
-    def _check(self) -> None:
-        if self._stopped.is_set():
-            raise _GivenUpError
-
-
-class _GivenUpError(Exception):
-    """Nobody wants the plan any more."""
 
 
 def _go_on() -> None:

@@ -230,12 +230,12 @@ class LipSync:
                 self._opening[skin],
             )
         painted = float(plan.painted[step])
-        made = warp_image(warp, picture, part(picture, points, opening, painted)).astype(np.float32)
+        whole = warp_image(warp, picture, part(picture, points, opening, painted))
         near = warp.around(LOWER_VIEW, BORDER)  # beyond it the base layer stands alone
         left, top, right, bottom = np.array(near.box) - [*warp.box[:2], *warp.box[:2]]
         lower_view = slice(top, bottom), slice(left, right)
         lips, inside = near.to_native(near.lips[0]), near.to_native(near.lips[1])
-        base_layer = made[lower_view].astype(np.uint8)
+        base_layer = np.ascontiguousarray(whole[lower_view])
         layers, wanted_opening = [base_layer], lower_opening(plan.lower[step])
         for number in plan.mouths[step].tolist():
             mouth = self.bank.mouths[number]
@@ -245,6 +245,7 @@ class LipSync:
         if self.painter is not None and painted > 0:
             seen = frame.pixels, (here - [frame.left, frame.top]).astype(np.float32)
             layers = self.painter.fill(layers, near, seen, (wanted[0], there), plan.lower[step], painted, self.settings)
+        made = whole.astype(np.float32)
         made[lower_view] = self._refine(near, layers, lips, plan.sound[step])
         mask = warp.to_native(warp.face)
         still = mask > 0.9

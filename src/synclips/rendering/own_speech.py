@@ -1,6 +1,7 @@
 """A video's own sound as a motion model hears it, beside the lips in its picture: what says how this person speaks."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from synclips.errors import MediaError
 from synclips.features.face_mesh import lower_points
 from synclips.media.audio import Waveform, normalise_loudness, read_audio
 from synclips.media.timebase import FPS
+from synclips.rendering.speaking_range import Following, following
 from synclips.tracking.tracked_video import TrackedVideo
 
 PIECE: Final = 500
@@ -40,6 +42,11 @@ class OwnSpeech:
     inputs: Float32[np.ndarray, "n d"]
     made: Float32[np.ndarray, "n m 3"]
     lips: OwnLips
+
+    @cached_property
+    def following(self) -> Following | None:
+        """How the lips follow what is made of the sound; None where they do not."""
+        return following(self.made, self.lips.lower, self.lips.seen)
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -14,7 +14,7 @@ from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.motion import MotionModel
 from synclips.rendering.mouth_bank import MouthBank
 from synclips.rendering.own_speech import OwnSpeech, own_lips, own_sound
-from synclips.rendering.speaking_range import SECONDS, following, speaking_gain
+from synclips.rendering.speaking_range import SECONDS, speaking_gain
 from synclips.runtime import device_of
 from synclips.tracking.tracked_video import TrackedVideo
 
@@ -52,7 +52,7 @@ class PersonMotion:
         lips = own_lips(video, int(heard.duration * FPS))
         inputs, _ = self.inputs(sound_features(heard, len(lips), layers))
         self.own = OwnSpeech(inputs, self._moved(self._components(inputs)) + self.rest, lips)
-        self.gain = speaking_gain(following(self.own.made, lips.lower, lips.seen))
+        self.gain = speaking_gain(self.own.following)
 
     @torch.no_grad()
     def shapes(

@@ -18,7 +18,7 @@ from synclips.media.timebase import FPS
 from synclips.metrics.lip_shape import correlation, opening_of
 from synclips.rendering.own_speech import OwnLips
 from synclips.rendering.person_motion import PersonMotion
-from synclips.rendering.speaking_range import Following, following, speaking_gain
+from synclips.rendering.speaking_range import Following, speaking_gain
 from synclips.training.last_layer import (
     LEAST,
     STRENGTHS,
@@ -88,8 +88,7 @@ def fit_speaker(person: PersonMotion, strengths: Sequence[float] = STRENGTHS) ->
 def _clips(person: PersonMotion) -> dict[str, SeenClip]:
     """Stretches in which the lips follow the sound, by their place."""
     own = person.own
-    found = None if own is None else following(own.made, own.lips.lower, own.lips.seen)
-    if own is None or found is None:
+    if own is None or (found := own.following) is None:
         return {}
     clips = {}
     for frames in _stretches(own.lips, found.lag):
