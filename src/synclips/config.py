@@ -220,8 +220,24 @@ class SamplingConfig:
 
 
 @dataclass(frozen=True)
+class LinesConfig:
+    """Lines that engines speak and lips follow by rule, from which the motion stage learns what a corpus with few
+    sentences does not hold (see training.spoken_lines).
+
+    hibari, espeak:  lines by either engine; 0 and 0: the stage learns from the corpus alone
+    variants:  differently changed copies of each line
+    windows:   of a step, beside those of the corpus (`batch`)
+    """
+
+    hibari: int = 0
+    espeak: int = 0
+    variants: int = 2
+    windows: int = 14
+
+
+@dataclass(frozen=True)
 class LossConfig:
-    """Weights of the fine-tuning losses; the log names each loss by its key here."""
+    """Weights of the fine-tuning losses; the log names each loss by its key here. `closed` is of spoken lines alone."""
 
     motion: float = 1.0
     velocity: float = 2.0
@@ -229,6 +245,7 @@ class LossConfig:
     opening: float = 0.5
     shape: float = 1.0
     agreement: float = 0.5
+    closed: float = 1.0
     pixel: float = 10.0
     structure: float = 2.0
     gradient: float = 4.0
@@ -339,6 +356,7 @@ class RecipeConfig:
     finetune: StageConfig = field(default_factory=lambda: StageConfig(steps=3000, batch=4, rate=4e-4, ema=0.995))
     inner_mouth: StageConfig = field(default_factory=lambda: StageConfig(steps=4000, batch=16, rate=4e-4, ema=0.995))
     distill: DistillConfig = field(default_factory=DistillConfig)
+    lines: LinesConfig = field(default_factory=LinesConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     loss: LossConfig = field(default_factory=LossConfig)

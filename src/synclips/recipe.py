@@ -5,14 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from synclips.config import RecipeConfig, load_recipe
-from synclips.data.dataset import ClipStore
+from synclips.data.dataset import ClipStore, by_speaker
 from synclips.data.shards import Manifest
 from synclips.errors import CheckpointError
 from synclips.features.speech_features import feature_count
 from synclips.files import atomic_path
+from synclips.media.audio import Waveform
+from synclips.media.timebase import SAMPLE_RATE
 from synclips.metrics.evaluators import SYNCNET, load_judge, shipped_or
 from synclips.metrics.sync import measure_offsets
 from synclips.models.blueprint import BlueprintEncoders
@@ -33,9 +36,13 @@ from synclips.training.lip_reader import LipReaderStage
 from synclips.training.loop import Stage, from_seed, run_stage
 from synclips.training.motion import MotionStage
 from synclips.training.pretrain import PretrainStage
+from synclips.training.spoken_lines import SpokenLines, prepared_lines
 
 BELIEVED = 2
 """Smallest AV offset, in frames, that a clip is corrected by: one frame lies within the measurement's own error."""
+
+REFERENCE_CLIPS = 5
+"""Clips of a person by which spoken lines get their voice."""
 
 
 def run_recipe(
@@ -88,8 +95,9 @@ def finetune(
         with from_seed(recipe):
             stage: Stage = BlueprintFinetuneStage(store, recipe, encoders, place)
     else:
+        lines = spoken_lines(store, outputs / recipe.model.preset / "lines", recipe, on_progress)
         with from_seed(recipe):
-            motion = MotionStage(store, recipe, encoders, place)
+            motion = MotionStage(store, recipe, encoders, place, lines)
         best_motion = run_stage(motion, recipe, _folder(outputs, recipe, motion), on_progress=on_progress)
         with from_seed(recipe):
             generator = build_model(recipe)
@@ -100,6 +108,22 @@ def finetune(
     if recipe.model.preset == "base":
         train_inner_mouth(shards, outputs, recipe, device=device, on_progress=on_progress)
     return _keep(best, outputs / "checkpoints" / f"{recipe.model.preset}.safetensors")
+
+
+def spoken_lines(store: ClipStore, folder: Path, recipe: RecipeConfig, on_progress: Progress) -> SpokenLines | None:
+    """The lines that the motion stage learns from beside the corpus; spoken into `folder` if they are not there yet.
+    None where the recipe has none."""
+    if not recipe.lines.hibari + recipe.lines.espeak:
+        return None
+    references = [
+        Waveform(np.concatenate([store[key].waveform.samples for key in keys[:REFERENCE_CLIPS]]), SAMPLE_RATE)
+        for keys in by_speaker(store.split()["train"]).values()
+    ]
+    if world().is_first:
+        prepared_lines(folder, recipe.lines, references, recipe.seed, on_progress=on_progress)
+    wait_for_all()
+    lines = prepared_lines(folder, recipe.lines, references, recipe.seed)
+    return SpokenLines(lines, recipe.augment, recipe.model.audio.speech_layers, recipe.seed)
 
 
 def adapt(

@@ -7,7 +7,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from synclips.config import LossConfig
@@ -17,6 +17,9 @@ Picture = Float[Tensor, "b 3 h w"]
 Weight = Float[Tensor, "b 1 h w"]
 STILL = 0.05
 """Variance, in squared spreads, of a measure that hardly moves; keeps `concordance` steady there."""
+LEAST_SPREAD = 0.1
+REST_GAP = 1.5
+"""Canonical units that are added to an opening before an error of it is related to it."""
 Losses = dict[str, Tensor]
 """Losses by the names of `LossConfig`'s fields."""
 
@@ -35,6 +38,7 @@ class MotionLosses:
         upper, lower: places of the inner lips' points, pair by pair.
         measures: what a viewer reads of a mouth (its width, opening and the like), each as a linear function of the
             displacement.
+        opening: the place of the mouth's opening among them.
     """
 
     def __init__(
@@ -44,8 +48,10 @@ class MotionLosses:
         upper: Int[Tensor, " p"],
         lower: Int[Tensor, " p"],
         measures: Float[Tensor, "q m 3"],
+        opening: int = 1,
     ) -> None:
-        self.model, self.lips, self.upper, self.lower, self.measures = model, lips, upper, lower, measures
+        self.model, self.lips, self.upper, self.lower = model, lips, upper, lower
+        self.measures, self.opening = measures, opening
 
     def __call__(self, made: Float[Tensor, "b t k"], true: Float[Tensor, "b t k"]) -> Losses:
         """`motion` and `velocity`: mean L1 of components and of their differences in time, weighted by spread; `lips`:
@@ -59,17 +65,41 @@ class MotionLosses:
         lips = (shape[..., self.lips, :2] - wanted[..., self.lips, :2]).norm(dim=-1)
         gap, wanted_gap = self.gap(shape), self.gap(wanted)
         measures = self.measures.to(shape.device)
-        scale = (torch.einsum("qmc,kmc->qk", measures, self.model.basis) * self.model.spread).norm(dim=1)
+        scale = self._scale()
         seen, true_seen = (torch.einsum("btmc,qmc->btq", value, measures) / scale for value in (shape, wanted))
         return {
             "motion": error.abs().mean() * 4,
             "velocity": speed.abs().mean() * 4,
             "lips": lips.mean() / 4 + lips.amax(dim=-1).mean() / 8,
             # a closed mouth that opens a little is seen at once; a wide one that opens wider is not
-            "opening": ((gap - wanted_gap).abs() / (wanted_gap.clamp_min(0) + 1.5)).mean(),
+            "opening": ((gap - wanted_gap).abs() / (wanted_gap.clamp_min(0) + REST_GAP)).mean(),
             "shape": (seen - true_seen).abs().mean(),
             "agreement": 1 - concordance(seen, true_seen).mean(),
         }
+
+    def of_line(
+        self, made: Float[Tensor, "b t k"], wanted: Float[Tensor, "b t q"], closed: Bool[Tensor, "b t"]
+    ) -> Losses:
+        """The same where only the measures are known (canonical units): `opening`, `shape` and `agreement`, and
+        `closed`: how far the inner lips are apart (mean over pairs) in the frames in which they must meet."""
+        displacement = self.model.displacement(made)
+        measures = self.measures.to(made.device)
+        seen = torch.einsum("btmc,qmc->btq", displacement, measures)
+        scale = self._scale()
+        gap, wanted_gap = seen[..., self.opening], wanted[..., self.opening]
+        apart = self.gap(displacement).clamp_min(0).mean(dim=-1)
+        return {
+            "opening": ((gap - wanted_gap).abs() / (wanted_gap.clamp_min(0) + REST_GAP)).mean(),
+            "shape": ((seen - wanted).abs() / scale).mean(),
+            "agreement": 1 - concordance(seen / scale, wanted / scale).mean(),
+            "closed": (apart * closed).sum() / closed.sum().clamp_min(1),
+        }
+
+    def _scale(self) -> Float[Tensor, " q"]:
+        """The spread of each measure over the population, canonical units; that of one that hardly moves is raised."""
+        measures = self.measures.to(self.model.basis.device)
+        spread = (torch.einsum("qmc,kmc->qk", measures, self.model.basis) * self.model.spread).norm(dim=1)
+        return spread.clamp_min(LEAST_SPREAD)
 
     def gap(self, displacement: Float[Tensor, "b t m 3"]) -> Float[Tensor, "b t p"]:
         """How far the inner lips moved apart from rest, pair by pair, in canonical units."""

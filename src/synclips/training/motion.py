@@ -1,5 +1,8 @@
 """Stage 2, first part: audio encoder, cross-attention and motion head are trained on the mesh's motion."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -17,8 +20,10 @@ from synclips.models.losses import MotionLosses, weighted_sum
 from synclips.models.motion import MotionModel
 from synclips.runtime import autocast
 from synclips.training.distributed import average_gradients, own_part
+from synclips.training.line_windows import LineWindows
 from synclips.training.loop import OneNetwork
 from synclips.training.motion_data import MotionData, Style, draw_windows, even_bank, fit_population
+from synclips.training.spoken_lines import SpokenLines
 
 
 def build_motion(recipe: RecipeConfig, encoders: BaseEncoders) -> MotionModel:
@@ -33,13 +38,19 @@ class MotionStage(OneNetwork):
     """The motion stage as `run_stage` wants it. The video encoder is frozen: its embeddings are computed once.
 
     start:  stage 1's encoders, or a trained motion model to go on with
+    lines:  spoken lines, from which a part of each step is drawn
     """
 
     name = "motion"
     model: MotionModel
 
     def __init__(
-        self, store: ClipStore, recipe: RecipeConfig, start: BaseEncoders | MotionModel, device: torch.device
+        self,
+        store: ClipStore,
+        recipe: RecipeConfig,
+        start: BaseEncoders | MotionModel,
+        device: torch.device,
+        lines: SpokenLines | None = None,
     ) -> None:
         self.config, self.recipe, self.store, self.device = recipe.motion, recipe, store, device
         parts = store.split()
@@ -50,6 +61,7 @@ class MotionStage(OneNetwork):
             self.model.set_basis(*fit_population(store, parts["train"], recipe.model.motion.components))
         self.data = MotionData(store, self.model, recipe)
         self.speakers = by_speaker(parts["train"])
+        self.lines = LineWindows(lines, self.data, self.speakers) if lines else None
         self.sampler = BalancedSampler(parts["train"], recipe.seed, self.name)
         self.losses = motion_losses(self.model)
         trained = [p for name, p in self.model.named_parameters() if not name.startswith("video_encoder.")]
@@ -62,7 +74,9 @@ class MotionStage(OneNetwork):
         self.model.train()
         self.model.video_encoder.eval()
         keys = self.sampler.draw(rng, self.config.batch)
-        rngs = own_part(self.sampler.item_rngs(step, len(keys)))
+        more = self.recipe.lines.windows if self.lines else 0
+        drawn = self.sampler.item_rngs(step, len(keys) + more)
+        rngs, line_rngs = own_part(drawn[: len(keys)]), own_part(drawn[len(keys) :])
         sampling = self.recipe.sampling
         batch = draw_windows(
             self.data, self.speakers, own_part(keys), rngs, self.device,
@@ -72,13 +86,24 @@ class MotionStage(OneNetwork):
         with autocast(self.device, self.recipe.precision):
             made, _ = self.model(batch.features, *batch.bank)
         losses = self.losses(made.float(), batch.true)
-        loss = weighted_sum(losses, self.recipe.loss)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        weighted_sum(losses, self.recipe.loss).backward()
+        figures = {name: value.item() for name, value in losses.items()}
+        if self.lines is not None and line_rngs:
+            figures |= self._learn_lines(self.lines, line_rngs)
         average_gradients([self.model])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
-        return {name: value.item() for name, value in losses.items()}
+        return figures
+
+    def _learn_lines(self, lines: LineWindows, rngs: Sequence[np.random.Generator]) -> dict[str, float]:
+        """Add the gradients of windows of spoken lines; returns their losses."""
+        batch = lines.draw(rngs, self.recipe, self.device, partial(draw_gain, self.recipe.augment))
+        with autocast(self.device, self.recipe.precision):
+            made, _ = self.model(batch.features, *batch.bank)
+        losses = self.losses.of_line(made.float(), batch.movements, batch.closed)
+        weighted_sum(losses, self.recipe.loss).backward()
+        return {f"line_{name}": value.item() for name, value in losses.items()}
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """On held-out clips of seen and unseen speakers: largest lip error (lve, %) and that of a face at rest;
@@ -128,6 +153,11 @@ def draw_style(model: MotionModel, augment: AugmentConfig, rng: np.random.Genera
     return lambda components: rest + gain * (components - rest)
 
 
+def draw_gain(augment: AugmentConfig, rng: np.random.Generator) -> float:
+    """How much more or less than in truth somebody moves."""
+    return float(np.exp(rng.normal(0, augment.style)))
+
+
 def motion_losses(model: MotionModel) -> MotionLosses:
     """The losses of a motion model, with the places of the lips among the lower face's points."""
     places = {int(p): i for i, p in enumerate(lower_points())}
@@ -135,7 +165,8 @@ def motion_losses(model: MotionModel) -> MotionLosses:
     upper = INNER_LIPS[2 : half - 1]
     lower = INNER_LIPS[: half + 1 : -1][: len(upper)]
     lips, above, below = (torch.tensor([places[int(p)] for p in points]) for points in (LIPS, upper, lower))
-    return MotionLosses(model, lips, above, below, torch.from_numpy(movement_weights()).float())
+    measures = torch.from_numpy(movement_weights()).float()
+    return MotionLosses(model, lips, above, below, measures, MOVEMENTS.index("opening"))
 
 
 def _traces(true: np.ndarray, made: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

@@ -78,6 +78,11 @@ class MotionData:
         self.plain = lru_cache(maxsize=4_000)(self._plain)
         self.embeddings = lru_cache(maxsize=20_000)(self._embeddings)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of one frame's displacement: points of the lower face, and three."""
+        return self._model.mean.shape[0], 3
+
     def components(self, displacement: Float32[np.ndarray, "n m 3"]) -> Float32[np.ndarray, "n k"]:
         """As MotionModel.components."""
         return self._model.components(torch.from_numpy(displacement).to(self._model.mean.device)).cpu().numpy()

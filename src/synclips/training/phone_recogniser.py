@@ -18,12 +18,11 @@ from synclips.config import StageConfig
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.pronunciation.data import english_words
 from synclips.speech.speaker_encoder import level_mel
-from synclips.speech.tts.hibari import SYMBOLS, HibariSynthesizer
+from synclips.speech.tts.hibari import SYMBOLS, HibariSynthesizer, edges
 from synclips.training.loop import OneNetwork
 
 CONFIG: Final = StageConfig(steps=800, batch=8, rate=2e-3, warmup=50, ema=0.99, validate=100)
 _BANDS: Final = 40
-_STEP: Final = 0.025
 _FRAMES: Final = 0.01
 _SPAN: Final = 200
 """Frames of an example."""
@@ -132,7 +131,7 @@ class PhoneStage(OneNetwork):
             pitch = float(np.exp(random.uniform(*np.log(_PITCHES))))
             sound, symbols, steps = self.engine.pitched(pitch, float(random.uniform(0.6, 1.3))).phones(text)
             mel = level_mel(sound.resampled(SAMPLE_RATE).samples)
-            at = np.searchsorted(np.cumsum(steps) * _STEP, np.arange(len(mel)) * _FRAMES, side="right")
+            at = np.searchsorted(edges(steps)[1:], np.arange(len(mel)) * _FRAMES, side="right")
             labels = np.array([_UNKNOWN if SYMBOLS[symbol] in _UNHEARD else symbol for symbol in symbols], np.int64)
             self.said[number] = mel, labels[at.clip(0, len(symbols) - 1)]
         return self.said[number]

@@ -89,6 +89,20 @@ class EspeakSynthesizer:
         output = _run(self.voice, marked, str(self.pitch), str(PITCH_RANGE), str(WORDS_PER_MINUTE))
         return _speech(marked, told, output)
 
+    def sounds(
+        self, text: str, words_per_minute: int = WORDS_PER_MINUTE
+    ) -> tuple[Waveform, list[tuple[str, float, float]]]:
+        """A spoken sentence, and its sounds: name in IPA (empty: a pause), start and end in seconds.
+
+        Raises:
+            BackendError: the library failed.
+            ConfigError: no such voice.
+        """
+        output = _run(self.voice, text, str(self.pitch), str(PITCH_RANGE), str(words_per_minute))
+        sounds = json.loads(output.partition(b"\n")[0])["sounds"]
+        timed = [(name, start / 1000, end / 1000) for name, start, end in sounds]
+        return _speech(text, [], output).waveform, timed
+
     def _phonemes(self, one: Pronunciation) -> str:
         phonemes = _phonemes(self.voice, one.ipa)
         if not phonemes:

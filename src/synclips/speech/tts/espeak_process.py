@@ -1,7 +1,7 @@
 """Runs eSpeak NG by itself: `python -I -S espeak_process.py LIBRARY DATA VOICE PITCH RANGE WORDS_PER_MINUTE < text`.
 
-Standard output gets one line of JSON, {"sample_rate": Hz, "words": [[position, length, ms, ms], ...]}, then the
-samples, 16-bit little-endian. What stands in the text between [[ and ]] is read as the library's own phonemes. With
+Standard output gets one line of JSON, {"sample_rate": Hz, "words": [[position, length, ms, ms], ...], "sounds": [[name in
+IPA, ms, ms], ...]}, then the samples, 16-bit little-endian. What stands in the text between [[ and ]] is read as the library's own phonemes. With
 `sounds` as a fourth and last argument each line of the input is a text of its own, and out comes a line of JSON, the
 names of the phonemes of each, in IPA. Only the standard library is imported: starting takes some 20 ms. A process of
 its own for each sentence, because the library keeps its state (noise generator, phases) in globals that no call resets:
@@ -49,11 +49,13 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 def main(library_path: str, data: str, voice: str, pitch: str, pitch_range: str, words_per_minute: str) -> int:
     """Speak standard input. Returns the exit status: 0, 2 no such voice, 3 the library does not work."""
     library: Any = ctypes.CDLL(library_path)
-    sample_rate = library.espeak_Initialize(_SYNCHRONOUS, 200, data.encode(), _DO_NOT_EXIT)
+    options = _DO_NOT_EXIT | _PHONEME_EVENTS | _NAMES_IN_IPA
+    sample_rate = library.espeak_Initialize(_SYNCHRONOUS, 200, data.encode(), options)
     if sample_rate <= 0:
         return 3
     pieces: list[bytes] = []
     marks: list[tuple[int, int, int, int]] = []
+    sounds: list[tuple[str, int]] = []
 
     def receive(samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
@@ -63,6 +65,8 @@ def main(library_path: str, data: str, voice: str, pitch: str, pitch_range: str,
             event = events[index]
             if event.type in (_EVENT_WORD, _EVENT_END):
                 marks.append((event.type, event.text_position, event.length, event.audio_position))
+            elif event.type == _EVENT_PHONEME:
+                sounds.append((_name(event), event.audio_position))
             index += 1
         return 0
 
@@ -88,7 +92,9 @@ def main(library_path: str, data: str, voice: str, pitch: str, pitch_range: str,
         for (kind, position, length, start), stop in zip(marks, ends, strict=True)
         if kind == _EVENT_WORD
     ]
-    header = json.dumps({"sample_rate": sample_rate, "words": words})
+    stops = [start for _, start in sounds[1:]] + [end]
+    timed = [[name, start, min(stop, end)] for (name, start), stop in zip(sounds, stops, strict=True)]
+    header = json.dumps({"sample_rate": sample_rate, "words": words, "sounds": timed})
     sys.stdout.buffer.write(header.encode() + b"\n" + sound)
     return 0
 
@@ -105,8 +111,7 @@ def list_sounds(library_path: str, data: str, voice: str) -> int:
         index = 0
         while events[index].type != _EVENT_END_OF_LIST:
             if events[index].type == _EVENT_PHONEME:
-                place = ctypes.addressof(events[index].id)
-                names[-1].append(ctypes.string_at(place, 8).split(b"\0")[0].decode(errors="replace"))
+                names[-1].append(_name(events[index]))
             index += 1
         return 0
 
@@ -122,6 +127,11 @@ def list_sounds(library_path: str, data: str, voice: str) -> int:
             return 3
     sys.stdout.write(json.dumps(names))
     return 0
+
+
+def _name(event: Any) -> str:
+    """The phoneme of an event: up to eight bytes, not always ended by a zero."""
+    return ctypes.string_at(ctypes.addressof(event.id), 8).split(b"\0")[0].decode(errors="replace")
 
 
 if __name__ == "__main__":

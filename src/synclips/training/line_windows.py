@@ -1,0 +1,93 @@
+"""Windows of spoken lines, as the motion stage draws them: each in the manner of one of the corpus's people."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from synclips.config import RecipeConfig
+from synclips.media.timebase import STEPS_PER_FRAME
+from synclips.metrics.articulation import movements
+from synclips.training.coarticulation import Coarticulation, shipped_coarticulation
+from synclips.training.motion_data import MotionData, displacement_of
+from synclips.training.spoken_lines import SpokenLines
+
+MOST_CLIPS = 12
+"""Clips of a person by which their manner is measured."""
+NOWHERE = (-1000, -900)
+"""A window that no mouth of a bank lies in: the line is not the clip's."""
+LARGEST_GAIN = 2.5
+"""How much further, or less far, than the average person somebody's lips move at most."""
+
+
+@dataclass(frozen=True)
+class LineBatch:
+    """Windows of lines: features (b, 4 t, f), movements (b, t, 5) in the manner of the bank's person, the frames (b, t)
+    in which lips are closed, and banks as MotionModel takes them."""
+
+    features: torch.Tensor
+    movements: torch.Tensor
+    closed: torch.Tensor
+    bank: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+class LineWindows:
+    """Draws windows of lines with banks of the corpus's people."""
+
+    def __init__(self, lines: SpokenLines, data: MotionData, speakers: Mapping[str, Sequence[str]]) -> None:
+        self._lines, self._data, self._speakers = lines, data, speakers
+        self._names = list(speakers)
+        self.manner = lru_cache(maxsize=10_000)(self._manner)
+
+    def draw(
+        self,
+        rngs: Sequence[np.random.Generator],
+        recipe: RecipeConfig,
+        device: torch.device,
+        gain: Callable[[np.random.Generator], float],
+    ) -> LineBatch:
+        """One window for each generator; `gain` draws how far lips and bank move of what they really do."""
+        window, size = recipe.sampling.motion_window, recipe.sampling.motion_bank
+        rest = self._data.components(np.zeros((1, *self._data.shape), np.float32))[0]
+        features, wanted, closed, banks = [], [], [], []
+        for rng in rngs:
+            number, variant = int(rng.integers(len(self._lines.lines))), int(rng.integers(recipe.lines.variants))
+            line = self._lines.variant(number, variant)
+            start = int(rng.integers(max(1, len(line.movements) - window + 1)))
+            index = np.minimum(np.arange(start, start + window), len(line.movements) - 1)
+            speaker = self._names[int(rng.integers(len(self._names)))]
+            keys = self._speakers[speaker]
+            bank = self._data.bank(keys, keys[int(rng.integers(len(keys)))], NOWHERE, size, rng, mirror=False)
+            scale, shift = self.manner(speaker)
+            far = gain(rng)
+            features.append(line.features[(STEPS_PER_FRAME * index[:, None] + np.arange(STEPS_PER_FRAME)).ravel()])
+            wanted.append(far * (line.movements[index] * scale + shift))
+            closed.append(line.closed[index])
+            banks.append((bank.embeddings, rest + far * (bank.shapes - rest), bank.present))
+
+        def tensor(parts: Sequence[np.ndarray]) -> torch.Tensor:
+            return torch.from_numpy(np.stack(parts)).to(device)
+
+        embeddings, shapes, present = (tensor(part) for part in zip(*banks, strict=True))
+        return LineBatch(
+            tensor(features), tensor(wanted).float(), tensor(closed), (embeddings, shapes.float(), present)
+        )
+
+    def _manner(self, speaker: str) -> tuple[Float64[np.ndarray, " 5"], Float64[np.ndarray, " 5"]]:
+        """Factor and shift that make the average person's movements this one's."""
+        store = self._data.store
+        clips = [displacement_of(store, store[key]) for key in self._speakers[speaker][:MOST_CLIPS]]
+        seen = np.stack(list(movements(np.concatenate(clips)).values()), axis=1)
+        return manner_of(seen, shipped_coarticulation())
+
+
+def manner_of(
+    seen: Float64[np.ndarray, "n 5"], lips: Coarticulation
+) -> tuple[Float64[np.ndarray, " 5"], Float64[np.ndarray, " 5"]]:
+    """Factor and shift that give the average person's movements the mean and spread of what is `seen` of somebody."""
+    mean, spread = lips.mean.numpy().astype(np.float64), lips.spread.numpy().astype(np.float64)
+    scale = (seen.std(axis=0) / spread).clip(1 / LARGEST_GAIN, LARGEST_GAIN)
+    return scale, seen.mean(axis=0) - scale * mean
