@@ -2,7 +2,8 @@
 
     python scripts/fit_coarticulation.py --shards data/shards
 
-It prints how well the fit follows clips that it has not seen: correlation and amplitude of each movement. A second a clip.
+It says how well the fit follows clips that it has not seen: correlation and amplitude of each movement. A second a
+clip.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from synclips.cli.terminal import Terminal
 from synclips.data.dataset import ClipStore
 from synclips.media.timebase import FPS
 from synclips.metrics.articulation import MOVEMENTS, movements
@@ -25,22 +27,24 @@ MOST_OFFSET = 1
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument(
-        "--output", type=Path, default=Path(__file__).parent.parent / "src/synclips/training" / WEIGHTS
-    )
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "src/synclips/training" / WEIGHTS)
     arguments = parser.parse_args()
     store = ClipStore(arguments.shards)
     parts = {split: utterances(store, keys) for split, keys in store.split().items()}
     lips = fit(parts["train"])
-    print("lag, s:", dict(zip(MOVEMENTS, lips.lag.numpy().round(3).tolist(), strict=True)))
+    said = [f"lag of {name}: {lag:.3f} s" for name, lag in zip(MOVEMENTS, lips.lag.tolist(), strict=True)]
     for split in ("seen", "validation", "unseen"):
-        followed = [(lips.movements(u.sounds, (np.arange(len(u.movements)) + 0.5) / FPS), u.movements) for u in parts[split]]
+        followed = [
+            (lips.movements(u.sounds, (np.arange(len(u.movements)) + 0.5) / FPS), u.movements) for u in parts[split]
+        ]
         for place, name in enumerate(MOVEMENTS):
             pairs = [(made[:, place], real[:, place]) for made, real in followed]
             if pairs:
                 follows = np.mean([np.corrcoef(made, real)[0, 1] for made, real in pairs])
-                print(f"{split} {name}: {follows:.2f} x {np.median([a.std() / b.std() for a, b in pairs]):.2f}")
+                said.append(f"{split} {name}: {follows:.2f} x {np.median([a.std() / b.std() for a, b in pairs]):.2f}")
     lips.save(arguments.output)
+    with Terminal() as terminal:
+        terminal.result("\n".join(said))
 
 
 def utterances(store: ClipStore, keys: list[str]) -> list[Utterance]:

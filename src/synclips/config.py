@@ -148,6 +148,7 @@ class AugmentConfig:
     rotation, shift, zoom, light, picture_noise:  largest turn (degrees), shift (pixels) and change of size (share) of a
                    crop, its change of light (share) and its noise (grey levels)
     sound_noise, quietest_snr:  probability of noise in the sound, and its lowest signal-to-noise ratio (dB)
+    room:          probability that the sound comes through another room and microphone (see data.room)
     formant, speed:  largest logarithm of the change of vocal tract length and of speed
     style, style_detail:  standard deviation of the logarithm of how much more or less than in truth a clip's speaker
                    moves: in all, and in each component. The bank is changed alike, so the model must read from it how
@@ -168,6 +169,7 @@ class AugmentConfig:
     picture_noise: float = 3.0
     sound_noise: float = 0.7
     quietest_snr: float = 8.0
+    room: float = 0.0
     formant: float = 0.12
     speed: float = 0.1
     style: float = 0.1
@@ -200,6 +202,10 @@ class SamplingConfig:
                    where the target's are, and full weight would teach blur
     discriminator_start:  share of the joint stage's steps before the discriminator counts
     motion_rate:   factor on the learning rate of the motion model in the joint stage: it has been trained already
+    fitted_layer:  whether the last layer of a motion model that goes on learning (`--from`) is first fitted to the
+                   corpus in closed form
+    trained_share:  how far the weights of such a model go towards what training made of
+                   them: below 1 less is forgotten (see training.adaptation)
     """
 
     moments: int = 10
@@ -217,6 +223,8 @@ class SamplingConfig:
     predicted_weight: float = 0.3
     discriminator_start: float = 0.08
     motion_rate: float = 0.25
+    fitted_layer: bool = True
+    trained_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -382,7 +390,8 @@ def load_recipe(name: str | Path) -> RecipeConfig:
         shipped = files("synclips.recipes").joinpath(f"{FORMER_NAMES.get(str(name), name)}.toml")
         if not shipped.is_file():
             raise ConfigError(
-                f"no recipe named {name!r}; take base, fast, gpu, adapt, blueprint, tiny or a path ending in .toml"
+                f"no recipe named {name!r}; take base, fast, gpu, adapt, lines, blueprint, tiny or a path ending in "
+                ".toml"
             )
         text = shipped.read_text(encoding="utf-8")
     elif path.is_file():

@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +28,7 @@ from synclips.progress import Progress, silent
 from synclips.rendering.renderer import FAST, INNER_MOUTH, build_model, load_model, sound_digest
 from synclips.runtime import choose_device
 from synclips.training import motion_head
-from synclips.training.adaptation import AdaptMotionStage, AdaptStage, adapted_recipe
+from synclips.training.adaptation import AdaptMotionStage, AdaptStage, adapted_recipe, between, embeddings, hear_through
 from synclips.training.blueprint import BlueprintFinetuneStage
 from synclips.training.distill import DistillStage, thinner_recipe
 from synclips.training.distributed import wait_for_all, world
@@ -137,7 +139,8 @@ def adapt(
     on_fit: Callable[[motion_head.HeadFit], None] | None = None,
 ) -> Path:
     """A finished model goes on learning from the corpus: the last layer of its motion model in closed form, all of the
-    motion model where the recipe has steps for it, then the whole with its discriminator.
+    motion model where the recipe has steps for it, from spoken lines too if it says so, then the whole with its
+    discriminator; where it has no steps for that, the refiner only learns what the sound's embeddings have become.
 
     The layer is fitted as far as cross-validation over the training clips says (see training.motion_head); the others
     keep the weights that do best on what is held out (the splits `seen` and `validation`), those they began with
@@ -157,20 +160,31 @@ def adapt(
     generator.recipe = recipe
     with shipped_or(None, SYNCNET) as judge:
         expert = load_judge(judge)
-    head = outputs / recipe.model.preset / motion_head.NAME
-    best_motion = motion_head.run_head(store, generator.motion.to(place), recipe, head)
-    load_into(best_motion, generator.motion)
-    if on_fit is not None:
-        on_fit(motion_head.read_fit(best_motion))
+    generator.motion.to(place)
+    if recipe.sampling.fitted_layer:
+        head = outputs / recipe.model.preset / motion_head.NAME
+        best_motion = motion_head.run_head(store, generator.motion, recipe, head)
+        load_into(best_motion, generator.motion)
+        if on_fit is not None:
+            on_fit(motion_head.read_fit(best_motion))
     if recipe.motion.steps:
-        motion = AdaptMotionStage(store, recipe, generator.motion.train(), place)
+        before = deepcopy(generator.motion).eval()
+        lines = spoken_lines(store, outputs / recipe.model.preset / "lines", recipe, on_progress)
+        motion = AdaptMotionStage(store, recipe, generator.motion.train(), place, lines)
         folder = _folder(outputs, recipe, motion)
         best_motion = run_stage(motion, recipe, folder, from_trained=True, on_progress=on_progress)
         load_into(best_motion, generator.motion)
+        generator.motion = between(before, generator.motion, recipe.sampling.trained_share).eval()
+        keys = store.split()["train"]
+        heard, hears = (embeddings(model, store, recipe, keys) for model in (before, generator.motion))
+        hear_through(generator.refiner, heard, hears)
+    target = outputs / "checkpoints" / f"{recipe.model.preset}.safetensors"
+    if not recipe.finetune.steps:
+        return _save(generator, target, {"stage": AdaptMotionStage.name, "recipe": asdict(recipe)})
     with from_seed(recipe):
         stage = AdaptStage(store, recipe, generator, expert, place)
     best = run_stage(stage, recipe, _folder(outputs, recipe, stage), from_trained=True, on_progress=on_progress)
-    return _keep(best, outputs / "checkpoints" / f"{recipe.model.preset}.safetensors")
+    return _keep(best, target)
 
 
 def distill(
@@ -255,6 +269,13 @@ def correct_offsets(shards: Path, store: ClipStore, encoders: BaseEncoders, on_p
         offset, confidence = measured[entry.key]
         clips.append(replace(entry, av_offset=offset if abs(offset) >= BELIEVED else 0, av_confidence=confidence))
     Manifest(**{**vars(store.manifest), "clips": tuple(clips)}).write(shards)
+
+
+def _save(model: Generator, target: Path, metadata: dict[str, Any]) -> Path:
+    if world().is_first:
+        save_model(target, model, metadata, half=True)
+    wait_for_all()
+    return target
 
 
 def _keep(best: Path, target: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Engines' signs to sounds: every sign of hibari and eSpeak NG has a class, times are kept, a recording is laid on them."""
+"""Engines' signs to sounds: every sign has a class, times are kept, a recording is laid on them."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_a_stress_marks_time_is_the_vowels_and_a_blanks_the_sound_befores() -> N
 
 
 def test_hibaris_closures_lie_where_its_sound_is_weak() -> None:
-    """The level in the middle of each "p" and "b" against that of the vowels: only with times that are right are they told."""
+    """The level in the middle of each "p" and "b" against that of the vowels: times that are late do not tell them."""
     sound, spoken = hibari_line("copy a paper about a puppy.", HibariSynthesizer())
     heard = sound.resampled(SAMPLE_RATE).samples
     level = 10 * np.log10(np.convolve(heard**2, np.ones(320) / 320, "same") + 1e-9)

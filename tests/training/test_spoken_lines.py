@@ -124,7 +124,9 @@ def test_a_variant_has_its_lips_on_the_sounds_clock() -> None:
     starts = set()
     for number in range(6):
         variant = lines.variant(0, number)
-        assert len(variant.features) == STEPS_PER_FRAME * len(variant.movements) == STEPS_PER_FRAME * len(variant.closed)
+        assert (
+            len(variant.features) == STEPS_PER_FRAME * len(variant.movements) == STEPS_PER_FRAME * len(variant.closed)
+        )
         loudest = int(np.argmax(variant.features[:, 0])) // STEPS_PER_FRAME
         shut = np.flatnonzero(variant.closed)
         assert shut[0] - 1 <= loudest <= shut[-1] + 1

@@ -1,12 +1,13 @@
 """Augmentation of training data in picture, sound and time. Every frame of a window is changed alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from synclips.config import AugmentConfig
+from synclips.data.room import Room, draw_room
 from synclips.features.alignment import View
 from synclips.features.mfcc import N_FEATURES
 from synclips.features.speech_features import sound_features
@@ -73,7 +74,8 @@ def draw_picture_change(config: AugmentConfig, rng: np.random.Generator) -> Pict
 
 @dataclass(frozen=True)
 class SoundChange:
-    """One change of an utterance's sound: noise, vocal tract, speed. The neutral one is `SoundChange()`.
+    """One change of an utterance's sound: room and microphone, noise, vocal tract, speed. The neutral one is
+    `SoundChange()`.
 
     `speed` plays faster (above 1) or slower; frame i of the result then shows the moment i * speed of the original.
     """
@@ -84,6 +86,7 @@ class SoundChange:
     speed: float = 1.0
     strength: float = 1.0
     seed: int = 0
+    room: Room | None = None
 
     def features(self, waveform: Waveform, frames: int, speech_layers: int = 0) -> Float32[np.ndarray, "steps f"]:
         """Network features of the changed sound, for `frames` frames of the result (see `sound_features`)."""
@@ -91,6 +94,8 @@ class SoundChange:
         if self.speed != 1.0:
             at = np.arange(round(frames * SAMPLES_PER_FRAME)) * self.speed
             samples = np.interp(at, np.arange(len(samples)), samples, right=0.0).astype(np.float32)
+        if self.room is not None:
+            samples = self.room.heard(samples)
         if self.snr is not None:
             rng = np.random.default_rng(self.seed)
             noise = _coloured_noise(len(samples), self.noise_colour, rng)
@@ -107,7 +112,7 @@ class SoundChange:
 def draw_sound_change(config: AugmentConfig, rng: np.random.Generator) -> SoundChange:
     """A random change within `config`'s limits."""
     noisy = rng.random() < config.sound_noise
-    return SoundChange(
+    change = SoundChange(
         snr=float(rng.uniform(config.quietest_snr, 40)) if noisy else None,
         noise_colour=float(rng.uniform(0, 1)),
         formant=float(np.exp(rng.uniform(-config.formant, config.formant))),
@@ -115,6 +120,9 @@ def draw_sound_change(config: AugmentConfig, rng: np.random.Generator) -> SoundC
         strength=float(1 + rng.uniform(-0.15, 0.15)),
         seed=int(rng.integers(2**31)),
     )
+    if config.room and rng.random() < config.room:
+        return replace(change, room=draw_room(rng))
+    return change
 
 
 def _coloured_noise(count: int, colour: float, rng: np.random.Generator) -> Float32[np.ndarray, " n"]:

@@ -236,8 +236,8 @@ def fit(utterances: Sequence[Utterance], seed: int = 0) -> Coarticulation:
     each = [np.concatenate([u.movements for u in utterances if u.person == person]) for person in people]
     average = torch.tensor(np.mean([rows.mean(axis=0) for rows in each], axis=0)).float()
     usual = torch.tensor(np.exp(np.mean([np.log(rows.std(axis=0)) for rows in each], axis=0))).float()
-    fitted = (value.detach() for value in (target, dominance, before, after, lag))
-    return Coarticulation(*fitted, average, usual)
+    t, d, b, a, early = (value.detach() for value in (target, dominance, before, after, lag))
+    return Coarticulation(t, d, b, a, early, average, usual)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,18 @@ from jaxtyping import Float64
 from synclips.config import RecipeConfig
 from synclips.media.timebase import STEPS_PER_FRAME
 from synclips.metrics.articulation import movements
-from synclips.training.coarticulation import Coarticulation, shipped_coarticulation
-from synclips.training.motion_data import MotionData, displacement_of
+from synclips.metrics.lip_shape import correlation
+from synclips.models.motion import MotionModel
+from synclips.training.coarticulation import OPENING, Coarticulation, shipped_coarticulation
+from synclips.training.motion_data import MotionData, displacement_of, even_bank
 from synclips.training.spoken_lines import SpokenLines
 
 MOST_CLIPS = 12
 """Clips of a person by which their manner is measured."""
+HELD_OUT = 20
+"""One line in so many is not trained on."""
+CLOSED_GAP = 1.0
+"""Opening in canonical units from rest below which lips count as closed."""
 NOWHERE = (-1000, -900)
 """A window that no mouth of a bank lies in: the line is not the clip's."""
 LARGEST_GAIN = 2.5
@@ -40,6 +46,9 @@ class LineWindows:
     def __init__(self, lines: SpokenLines, data: MotionData, speakers: Mapping[str, Sequence[str]]) -> None:
         self._lines, self._data, self._speakers = lines, data, speakers
         self._names = list(speakers)
+        numbers = range(len(lines.lines))
+        self.held_out = numbers[::HELD_OUT]
+        self._trained = [number for number in numbers if number % HELD_OUT] or list(numbers)
         self.manner = lru_cache(maxsize=10_000)(self._manner)
 
     def draw(
@@ -54,8 +63,8 @@ class LineWindows:
         rest = self._data.components(np.zeros((1, *self._data.shape), np.float32))[0]
         features, wanted, closed, banks = [], [], [], []
         for rng in rngs:
-            number, variant = int(rng.integers(len(self._lines.lines))), int(rng.integers(recipe.lines.variants))
-            line = self._lines.variant(number, variant)
+            number = self._trained[int(rng.integers(len(self._trained)))]
+            line = self._lines.variant(number, int(rng.integers(recipe.lines.variants)))
             start = int(rng.integers(max(1, len(line.movements) - window + 1)))
             index = np.minimum(np.arange(start, start + window), len(line.movements) - 1)
             speaker = self._names[int(rng.integers(len(self._names)))]
@@ -75,6 +84,25 @@ class LineWindows:
         return LineBatch(
             tensor(features), tensor(wanted).float(), tensor(closed), (embeddings, shapes.float(), present)
         )
+
+    @torch.no_grad()
+    def validate(self, model: MotionModel, recipe: RecipeConfig, device: torch.device) -> dict[str, float]:
+        """On the lines that are held out, in the manner of each person in turn: `lines_closed`, the share of the frames
+        with a "p", "b" or "m" in which the opening is below `CLOSED_GAP`; `lines_r`, the mean correlation of the
+        movements with the rule's."""
+        openings, follows = [], []
+        for place, number in enumerate(self.held_out):
+            line = self._lines.plain(number)
+            keys = self._speakers[self._names[place % len(self._names)]]
+            bank = even_bank(self._data, keys[0], recipe.sampling.motion_bank, device)
+            made, _ = model(torch.from_numpy(line.features)[None].to(device), *bank)
+            moved = np.stack(list(movements(model.displacement(made[0]).cpu().numpy()).values()), axis=1)
+            openings.append(moved[line.closed, OPENING])
+            follows += [
+                correlation(moved[:, i].astype(np.float32), line.movements[:, i]) for i in range(moved.shape[1])
+            ]
+        closed = np.concatenate(openings) < CLOSED_GAP
+        return {"lines_closed": float(closed.mean()) if len(closed) else 1.0, "lines_r": float(np.mean(follows))}
 
     def _manner(self, speaker: str) -> tuple[Float64[np.ndarray, " 5"], Float64[np.ndarray, " 5"]]:
         """Factor and shift that make the average person's movements this one's."""

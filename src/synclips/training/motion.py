@@ -107,7 +107,8 @@ class MotionStage(OneNetwork):
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """On held-out clips of seen and unseen speakers: largest lip error (lve, %) and that of a face at rest;
-        correlation (r) and amplitude of each movement (see `metrics.articulation`)."""
+        correlation (r) and amplitude of each movement (see `metrics.articulation`); of held-out lines as `LineWindows`
+        has them."""
         assert isinstance(model, MotionModel)
         figures = {}
         for split, keys in self.held_out.items():
@@ -123,7 +124,11 @@ class MotionStage(OneNetwork):
         # the error alone hardly changes after the first steps (EXPERIMENTS.md, 2026-11-24, "Stage 2, motion")
         splits = [split for split, keys in self.held_out.items() if keys]
         courses = np.mean([figures[f"{split}_{name}_r"] for split in splits for name in MOVEMENTS])
-        return figures | {"score": float(courses - np.mean([figures[f"{split}_lve"] for split in splits]) / 10)}
+        score = float(courses - np.mean([figures[f"{split}_lve"] for split in splits]) / 10)
+        if self.lines is not None:
+            spoken = self.lines.validate(model, self.recipe, self.device)
+            figures, score = figures | spoken, score + float(np.mean(list(spoken.values())))
+        return figures | {"score": score}
 
     def predict(self, model: MotionModel, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Generated and true displacements (n, m, 3) of a clip, with a bank from another clip of the speaker."""

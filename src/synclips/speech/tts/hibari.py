@@ -33,8 +33,8 @@ MEDIAN_F0: Final = 187.6
 F0_SPREAD: Final = 0.208
 """Half the distance of the 16th and 84th percentile of its log F0."""
 EARLY: Final = 0.06
-"""Seconds: of 381 consonants the forced alignment of pocketsphinx begins .07 s and ends .045 s before the plan, while that of
-eSpeak NG's, whose times are exact, lies .014 s off."""
+"""Seconds: of 381 consonants the forced alignment of pocketsphinx begins .07 s and ends .045 s before the plan; of
+eSpeak NG's, whose times are exact, .014 and .013 s."""
 LOWEST, HIGHEST = 0.9, 1.6
 """Between these the voice sounds better at another pitch by itself than by WORLD (EXPERIMENTS.md)."""
 LIVELINESS: Final = (0.6, 1.8)
@@ -105,7 +105,7 @@ class HibariSynthesizer:
         return Speech(waveform, times)
 
     def phones(self, text: str) -> tuple[Waveform, list[int], list[int]]:
-        """A spoken sentence, its symbols (places in `SYMBOLS`), and how many steps of 25 ms each takes (see `edges`)."""
+        """A spoken sentence, its symbols (places in `SYMBOLS`), and the steps of 25 ms of each (see `edges`)."""
         symbols, _ = written(pronounced(text, self.given))
         waveform, steps = self._spoken(symbols)
         return waveform, symbols, steps
