@@ -3,7 +3,8 @@
 Standard output gets one line of JSON, {"sample_rate": Hz, "words": [[position, length, ms, ms], ...], "sounds":
 [[name in IPA, ms, ms], ...]}, then the samples, 16-bit little-endian. What stands in the text between [[ and ]] is
 read as the library's own phonemes. With `sounds` as a fourth and last argument each line of the input is a text of its
-own, and out comes a line of JSON, the names of the phonemes of each, in IPA. Only the standard library is imported: starting takes some 20 ms. A process of
+own, and out comes a line of JSON, the names of the phonemes of each, in IPA. Only the standard
+library is imported: starting takes some 20 ms. A process of
 its own for each sentence, because the library keeps its state (noise generator, phases) in globals that no call resets:
 the same sentence would sound different each time. It calls the public C interface, `speak_lib.h` and `espeak_ng.h` of
 eSpeak NG 1.52.
