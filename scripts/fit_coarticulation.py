@@ -13,7 +13,6 @@ import numpy as np
 
 from synclips.cli.terminal import Terminal
 from synclips.data.dataset import ClipStore
-from synclips.media.timebase import FPS
 from synclips.metrics.articulation import MOVEMENTS, movements
 from synclips.training.coarticulation import WEIGHTS, Utterance, fit
 from synclips.training.motion_data import displacement_of
@@ -34,9 +33,7 @@ def main() -> None:
     lips = fit(parts["train"])
     said = [f"lag of {name}: {lag:.3f} s" for name, lag in zip(MOVEMENTS, lips.lag.tolist(), strict=True)]
     for split in ("seen", "validation", "unseen"):
-        followed = [
-            (lips.movements(u.sounds, (np.arange(len(u.movements)) + 0.5) / FPS), u.movements) for u in parts[split]
-        ]
+        followed = [(lips.movements(u.sounds, u.times), u.movements) for u in parts[split]]
         for place, name in enumerate(MOVEMENTS):
             pairs = [(made[:, place], real[:, place]) for made, real in followed]
             if pairs:

@@ -36,7 +36,7 @@ def test_word_times_follow_each_other_through_the_line() -> None:
     assert edges[0] > 0
     assert edges[-1] < speech.waveform.duration
     loud = np.flatnonzero(np.abs(speech.waveform.samples) > 0.1 * np.abs(speech.waveform.samples).max())
-    assert abs(loud[0] / SAMPLE_RATE - speech.words[0].start) < 0.1
+    assert -0.01 < loud[0] / SAMPLE_RATE - speech.words[0].start < 0.06  # a sound begins softly, never before its time
     assert abs(loud[-1] / SAMPLE_RATE - speech.words[-1].end) < 0.4  # the last sound fades
 
 

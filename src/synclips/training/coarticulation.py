@@ -11,7 +11,7 @@ stay near `PRIORS`. The shipped fit is of GRID (scripts/fit_coarticulation.py).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -114,7 +114,9 @@ class Coarticulation:
     dominance:  logarithm of each sound's dominance over each movement
     before, after:  logarithm of the seconds over which it fades, going back from the sound's start and on from its end
     lag:        seconds by which each movement precedes the sound
-    mean, spread:  of that person's movements over the corpus, by which others are compared with them
+    mean, spread:  of its movements over the corpus, by which a person's are compared with them. Targets are means, so
+                   the rule moves less than people do (opening by a third, width by a half); the spread is the geometric
+                   mean of both, which gives back half of that
     """
 
     target: Float[Tensor, "k 5"]
@@ -196,6 +198,11 @@ class Utterance:
     sounds: Sequence[Sound]
     movements: Float32[np.ndarray, "n 5"]
 
+    @property
+    def times(self) -> Float64[np.ndarray, " n"]:
+        """The middle of each frame, in seconds."""
+        return (np.arange(len(self.movements)) + 0.5) / FPS
+
 
 def fit(utterances: Sequence[Utterance], seed: int = 0) -> Coarticulation:
     """Targets and dominances by gradient descent on the mean absolute error over all frames, people alike in weight.
@@ -233,11 +240,12 @@ def fit(utterances: Sequence[Utterance], seed: int = 0) -> Coarticulation:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    each = [np.concatenate([u.movements for u in utterances if u.person == person]) for person in people]
-    average = torch.tensor(np.mean([rows.mean(axis=0) for rows in each], axis=0)).float()
-    usual = torch.tensor(np.exp(np.mean([np.log(rows.std(axis=0)) for rows in each], axis=0))).float()
     t, d, b, a, early = (value.detach() for value in (target, dominance, before, after, lag))
-    return Coarticulation(t, d, b, a, early, average, usual)
+    lips = Coarticulation(t, d, b, a, early, mean, spread)
+    ruled = torch.from_numpy(np.concatenate([lips.movements(u.sounds, u.times) for u in utterances]))
+    each = [np.concatenate([u.movements for u in utterances if u.person == person]).std(axis=0) for person in people]
+    people_spread = torch.from_numpy(np.exp(np.mean(np.log(each), axis=0))).float()
+    return replace(lips, mean=ruled.mean(dim=0), spread=(ruled.std(dim=0) * people_spread).sqrt())
 
 
 @dataclass(frozen=True)

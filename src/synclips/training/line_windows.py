@@ -105,7 +105,7 @@ class LineWindows:
         return {"lines_closed": float(closed.mean()) if len(closed) else 1.0, "lines_r": float(np.mean(follows))}
 
     def _manner(self, speaker: str) -> tuple[Float64[np.ndarray, " 5"], Float64[np.ndarray, " 5"]]:
-        """Factor and shift that make the average person's movements this one's."""
+        """Factor and shift that make the rule's movements this person's."""
         store = self._data.store
         clips = [displacement_of(store, store[key]) for key in self._speakers[speaker][:MOST_CLIPS]]
         seen = np.stack(list(movements(np.concatenate(clips)).values()), axis=1)
@@ -115,7 +115,7 @@ class LineWindows:
 def manner_of(
     seen: Float64[np.ndarray, "n 5"], lips: Coarticulation
 ) -> tuple[Float64[np.ndarray, " 5"], Float64[np.ndarray, " 5"]]:
-    """Factor and shift that give the average person's movements the mean and spread of what is `seen` of somebody."""
+    """Factor and shift that give the rule's movements the mean and spread of what is `seen` of somebody."""
     mean, spread = lips.mean.numpy().astype(np.float64), lips.spread.numpy().astype(np.float64)
     scale = (seen.std(axis=0) / spread).clip(1 / LARGEST_GAIN, LARGEST_GAIN)
     return scale, seen.mean(axis=0) - scale * mean
