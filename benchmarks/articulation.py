@@ -3,7 +3,7 @@
     python benchmarks/articulation.py --raw-dir data/raw --speakers s33 s2 --method before=old.safetensors
 
 hibari says everyday sentences, in the voice of each speaker, with the times of every sound; each drives a clip of that
-speaker through the real renderer. Lips count as closed where the opening falls below `CLOSED_GAP` canonical units from
+speaker through the real renderer. Lips count as closed where the opening falls below one canonical unit from
 rest, from 40 ms before the sound to 40 ms after it: in the planned mesh, and in the mesh that is found in the picture.
 How well the plan follows the rule (`training.coarticulation`) is the mean correlation of each movement.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
 from synclips.cli.terminal import Terminal
 from synclips.data.grid import find_utterances
@@ -24,7 +24,8 @@ from synclips.evaluation.model_method import ModelMaker
 from synclips.evaluation.protocol import Planned
 from synclips.media.audio import Waveform
 from synclips.media.timebase import FPS, SAMPLE_RATE
-from synclips.metrics.articulation import MOVEMENTS, movements
+from synclips.metrics import articulation
+from synclips.metrics.articulation import MOVEMENTS, movements, smallest_openings
 from synclips.rendering.renderer import load_model
 from synclips.runtime import share_cores, tune_allocator
 from synclips.speech.conversion.converter import choose_converter
@@ -44,9 +45,6 @@ SENTENCES = (
     "Damn this is good, you're hired.",
     "The company opens in November.",
 )
-CLOSED_GAP = 1.0
-AROUND = 0.04
-"""Seconds around a sound in which its closure is looked for."""
 
 
 @dataclass
@@ -108,26 +106,16 @@ def measure(found: Found, maker: ModelMaker, clip: Footage, sound: Waveform, sou
     times = (np.arange(len(frames)) + 0.5) / FPS
     rule = shipped_coarticulation().movements(sounds, times)
     planned = np.stack(list(movements(plan).values()), axis=1)
-    found.planned += closures(planned[:, OPENING], times, sounds)
-    found.seen += closures(movements(seen)["opening"], times, sounds)
+    spans = [(sound.start, sound.end) for sound in sounds if sound.kind == CLOSED]
+    found.planned += smallest_openings(planned[:, OPENING], times, spans)
+    found.seen += smallest_openings(movements(seen)["opening"], times, spans)
     found.follows.append(np.array([np.corrcoef(planned[:, i], rule[:, i])[0, 1] for i in range(len(MOVEMENTS))]))
     found.amplitude.append(float(planned[:, OPENING].std()))
 
 
-def closures(
-    opening: Float32[np.ndarray, " n"] | Float64[np.ndarray, " n"],
-    times: Float64[np.ndarray, " n"],
-    sounds: Sequence[Sound],
-) -> list[float]:
-    """The smallest opening around each closure that lies within the clip."""
-    around = [(sound.start - AROUND, sound.end + AROUND) for sound in sounds if sound.kind == CLOSED]
-    near = 0.5 / FPS
-    return [float(opening[(times >= a - near) & (times <= b + near)].min()) for a, b in around if b < times[-1]]
-
-
 def row(name: str, found: Found) -> str:
     """One row of the table."""
-    shares = [100 * np.mean(np.array(values) < CLOSED_GAP) for values in (found.planned, found.seen)]
+    shares = [100 * np.mean(np.array(values) < articulation.CLOSED) for values in (found.planned, found.seen)]
     follows = " | ".join(f"{value:.2f}" for value in np.mean(found.follows, axis=0))
     spread = np.median(found.amplitude)
     return f"| {name} | {len(found.seen)} | {shares[0]:.0f} | {shares[1]:.0f} | {spread:.2f} | {follows} |"

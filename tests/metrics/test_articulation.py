@@ -11,6 +11,7 @@ from synclips.metrics.articulation import (
     articulation_figures,
     leaks,
     movements,
+    smallest_openings,
 )
 
 FRAMES = 200
@@ -100,3 +101,13 @@ def test_figures_are_named_after_movement_and_prefix() -> None:
     figures = articulation_figures(_face(1), _face(1), prefix="seen_")
     assert set(figures) == {f"seen_{name}_{kind}" for name in MOVEMENTS for kind in ("amplitude", "r")}
     assert all(value == pytest.approx(1) for value in figures.values())
+
+
+def test_a_closure_is_the_smallest_opening_around_a_sound() -> None:
+    times = (np.arange(25) + 0.5) / 25
+    opening = np.full(25, 5.0)
+    opening[[8, 20]] = 0.3, 0.6
+    spans = [(0.32, 0.36), (0.6, 0.64), (0.78, 0.8), (0.97, 1.0)]  # the last ends with the frames: it is left out
+    assert smallest_openings(opening, times, spans) == [0.3, 5.0, 0.6]
+    assert smallest_openings(opening, times, [(0.40, 0.41)], around=0.0) == [5.0]
+    assert smallest_openings(opening[:0], times[:0], spans) == []

@@ -5,6 +5,7 @@ how wide the lips are, how far open, how high their corners stand, where the chi
 Head pose is out of all of them. They are linear in the points, so positions and displacements from rest serve alike.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,6 +19,11 @@ CHIN = 152
 MOVEMENTS = ("width", "opening", "corners", "chin", "protrusion")
 """What is measured: distance of the lips' corners across; gap of the inner lips' middles; mean height of the corners;
 lowering of the chin; mean nearness of the lips to the viewer."""
+CLOSED = 1.0
+"""Opening in canonical units from rest below which lips count as closed: what is detected of closed lips of real people
+lies below it, but for some who rest with parted lips."""
+AROUND = 0.04
+"""Seconds before and after a sound in which lips may close for it."""
 STILL = 1e-6
 """Standard deviation in canonical units below which nothing moves."""
 
@@ -64,6 +70,24 @@ def agreement(made: Float32[np.ndarray, "n m 3"], wanted: Float32[np.ndarray, "n
         amplitude = (1.0 if quiet else float("inf")) if still else float(one.std() / other.std())
         found[name] = Agreement(amplitude, correlation(one.astype(np.float32), other.astype(np.float32)))
     return found
+
+
+def smallest_openings(
+    opening: Float64[np.ndarray, " n"],
+    times: Float64[np.ndarray, " n"],
+    spans: Iterable[tuple[float, float]],
+    around: float = AROUND,
+) -> list[float]:
+    """The smallest value of a mouth's opening in each span (start and end in seconds, and `around` on either side) of
+    which there are frames to its end: whether lips close where a "p", "b" or "m" is said.
+
+    times:  when the frames are shown, in seconds
+    """
+    if not len(times):
+        return []
+    half = float(times[1] - times[0]) / 2 if len(times) > 1 else 0.0
+    edges = [(start - around - half, end + around + half) for start, end in spans if end + around < times[-1]]
+    return [float(opening[(times >= start) & (times <= end)].min()) for start, end in edges]
 
 
 def leaks(

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from synclips.config import RecipeConfig
 from synclips.media.timebase import STEPS_PER_FRAME
-from synclips.metrics.articulation import movements
+from synclips.metrics.articulation import CLOSED, movements
 from synclips.metrics.lip_shape import correlation
 from synclips.models.motion import MotionModel
 from synclips.training.coarticulation import OPENING, Coarticulation, shipped_coarticulation
@@ -21,8 +21,6 @@ MOST_CLIPS = 12
 """Clips of a person by which their manner is measured."""
 HELD_OUT = 20
 """One line in so many is not trained on."""
-CLOSED_GAP = 1.0
-"""Opening in canonical units from rest below which lips count as closed."""
 NOWHERE = (-1000, -900)
 """A window that no mouth of a bank lies in: the line is not the clip's."""
 LARGEST_GAIN = 2.5
@@ -88,7 +86,7 @@ class LineWindows:
     @torch.no_grad()
     def validate(self, model: MotionModel, recipe: RecipeConfig, device: torch.device) -> dict[str, float]:
         """On the lines that are held out, in the manner of each person in turn: `lines_closed`, the share of the frames
-        with a "p", "b" or "m" in which the opening is below `CLOSED_GAP`; `lines_r`, the mean correlation of the
+        with a "p", "b" or "m" in which the opening is below `CLOSED`; `lines_r`, the mean correlation of the
         movements with the rule's."""
         openings, follows = [], []
         for place, number in enumerate(self.held_out):
@@ -101,7 +99,7 @@ class LineWindows:
             follows += [
                 correlation(moved[:, i].astype(np.float32), line.movements[:, i]) for i in range(moved.shape[1])
             ]
-        closed = np.concatenate(openings) < CLOSED_GAP
+        closed = np.concatenate(openings) < CLOSED
         return {"lines_closed": float(closed.mean()) if len(closed) else 1.0, "lines_r": float(np.mean(follows))}
 
     def _manner(self, speaker: str) -> tuple[Float64[np.ndarray, " 5"], Float64[np.ndarray, " 5"]]:
