@@ -282,6 +282,8 @@ class RenderConfig:
     chin_gain, lip_gain, corner_gain, measure_chin:  by how much further than its mesh says a face moves in the picture:
                    chin, jaw and cheeks (where `measure_chin`, only unless the person's own frames tell), lips across
                    and along the face, and their corners along it (see rendering.mesh_gain)
+    contact:       openings (canonical units beyond rest) below which a mouth is shut, and from which it is as planned;
+                   0 and 0: it is always as planned (see rendering.lip_contact)
     steady_frames:  frames on either side that steady a frame's own mesh
     outlier:       canonical units by which a frame's rigid points lie off those frames' before their mesh replaces its
     residual_colour:  share of the residual's colour, beside its lightness, that is kept after training
@@ -314,6 +316,7 @@ class RenderConfig:
     lip_gain: tuple[float, float] = (1.0, 1.0)
     corner_gain: float = 1.0
     measure_chin: bool = True
+    contact: tuple[float, float] = (0.25, 1.2)
     steady_frames: int = 2
     outlier: float = 4.0
     residual_colour: float = 0.4

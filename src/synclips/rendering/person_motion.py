@@ -12,6 +12,7 @@ from synclips.features.alignment import MOUTH_VIEW
 from synclips.features.speech_features import sound_features
 from synclips.media.timebase import FPS, STEPS_PER_FRAME
 from synclips.models.motion import MotionModel
+from synclips.rendering.lip_contact import with_contact
 from synclips.rendering.mouth_bank import MouthBank
 from synclips.rendering.own_speech import OwnSpeech, own_lips, own_sound
 from synclips.rendering.speaking_range import SECONDS, speaking_gain
@@ -115,4 +116,5 @@ class PersonMotion:
         return moved
 
     def _shown(self, components: np.ndarray) -> Float32[np.ndarray, "n m 3"]:
-        return (self.gain * self._moved(components) + self.rest).astype(np.float32)
+        lower = (self.gain * self._moved(components) + self.rest).astype(np.float32)
+        return with_contact(lower, self.rest, self._settings.contact)
