@@ -88,6 +88,10 @@ def test_lines_are_spoken_once_and_read_as_they_were(tmp_path: Path, monkeypatch
     assert heard == [("lines", 1, 3), ("lines", 2, 3), ("lines", 3, 3)]
     monkeypatch.setattr(spoken_lines, "speak", pytest.fail)
     again = prepared_lines(tmp_path, config, [], 0, workers=1)
+    monkeypatch.setattr(spoken_lines, "speak", lambda task: said[-1 - task.number])
+    assert (
+        len(prepared_lines(tmp_path, LinesConfig(hibari=2), [], 0, workers=1)) == 2
+    )  # another recipe's are spoken anew
     for wanted, line, other in zip(said, lines, again, strict=True):
         np.testing.assert_array_equal(line.samples, wanted.samples)
         np.testing.assert_array_equal(other.samples, wanted.samples)

@@ -100,7 +100,8 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
         dest="start",
         metavar="MODEL",
         help="go on with a trained model instead of training a new one: base (the shipped one), fast or a "
-        ".safetensors; --config is then adapt by default; with --config fast, the model whose refiner is to be thinner",
+        ".safetensors; --config is then adapt by default; with --config lines, the model that learns from spoken "
+        "lines; with --config fast, the model whose refiner is to be thinner",
     )
     _stage_arguments(parser)
     parser.set_defaults(config=None)
@@ -128,7 +129,7 @@ def _recipe(args: argparse.Namespace, terminal: Terminal) -> None:
             best = recipes.distill(
                 args.shards, args.output_dir, recipe, start, device=device, on_progress=terminal.progress
             )
-        elif args.start:
+        elif args.start or args.config in GOING_ON:
             best = recipes.adapt(
                 args.shards,
                 args.output_dir,
@@ -145,6 +146,9 @@ def _recipe(args: argparse.Namespace, terminal: Terminal) -> None:
         terminal.result(f"the model is trained; the best by validation: {best}")
         terminal.note(f'try it: synclips dub VIDEO --text "..." --output OUT.mp4 --checkpoint {best}')
 
+
+GOING_ON: Final = ("adapt", "lines")
+"""Recipes that go on with a trained model: the shipped one where --from names no other."""
 
 VERBS: Final = (
     Verb(
@@ -186,8 +190,8 @@ VERBS: Final = (
         "recipe",
         "everything from the corpus to a model",
         "Preprocess the corpus, pretrain the encoders, fine-tune the model; or, with --from, fine-tune a model that is "
-        "trained already, for instance to the people of your own videos; or, with --config fast, let a thinner refiner "
-        "learn from a trained model's. The best model by validation goes to checkpoints/ in the output folder. See "
+        "trained already, for instance to the people of your own videos, or from spoken lines (--config lines); or, with "
+        "--config fast, let a thinner refiner learn from a trained model's. The best model by validation goes to checkpoints/ in the output folder. See "
         "docs/training.md.",
         (
             "recipe",

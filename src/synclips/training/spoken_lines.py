@@ -6,6 +6,7 @@ dictionary are spoken by hibari at many pitches, half of them in the voices of t
 where it is installed, in many languages and voices.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Final
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64, Int16
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from synclips.config import AugmentConfig, LinesConfig
@@ -36,6 +38,8 @@ from synclips.training.coarticulation import CLOSED, EDGE, Coarticulation, Sound
 from synclips.training.speech_sounds import hibari_line, sounds_of
 
 FILE: Final = "lines.safetensors"
+MADE_OF: Final = "made_of"
+"""Of the file's metadata: a digest of what is spoken."""
 WORDS: Final = (5, 8)
 """Words of a line."""
 LETTERS: Final = (3, 11)
@@ -145,7 +149,7 @@ def prepared_lines(
     workers: int | None = None,
     on_progress: Progress = silent,
 ) -> list[Line]:
-    """The lines in `folder`, spoken if they are not there yet.
+    """The lines in `folder`, spoken if they, or others, are not there yet.
 
     references:  of the people whose voices half of hibari's lines are converted to (16 kHz, some seconds of each)
 
@@ -153,8 +157,9 @@ def prepared_lines(
         BackendError: an engine failed.
     """
     path = folder / FILE
-    if not path.is_file():
-        tasks = drawn_tasks(config, references, seed)
+    tasks = drawn_tasks(config, references, seed)
+    made_of = hashlib.sha256(repr([(t.text, t.voice, t.pitch, t.speed) for t in tasks]).encode()).hexdigest()
+    if not path.is_file() or _made_of(path) != made_of:
         lines: list[Line | None] = [None] * len(tasks)
         for done, (task, line) in enumerate(LocalEngine(workers).run(speak, tasks), start=1):
             if isinstance(line, Lost):
@@ -163,7 +168,7 @@ def prepared_lines(
             on_progress("lines", done, len(tasks))
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(path, overwrite=True) as temporary:
-            save_file(_packed([line for line in lines if line is not None]), temporary)
+            save_file(_packed([line for line in lines if line is not None]), temporary, {MADE_OF: made_of})
     return _unpacked(load_file(path))
 
 
@@ -216,6 +221,11 @@ def speak(task: Task) -> Line:
             sound = choose_converter(source=HIBARI).convert(sound, reference)
     samples = sound.resampled(SAMPLE_RATE).samples
     return Line((np.clip(samples, -1, 1) * 32767).astype(np.int16), tuple(sounds_of(spoken)))
+
+
+def _made_of(path: Path) -> str:
+    with safe_open(path, "np") as stored:
+        return (stored.metadata() or {}).get(MADE_OF, "")
 
 
 def _packed(lines: Sequence[Line]) -> dict[str, np.ndarray]:
