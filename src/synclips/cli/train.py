@@ -190,8 +190,9 @@ VERBS: Final = (
         "recipe",
         "everything from the corpus to a model",
         "Preprocess the corpus, pretrain the encoders, fine-tune the model; or, with --from, fine-tune a model that is "
-        "trained already, for instance to the people of your own videos, or from spoken lines (--config lines); or, with "
-        "--config fast, let a thinner refiner learn from a trained model's. The best model by validation goes to checkpoints/ in the output folder. See "
+        "trained already, for instance to the people of your own videos; or let it learn from spoken lines (--config "
+        "lines), or a thinner refiner learn from it (--config fast). The best model by validation goes to checkpoints/ "
+        "in the output folder. See "
         "docs/training.md.",
         (
             "recipe",
