@@ -19,7 +19,7 @@ from synclips.training.spoken_lines import SpokenLines
 
 MOST_CLIPS = 12
 """Clips of a person by which their manner is measured."""
-HELD_OUT = 20
+HELD_OUT = 21
 """One line in so many is not trained on."""
 NOWHERE = (-1000, -900)
 """A window that no mouth of a bank lies in: the line is not the clip's."""
