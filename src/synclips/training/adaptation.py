@@ -23,7 +23,7 @@ from synclips.training.motion import MotionStage
 from synclips.training.motion_data import MotionData, even_bank
 from synclips.training.spoken_lines import SpokenLines
 
-MOST_CLIPS: Final = 30
+MOST_CLIPS: Final = 12
 """Clips of a speaker from which it is learned what embeddings of the sound have become."""
 RIDGE: Final = 1e-3
 """Of that map, as a share of the embeddings' mean variance."""
