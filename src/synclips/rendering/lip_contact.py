@@ -3,7 +3,7 @@
 A motion model plans the mean of what lips may do, and that of lips that touch and lips that just part is a narrow slit,
 which real lips seldom show: between sounds that close them and sounds that open them they pass it in a frame or two. So
 a small opening becomes none, a larger one stays as it is. Closed lips are detected with a gap between them; an open
-mouth that is warped to that gap shows a line of teeth, so the gap is taken off, too.
+mouth that is warped to that gap shows a line of teeth, so half of the gap is taken off, too.
 """
 
 from functools import cache
@@ -14,6 +14,9 @@ from jaxtyping import Float32, Int64
 from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, OUTER_LIPS, lower_points, smoothstep
 from synclips.rendering.mesh_warp import SMALLEST_GAP
 
+PRESSED = 0.5
+"""Share of the gap of closed lips that is taken off. All of it closes mouths made of open ones better still, and costs a
+tenth of a decibel where the bank has closed ones (EXPERIMENTS.md, 2026-11-29)."""
 OUTER_SHARE = 0.5
 """Of an inner lip's way, what the outer contour above or below it goes along."""
 _HALF = len(INNER_LIPS) // 2
@@ -36,7 +39,7 @@ def with_contact(
     kept = smoothstep(((opening - low) / (high - low)).astype(np.float32))
     apart = lower[:, below, 1] - lower[:, upper, 1] - (rest[below, 1] - rest[upper, 1])
     at_rest = np.maximum(rest[below, 1] - rest[upper, 1] - SMALLEST_GAP, 0)
-    way = (np.maximum(apart, 0) + at_rest) * (1 - kept[:, None]) / 2
+    way = (np.maximum(apart, 0) + PRESSED * at_rest) * (1 - kept[:, None]) / 2
     result = lower.copy()
     for inner, outer, sign in ((upper, outer_upper, 1), (below, outer_below, -1)):
         result[:, inner, 1] += sign * way
