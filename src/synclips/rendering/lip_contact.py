@@ -15,8 +15,8 @@ from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, OUT
 from synclips.rendering.mesh_warp import SMALLEST_GAP
 
 PRESSED = 0.5
-"""Share of the gap of closed lips that is taken off. All of it closes mouths made of open ones better still, and costs a
-tenth of a decibel where the bank has closed ones (EXPERIMENTS.md, 2026-11-29)."""
+"""Share of the gap of closed lips that is taken off. All of it closes mouths made of open ones better still, and costs
+.1 dB where the bank has closed ones (EXPERIMENTS.md, 2026-11-29)."""
 OUTER_SHARE = 0.5
 """Of an inner lip's way, what the outer contour above or below it goes along."""
 _HALF = len(INNER_LIPS) // 2
