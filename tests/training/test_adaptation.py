@@ -31,13 +31,19 @@ RECIPE = replace(
 )
 
 
-def test_a_run_that_makes_it_worse_leaves_the_model_as_it_was(tmp_path: Path) -> None:
-    store: ClipStore = drawn_store(tmp_path / "shards")
-    start = tmp_path / "start.safetensors"
+def drawn_start(folder: Path) -> tuple[ClipStore, Generator, Path]:
+    """A corpus, and a model that its people's motion fits, with its file."""
+    store = drawn_store(folder / "shards")
+    start = folder / "start.safetensors"
     model = build_model(SMALL_RECIPE)
     assert isinstance(model, Generator)
     model.motion.set_basis(*fit_population(store, store.split()["train"], SMALL_RECIPE.model.motion.components))
     save_model(start, model, {"stage": "finetune", "step": 0, "recipe": asdict(SMALL_RECIPE)})
+    return store, model, start
+
+
+def test_a_run_that_makes_it_worse_leaves_the_model_as_it_was(tmp_path: Path) -> None:
+    store, model, start = drawn_start(tmp_path)
     best = adapt(store.folder, tmp_path / "out", RECIPE, start, device="cpu")
     motion = load_into(tmp_path / "out/base/adapt_motion/best.safetensors", model.motion)
     assert isinstance(motion, MotionModel)
@@ -90,12 +96,7 @@ def test_a_refiner_understands_what_embeddings_have_become() -> None:
 
 
 def test_without_steps_for_the_picture_the_model_is_kept_with_the_motion_it_learned(tmp_path: Path) -> None:
-    store: ClipStore = drawn_store(tmp_path / "shards")
-    start = tmp_path / "start.safetensors"
-    model = build_model(SMALL_RECIPE)
-    assert isinstance(model, Generator)
-    model.motion.set_basis(*fit_population(store, store.split()["train"], SMALL_RECIPE.model.motion.components))
-    save_model(start, model, {"stage": "finetune", "step": 0, "recipe": asdict(SMALL_RECIPE)})
+    store, model, start = drawn_start(tmp_path)
     gentle = replace(RECIPE.motion, steps=1, rate=1e-3)
     sampling = replace(RECIPE.sampling, fitted_layer=False, trained_share=0.5)
     recipe = replace(RECIPE, motion=gentle, finetune=replace(RECIPE.finetune, steps=0), sampling=sampling)
