@@ -24,15 +24,14 @@ from synclips.evaluation.model_method import ModelMaker
 from synclips.evaluation.protocol import Planned
 from synclips.media.audio import Waveform
 from synclips.media.timebase import FPS, SAMPLE_RATE
-from synclips.metrics import articulation
-from synclips.metrics.articulation import MOVEMENTS, movements, smallest_openings
+from synclips.metrics.articulation import CLOSED, MOVEMENTS, movement_rows, smallest_openings
 from synclips.rendering.renderer import load_model
 from synclips.runtime import share_cores, tune_allocator
 from synclips.speech.conversion.converter import choose_converter
 from synclips.speech.tts.hibari import NAME as HIBARI
 from synclips.speech.tts.hibari import HibariSynthesizer
 from synclips.tracking.detector import FaceMeshDetector
-from synclips.training.coarticulation import CLOSED, OPENING, Sound, shipped_coarticulation
+from synclips.training.coarticulation import BILABIAL, OPENING, Sound, shipped_coarticulation
 from synclips.training.speech_sounds import hibari_line, sounds_of
 
 SENTENCES = (
@@ -105,17 +104,17 @@ def measure(found: Found, maker: ModelMaker, clip: Footage, sound: Waveform, sou
     seen = look(frames, FaceMeshDetector).lower - clip.rest
     times = (np.arange(len(frames)) + 0.5) / FPS
     rule = shipped_coarticulation().movements(sounds, times)
-    planned = np.stack(list(movements(plan).values()), axis=1)
-    spans = [(sound.start, sound.end) for sound in sounds if sound.kind == CLOSED]
+    planned = movement_rows(plan)
+    spans = [(sound.start, sound.end) for sound in sounds if sound.kind == BILABIAL]
     found.planned += smallest_openings(planned[:, OPENING], times, spans)
-    found.seen += smallest_openings(movements(seen)["opening"], times, spans)
+    found.seen += smallest_openings(movement_rows(seen)[:, OPENING], times, spans)
     found.follows.append(np.array([np.corrcoef(planned[:, i], rule[:, i])[0, 1] for i in range(len(MOVEMENTS))]))
     found.amplitude.append(float(planned[:, OPENING].std()))
 
 
 def row(name: str, found: Found) -> str:
     """One row of the table."""
-    shares = [100 * np.mean(np.array(values) < articulation.CLOSED) for values in (found.planned, found.seen)]
+    shares = [100 * np.mean(np.array(values) < CLOSED) for values in (found.planned, found.seen)]
     follows = " | ".join(f"{value:.2f}" for value in np.mean(found.follows, axis=0))
     spread = np.median(found.amplitude)
     return f"| {name} | {len(found.seen)} | {shares[0]:.0f} | {shares[1]:.0f} | {spread:.2f} | {follows} |"

@@ -13,7 +13,7 @@ import numpy as np
 
 from synclips.cli.terminal import Terminal
 from synclips.data.dataset import ClipStore
-from synclips.metrics.articulation import MOVEMENTS, movements
+from synclips.metrics.articulation import MOVEMENTS, movement_rows
 from synclips.training.coarticulation import WEIGHTS, Utterance, fit
 from synclips.training.motion_data import displacement_of
 from synclips.training.speech_sounds import heard_sounds
@@ -51,7 +51,7 @@ def utterances(store: ClipStore, keys: list[str]) -> list[Utterance]:
         clip = store[key]
         words = [word for _, _, word in clip.words if word not in SILENCES]
         if words and abs(store.offset(key)) <= MOST_OFFSET:
-            seen = np.stack(list(movements(displacement_of(store, clip)).values()), axis=1)
+            seen = movement_rows(displacement_of(store, clip))
             found.append(Utterance(clip.speaker, heard_sounds(clip.waveform, words), seen.astype(np.float32)))
     return found
 

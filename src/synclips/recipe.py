@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from synclips.config import RecipeConfig, load_recipe
 from synclips.data.dataset import ClipStore, by_speaker
@@ -121,10 +122,11 @@ def spoken_lines(store: ClipStore, folder: Path, recipe: RecipeConfig, on_progre
         Waveform(np.concatenate([store[key].waveform.samples for key in keys[:REFERENCE_CLIPS]]), SAMPLE_RATE)
         for keys in by_speaker(store.split()["train"]).values()
     ]
+    if not world().is_first:
+        wait_for_all()  # for the first one, which speaks
+    lines = prepared_lines(folder, recipe.lines, references, recipe.seed, on_progress=on_progress)
     if world().is_first:
-        prepared_lines(folder, recipe.lines, references, recipe.seed, on_progress=on_progress)
-    wait_for_all()
-    lines = prepared_lines(folder, recipe.lines, references, recipe.seed)
+        wait_for_all()
     return SpokenLines(lines, recipe.augment, recipe.model.audio.speech_layers, recipe.seed)
 
 
@@ -215,12 +217,8 @@ def distill(
     if not (folder / "last.pt").is_file():
         stage.begin()
     best = run_stage(stage, recipe, folder, from_trained=True, on_progress=on_progress)
-    kept = outputs / "checkpoints" / FAST
-    if world().is_first:
-        metadata = read_metadata(best) | {"hears": sound_digest(generator.motion)}
-        save_model(kept, load_into(best, stage.model), metadata, half=True)
-    wait_for_all()
-    return kept
+    metadata = read_metadata(best) | {"hears": sound_digest(generator.motion)}
+    return _save(load_into(best, stage.model), outputs / "checkpoints" / FAST, metadata)
 
 
 def train_inner_mouth(
@@ -271,7 +269,7 @@ def correct_offsets(shards: Path, store: ClipStore, encoders: BaseEncoders, on_p
     Manifest(**{**vars(store.manifest), "clips": tuple(clips)}).write(shards)
 
 
-def _save(model: Generator, target: Path, metadata: dict[str, Any]) -> Path:
+def _save(model: nn.Module, target: Path, metadata: dict[str, Any]) -> Path:
     if world().is_first:
         save_model(target, model, metadata, half=True)
     wait_for_all()

@@ -7,12 +7,11 @@ import torch
 from synclips.features.speech_features import sound_features
 from synclips.media.audio import normalise_loudness
 from synclips.media.timebase import FPS, SAMPLE_RATE, frames_in
-from synclips.metrics.articulation import CLOSED, movements, smallest_openings
+from synclips.metrics.articulation import CLOSED, movement_rows, smallest_openings
 from synclips.models.generator import Generator
 from synclips.rendering.renderer import load_model
 from synclips.speech.tts.hibari import HibariSynthesizer
-from synclips.training.coarticulation import CLOSED as P_B_M
-from synclips.training.coarticulation import OPENING, shipped_coarticulation
+from synclips.training.coarticulation import BILABIAL, OPENING, shipped_coarticulation
 from synclips.training.speech_sounds import hibari_line, sounds_of
 
 SENTENCES = (
@@ -44,10 +43,10 @@ def test_lips_close_and_open_with_the_sounds(generator: Generator, pitch: float)
         nobody = torch.zeros(1, 1, dim), torch.zeros(1, 1, len(model.spread)), torch.zeros(1, 1, dtype=torch.bool)
         with torch.no_grad():
             made, _ = model(torch.from_numpy(sound_features(heard, count, layers))[None], *nobody)
-            moved = np.stack(list(movements(model.displacement(made[0]).numpy()).values()), axis=1)
+            moved = movement_rows(model.displacement(made[0]).numpy())
         times, sounds = (np.arange(count) + 0.5) / FPS, sounds_of(spoken)
         rule = lips.movements(sounds, times)
-        spans = [(sound.start, sound.end) for sound in sounds if sound.kind == P_B_M]
+        spans = [(sound.start, sound.end) for sound in sounds if sound.kind == BILABIAL]
         closed += smallest_openings(moved[:, OPENING], times, spans)
         follows.append([np.corrcoef(moved[:, i], rule[:, i])[0, 1] for i in range(moved.shape[1])])
         spread.append(moved[:, OPENING].std())

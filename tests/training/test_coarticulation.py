@@ -11,7 +11,7 @@ import synclips.training
 from synclips.metrics.articulation import MOVEMENTS
 from synclips.training import coarticulation
 from synclips.training.coarticulation import (
-    CLOSED,
+    BILABIAL,
     PRIORS,
     SILENCE,
     SOUNDS,
@@ -75,9 +75,9 @@ def test_before_and_after_a_line_lips_rest() -> None:
 
 
 def test_every_class_has_a_target_of_its_own_and_silence_none_that_moves() -> None:
-    assert CLOSED != SILENCE
+    assert BILABIAL != SILENCE
     assert len({tuple(prior[:5]) for prior in PRIORS.values()}) >= len(PRIORS) - 4
-    assert kinds_of("p") == kinds_of("m") == (CLOSED,)
+    assert kinds_of("p") == kinds_of("m") == (BILABIAL,)
 
 
 def test_a_fit_finds_the_rule_that_made_the_movements() -> None:

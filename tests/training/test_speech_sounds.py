@@ -7,7 +7,7 @@ from synclips.media.audio import Waveform
 from synclips.media.timebase import SAMPLE_RATE
 from synclips.speech.pronunciation.english import PHONEMES
 from synclips.speech.tts.hibari import HibariSynthesizer
-from synclips.training.coarticulation import CLOSED, SILENCE, SOUNDS, Sound
+from synclips.training.coarticulation import BILABIAL, SILENCE, SOUNDS, Sound
 from synclips.training.speech_sounds import heard_sounds, hibari_line, kinds_of, sounds_of
 
 
@@ -57,7 +57,7 @@ def test_a_recording_is_laid_on_its_words() -> None:
     recording = Waveform(np.pad(sound.resampled(SAMPLE_RATE).samples, (4800, 1600)), SAMPLE_RATE)
     truth, found = sounds_of(spoken), heard_sounds(recording, text)
     assert [sound.kind for sound in found] == [sound.kind for sound in truth]
-    closures = [(a.start + 0.3, b.start) for a, b in zip(truth, found, strict=True) if a.kind == CLOSED]
+    closures = [(a.start + 0.3, b.start) for a, b in zip(truth, found, strict=True) if a.kind == BILABIAL]
     assert len(closures) == 5
     assert max(abs(a - b) for a, b in closures) < 0.05
 
@@ -65,7 +65,7 @@ def test_a_recording_is_laid_on_its_words() -> None:
 def test_letters_are_said_by_their_names() -> None:
     sound, _ = hibari_line("set blue at B two now.", HibariSynthesizer())
     found = heard_sounds(sound.resampled(SAMPLE_RATE), ["set", "blue", "at", "b", "two", "now"])
-    assert [s.kind for s in found].count(CLOSED) == 2
+    assert [s.kind for s in found].count(BILABIAL) == 2
 
 
 def test_sounds_are_values() -> None:

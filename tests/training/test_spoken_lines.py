@@ -19,7 +19,7 @@ from synclips.metrics.articulation import MOVEMENTS
 from synclips.models.encoders import BaseEncoders
 from synclips.models.motion import MotionModel
 from synclips.training import spoken_lines
-from synclips.training.coarticulation import CLOSED, SOUNDS, Sound, shipped_coarticulation
+from synclips.training.coarticulation import BILABIAL, SOUNDS, Sound, shipped_coarticulation
 from synclips.training.line_windows import LARGEST_GAIN, LineWindows, manner_of
 from synclips.training.motion import MotionStage
 from synclips.training.motion_data import MotionData, fit_population
@@ -113,14 +113,14 @@ def test_where_an_engine_fails_nothing_is_left(tmp_path: Path, monkeypatch: pyte
 
 
 def test_each_closure_has_a_frame_however_short() -> None:
-    sounds = [Sound(0, 0.0, 0.5), Sound(CLOSED, 0.5, 0.6), Sound(5, 0.6, 0.8), Sound(CLOSED, 0.8, 0.81)]
+    sounds = [Sound(0, 0.0, 0.5), Sound(BILABIAL, 0.5, 0.6), Sound(5, 0.6, 0.8), Sound(BILABIAL, 0.8, 0.81)]
     closed = closed_frames(sounds, (np.arange(30) + 0.5) / 25)
     assert np.flatnonzero(closed).tolist() == [13, 14, 20]
 
 
 def test_a_variant_has_its_lips_on_the_sounds_clock() -> None:
     """A click in the middle of a closure: the loudest step of the features lies among the closed frames."""
-    sounds = (Sound(SOUNDS.index("ɑ"), 0.2, 0.8), Sound(CLOSED, 0.8, 1.0), Sound(SOUNDS.index("ɑ"), 1.0, 1.5))
+    sounds = (Sound(SOUNDS.index("ɑ"), 0.2, 0.8), Sound(BILABIAL, 0.8, 1.0), Sound(SOUNDS.index("ɑ"), 1.0, 1.5))
     samples = np.zeros(24_000, np.int16)
     samples[14_000:14_800] = (8000 * np.sin(np.arange(800) / 3)).astype(np.int16)
     quiet = AugmentConfig(sound_noise=0.0, speed=0.2)

@@ -58,8 +58,13 @@ def movements(lower: Float32[np.ndarray, "n m 3"]) -> dict[str, Float64[np.ndarr
 
     `lower` are canonical positions of `lower_points()`, or their displacements from rest, which only shifts the values.
     """
-    values = np.einsum("nmc,qmc->qn", lower.astype(np.float64), movement_weights())
-    return dict(zip(MOVEMENTS, values, strict=True))
+    return dict(zip(MOVEMENTS, movement_rows(lower).T, strict=True))
+
+
+def movement_rows(lower: Float32[np.ndarray, "n m 3"]) -> Float64[np.ndarray, "n 5"]:
+    """The same as a row a frame, in the order of `MOVEMENTS`."""
+    rows: Float64[np.ndarray, "n 5"] = np.einsum("nmc,qmc->nq", lower.astype(np.float64), movement_weights())
+    return rows
 
 
 def agreement(made: Float32[np.ndarray, "n m 3"], wanted: Float32[np.ndarray, "n m 3"]) -> dict[str, Agreement]:

@@ -11,7 +11,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from synclips.features.face_mesh import INNER_BOTTOM, INNER_LIPS, INNER_TOP, OUTER_LIPS, lower_points, smoothstep
+from synclips.features.face_mesh import INNER_BOTTOM, INNER_TOP, lower_points, smoothstep
+from synclips.rendering.lip_parting import BELOW, OUTER_BELOW, OUTER_UPPER, UPPER
 from synclips.rendering.mesh_warp import SMALLEST_GAP
 
 PRESSED = 0.5
@@ -19,7 +20,6 @@ PRESSED = 0.5
 .1 dB where the bank has closed ones (EXPERIMENTS.md, 2026-11-29)."""
 OUTER_SHARE = 0.5
 """Of an inner lip's way, what the outer contour above or below it goes along."""
-_HALF = len(INNER_LIPS) // 2
 
 
 def with_contact(
@@ -52,7 +52,8 @@ Contours = tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]
 
 @cache
 def _contours() -> tuple[Contours, Contours]:
-    """Places among the lower face's points of the inner and the outer contour of the upper lip, and of the lower lip,
-    point by point from the right to the left, without the corners."""
-    inner, outer = (np.searchsorted(lower_points(), points) for points in (INNER_LIPS, OUTER_LIPS))
-    return (inner[1:_HALF], outer[1:_HALF]), (inner[:_HALF:-1], outer[:_HALF:-1])
+    """Places among the lower face's points of the inner and the outer contour of the upper lip, and of the lower."""
+    inner_upper, outer_upper, inner_below, outer_below = (
+        np.searchsorted(lower_points(), points) for points in (UPPER, OUTER_UPPER, BELOW, OUTER_BELOW)
+    )
+    return (inner_upper, outer_upper), (inner_below, outer_below)

@@ -24,7 +24,7 @@ FULLY_OPEN = 4.0
 _HALF = len(INNER_LIPS) // 2
 UPPER, BELOW = INNER_LIPS[1:_HALF], INNER_LIPS[:_HALF:-1]
 """Inner contour points of the upper and the lower lip, pair by pair from the right to the left."""
-_OUTER_UPPER, _OUTER_BELOW = OUTER_LIPS[1:_HALF], OUTER_LIPS[:_HALF:-1]
+OUTER_UPPER, OUTER_BELOW = OUTER_LIPS[1:_HALF], OUTER_LIPS[:_HALF:-1]
 
 
 def closedness(opening: float) -> float:
@@ -38,8 +38,8 @@ def part_lips(
     """The mesh (pixels of the picture) with both inner contours brought to the line where the lips meet by `share`."""
     if share == 0:
         return points
-    high = points[UPPER] + INTO_LIP * (points[_OUTER_UPPER] - points[UPPER])
-    low = points[BELOW] + INTO_LIP * (points[_OUTER_BELOW] - points[BELOW])
+    high = points[UPPER] + INTO_LIP * (points[OUTER_UPPER] - points[UPPER])
+    low = points[BELOW] + INTO_LIP * (points[OUTER_BELOW] - points[BELOW])
     along = np.linspace(0, len(UPPER) - 1, COLUMNS)
     high_columns, low_columns = _between(high, along), _between(low, along)
     depth = np.linspace(0, 1, DEPTHS, dtype=np.float32)[:, None, None]

@@ -21,7 +21,6 @@ from synclips.runtime import device_of
 from synclips.training.finetune import FinetuneStage
 from synclips.training.motion import MotionStage
 from synclips.training.motion_data import MotionData, even_bank
-from synclips.training.spoken_lines import SpokenLines
 
 MOST_CLIPS: Final = 12
 """Clips of a speaker from which it is learned what embeddings of the sound have become."""
@@ -33,16 +32,6 @@ class AdaptMotionStage(MotionStage):
     """The motion stage from a trained motion model."""
 
     name = "adapt_motion"
-
-    def __init__(
-        self,
-        store: ClipStore,
-        recipe: RecipeConfig,
-        motion: MotionModel,
-        device: torch.device,
-        lines: SpokenLines | None = None,
-    ) -> None:
-        super().__init__(store, recipe, motion, device, lines)
 
 
 class AdaptStage(FinetuneStage):

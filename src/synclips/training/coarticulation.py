@@ -80,7 +80,7 @@ PRIORS: Final[Mapping[str, Prior]] = MappingProxyType(
 """The classes of sounds that lips can tell apart, by IPA letters of theirs."""
 SOUNDS: Final = tuple(PRIORS)
 SILENCE: Final = SOUNDS.index("silence")
-CLOSED: Final = SOUNDS.index("p b m")
+BILABIAL: Final = SOUNDS.index("p b m")
 """The sounds that cannot be said with open lips."""
 OPENING: Final = MOVEMENTS.index("opening")
 SHUT: Final = 0.1
@@ -177,7 +177,7 @@ def closure(sounds: Sequence[Sound], times: Float64[np.ndarray, " n"]) -> Float6
     """
     shut = np.zeros(len(times))
     for sound in sounds:
-        if sound.kind == CLOSED:
+        if sound.kind == BILABIAL:
             inside = (sound.end - sound.start) / 2 - EDGE - np.abs(times - (sound.start + sound.end) / 2)
             shut = np.maximum(shut, (1 + inside / CLOSING).clip(0, 1))
     return shut

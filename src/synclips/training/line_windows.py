@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from synclips.config import RecipeConfig
 from synclips.media.timebase import STEPS_PER_FRAME
-from synclips.metrics.articulation import CLOSED, movements
+from synclips.metrics.articulation import CLOSED, movement_rows
 from synclips.metrics.lip_shape import correlation
 from synclips.models.motion import MotionModel
 from synclips.training.coarticulation import OPENING, Coarticulation, shipped_coarticulation
@@ -94,7 +94,7 @@ class LineWindows:
             keys = self._speakers[self._names[place % len(self._names)]]
             bank = even_bank(self._data, keys[0], recipe.sampling.motion_bank, device)
             made, _ = model(torch.from_numpy(line.features)[None].to(device), *bank)
-            moved = np.stack(list(movements(model.displacement(made[0]).cpu().numpy()).values()), axis=1)
+            moved = movement_rows(model.displacement(made[0]).cpu().numpy())
             openings.append(moved[line.closed, OPENING])
             follows += [
                 correlation(moved[:, i].astype(np.float32), line.movements[:, i]) for i in range(moved.shape[1])
@@ -106,8 +106,7 @@ class LineWindows:
         """Factor and shift that make the rule's movements this person's."""
         store = self._data.store
         clips = [displacement_of(store, store[key]) for key in self._speakers[speaker][:MOST_CLIPS]]
-        seen = np.stack(list(movements(np.concatenate(clips)).values()), axis=1)
-        return manner_of(seen, shipped_coarticulation())
+        return manner_of(movement_rows(np.concatenate(clips)), shipped_coarticulation())
 
 
 def manner_of(

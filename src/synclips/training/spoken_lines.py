@@ -34,7 +34,7 @@ from synclips.speech.pronunciation.data import english_words
 from synclips.speech.tts.espeak import EspeakSynthesizer
 from synclips.speech.tts.hibari import NAME as HIBARI
 from synclips.speech.tts.hibari import HibariSynthesizer
-from synclips.training.coarticulation import CLOSED, EDGE, Coarticulation, Sound, shipped_coarticulation
+from synclips.training.coarticulation import BILABIAL, EDGE, Sound, shipped_coarticulation
 from synclips.training.speech_sounds import hibari_line, sounds_of
 
 FILE: Final = "lines.safetensors"
@@ -94,16 +94,8 @@ class LineVariant:
 class SpokenLines:
     """Lines with what lips do in them; variants are made when first needed and kept."""
 
-    def __init__(
-        self,
-        lines: Sequence[Line],
-        augment: AugmentConfig,
-        layers: int,
-        seed: int,
-        lips: Coarticulation | None = None,
-    ) -> None:
+    def __init__(self, lines: Sequence[Line], augment: AugmentConfig, layers: int, seed: int) -> None:
         self.lines, self._augment, self._layers, self._seed = lines, augment, layers, seed
-        self._lips = lips or shipped_coarticulation()
         self.variant = lru_cache(maxsize=20_000)(self._variant)
 
     def _variant(self, line: int, number: int) -> LineVariant:
@@ -124,7 +116,7 @@ class SpokenLines:
         times = (np.arange(frames) + 0.5) / FPS * change.speed - lead / SAMPLE_RATE
         return LineVariant(
             change.features(sound, frames, self._layers),
-            self._lips.movements(spoken.sounds, times),
+            shipped_coarticulation().movements(spoken.sounds, times),
             closed_frames(spoken.sounds, times),
         )
 
@@ -133,7 +125,7 @@ def closed_frames(sounds: Sequence[Sound], times: Float64[np.ndarray, " n"]) -> 
     """The frames, shown at `times`, in which a "p", "b" or "m" closes the lips: of each at least one."""
     closed = np.zeros(len(times), bool)
     for sound in sounds:
-        if sound.kind == CLOSED:
+        if sound.kind == BILABIAL:
             away = np.abs(times - (sound.start + sound.end) / 2)
             closed |= away <= (sound.end - sound.start) / 2 - EDGE
             closed[np.argmin(away)] = True
